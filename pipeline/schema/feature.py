@@ -1,0 +1,143 @@
+"""The tables of layer ``feature``: what is derived from single texts, messages and pairs of agents."""
+
+from __future__ import annotations
+
+from pipeline.schema.model import Table
+from pipeline.schema.model import column as c
+
+_HASH = c("text_hash", "VARCHAR", "The text: joins corpus.message and feature.text.", required=True)
+
+FEATURE_TABLES: tuple[Table, ...] = (
+    Table(
+        "text",
+        "feature",
+        "Every distinct text once; a text is title, newline, content.",
+        ("text_hash",),
+        (
+            _HASH,
+            c("text", "VARCHAR", "The text that scorers read.", required=True),
+            c("n_chars", "BIGINT", "Length.", unit="characters", required=True),
+            c(
+                "n_tokens",
+                "BIGINT",
+                "Matches of the token rule (pipeline/lexicon/tokens.py).",
+                unit="tokens",
+                required=True,
+            ),
+            c("language", "VARCHAR", "Language; null until it is identified."),
+            c("copies", "BIGINT", "Messages that hold this text.", unit="messages", required=True),
+        ),
+        produced_by="feature/text",
+    ),
+    Table(
+        "lexicon_score",
+        "feature",
+        "Scores of texts by lexicon and category; no row means zero.",
+        ("text_hash", "lexicon", "category"),
+        (
+            _HASH,
+            c("lexicon", "VARCHAR", "Identifier of the lexicon card.", required=True),
+            c("category", "VARCHAR", "Category of the card, or its total.", required=True),
+            c(
+                "count",
+                "BIGINT",
+                "Entries present, or occurrences, as the card says; capped as the card says.",
+                required=True,
+            ),
+            c("weight_sum", "DOUBLE", "Sum of the weights of what was counted.", required=True),
+            c("share", "DOUBLE", "Tokens inside matches as a share of the tokens of the text."),
+        ),
+        produced_by="feature/lexicon_score",
+    ),
+    Table(
+        "reply_class",
+        "feature",
+        "Class of every comment by the reply rules, first match in the order of the card.",
+        ("message_id",),
+        (
+            c("message_id", "VARCHAR", "The comment.", required=True),
+            c("class", "VARCHAR", "toxic, enforce, endorse or other.", required=True),
+        ),
+        produced_by="feature/reply_class",
+    ),
+    Table(
+        "embedding",
+        "feature",
+        "Vectors of texts.",
+        ("text_hash", "model", "rung"),
+        (
+            _HASH,
+            c("model", "VARCHAR", "Model.", required=True),
+            c("rung", "VARCHAR", "static, light or full.", required=True),
+            c("vector", "FLOAT[]", "The vector."),
+        ),
+    ),
+    Table(
+        "template",
+        "feature",
+        "Texts that belong to a template.",
+        ("text_hash", "community_id", "template_id"),
+        (
+            _HASH,
+            c("community_id", "VARCHAR", "Community."),
+            c("template_id", "VARCHAR", "Template.", required=True),
+            c("similarity", "DOUBLE", "Similarity to the template."),
+        ),
+    ),
+    Table(
+        "interaction",
+        "feature",
+        "Who addressed whom, by which rule: events, not ties. Self-interactions are kept; networks drop them.",
+        ("rule", "message_id", "target_id", "source_id"),
+        (
+            c("source_id", "VARCHAR", "Ego: the agent that acts.", required=True),
+            c("target_id", "VARCHAR", "Alter: the agent addressed.", required=True),
+            c("rule", "VARCHAR", "reply_any, comment_post_author or mention.", required=True),
+            c("message_id", "VARCHAR", "The message that makes the interaction.", required=True),
+            c("at", "TIMESTAMP", "When (UTC)."),
+        ),
+        produced_by="feature/interaction",
+        warnings=("derived_ties",),
+    ),
+    Table(
+        "tie",
+        "feature",
+        "Intervals in which a tie stood.",
+        ("source_id", "target_id", "relation", "start_at"),
+        (
+            c("source_id", "VARCHAR", "Ego.", required=True),
+            c("target_id", "VARCHAR", "Alter.", required=True),
+            c("relation", "VARCHAR", "follow, mute or friend.", required=True),
+            c("start_at", "TIMESTAMP", "First instant (UTC)."),
+            c("end_at", "TIMESTAMP", "First instant after the end (UTC), null while it stands."),
+            c("origin", "VARCHAR", "Observed, or the rule that it is derived by."),
+        ),
+    ),
+    Table(
+        "exposure_week",
+        "feature",
+        "What an agent's alters showed it in a week.",
+        ("agent_id", "week_start", "variable"),
+        (
+            c("agent_id", "VARCHAR", "Ego.", required=True),
+            c("week_start", "DATE", "Monday of the week (UTC).", required=True),
+            c("variable", "VARCHAR", "Score that is averaged.", required=True),
+            c("mean", "DOUBLE", "Mean of the alters' scores."),
+            c("n_alters", "BIGINT", "Alters with a score.", unit="agents"),
+            c("sd", "DOUBLE", "Standard deviation of the alters' scores."),
+        ),
+    ),
+    Table(
+        "agent_week",
+        "feature",
+        "Weekly scores of agents.",
+        ("agent_id", "week_start", "variable"),
+        (
+            c("agent_id", "VARCHAR", "The agent.", required=True),
+            c("week_start", "DATE", "Monday of the week (UTC).", required=True),
+            c("variable", "VARCHAR", "Score.", required=True),
+            c("value", "DOUBLE", "Value."),
+            c("n_messages", "BIGINT", "Messages in the week.", unit="messages"),
+        ),
+    ),
+)

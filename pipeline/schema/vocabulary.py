@@ -1,0 +1,106 @@
+"""The fixed vocabularies: warnings, reasons of quarantine, statuses and flags, each word with its meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+WARNINGS: dict[str, str] = {
+    "clock_is_step": "The corpus counts steps, not time; the measure needs a clock.",
+    "time_too_coarse": "Times are known only to a unit coarser than the measure needs.",
+    "derived_ties": "Ties are inferred from interactions; the platform publishes no list of ties.",
+    "truncated_text": "Some texts end at a wall that the collector or the platform set.",
+    "truncated_threads": "The platform returns at most about 1,000 (or 100) comments of a post.",
+    "composition_sensitive": "The share moves with who and what is in the corpus: compare by day and by slice.",
+    "partial_coverage": "The dump holds part of the threads of its window.",
+    "collection_gap": "Collection was interrupted inside the window.",
+    "language_unsupported": "The instrument does not cover the language of these texts.",
+    "few_posts": "Too few posts for the estimate; it is null or its interval is unreliable.",
+    "few_replies": "Too few replies for the estimate; it is null or its interval is unreliable.",
+    "few_ties": "Too few ties for the estimate; it is null or its interval is unreliable.",
+    "few_agents": "Too few agents for the estimate; it is null or its interval is unreliable.",
+    "few_clusters": "Fewer than 40 clusters: clustered standard errors are too small.",
+    "few_events": "Too few events for the estimate; it is null or its interval is unreliable.",
+    "no_times": "No usable times.",
+    "no_variation": "The outcome or the exposure does not vary.",
+    "separation": "An exposure predicts the outcome perfectly; the logit has no finite estimate.",
+    "not_converged": "The optimiser did not converge.",
+    "continuity_corrected": "A cell is zero; one half was added to every cell.",
+    "replies_clustered": "The interval treats replies as independent; replies to one post are not.",
+    "independence_assumed": "The interval treats the units as independent.",
+    "length_entangled": "The exposure grows with the length of the text, and this row does not control for it.",
+    "multiple_testing": "One of many; read p_adj, not p_value.",
+    "not_evidence": "Shown because it is published or customary; its error rate is known to be wrong.",
+    "conditional_on_replies": "Posts without a reply are not in the sample.",
+    "definition_inferred": "The definition of the published measure is inferred or from a secondary source.",
+    "negative_latency": "Some comments are dated before their post.",
+    "null_authors": "Some messages have no author and are left out.",
+    "heavy_tail": "The distribution has a heavy tail; the mean is unstable.",
+    "xmin_selected": "The lower cut-off is chosen on the same data; the interval does not reflect that.",
+    "tail_not_power_law": "A lognormal fits the tail at least as well as a power law.",
+    "dangling_parents": "Some comments answer a message that is not in the corpus.",
+    "matched_with_replacement": "Controls are used more than once.",
+    "regression_to_the_mean": "The event is chosen by an extreme; a fall afterwards is expected without cause.",
+}
+
+QUARANTINE_REASONS: dict[str, str] = {
+    "empty_file": "The file holds no bytes.",
+    "html_error_body": "The file is an HTML page: the collector saved an error page.",
+    "api_error_body": "The body says success: false or holds only an error.",
+    "git_lfs_pointer": "The file is a Git LFS pointer; run `git lfs pull` where it came from.",
+    "pickle_refused": "The file is a pickle; pickles can run code and are never loaded.",
+    "truncated_json": "The JSON ends before it is complete.",
+    "invalid_json": "The text is not JSON.",
+    "invalid_utf8": "The bytes are not UTF-8.",
+    "binary_file": "The file is binary and of no container that this version reads.",
+    "archive_not_read": "Archives and compressed files are not opened by this version; unpack the file.",
+    "too_large": "The document is larger than the limit; split it or use JSON lines.",
+    "unknown_shape": "The object is of none of the shapes of the format.",
+    "missing_id": "The record has no id.",
+    "id_too_long": "The id is longer than 200 characters.",
+    "missing_post_id": "The comment does not say which post it belongs to.",
+    "not_an_object": "A list of records holds something that is not an object.",
+    "bad_row_width": "The row has more or fewer fields than the header.",
+    "bad_parquet": "The Parquet file is damaged or truncated.",
+    "file_changed": "The file changed while it was read; run again once it is complete.",
+    "unreadable": "The operating system refused to open the file.",
+}
+
+FILE_STATUS: dict[str, str] = {
+    "read": "The file was read; its rows are accounted for.",
+    "unreadable": "The file could not be read; one quarantine row says why.",
+    "other_format": "A dump of another format than the corpus; name it in corpus.toml to read it as well.",
+    "ignored": "Not a dump: a licence, a read-me, a side file of an operating system.",
+}
+
+TEXT_FLAGS: dict[str, str] = {
+    "surrogate_repaired": "An unpaired surrogate escape was replaced by U+FFFD.",
+    "replacement_character": "The text holds U+FFFD: something was lost before or at ingestion.",
+    "zero_width": "The text holds zero-width characters other than the joiner inside emoji.",
+    "tag_characters": "The text holds TAG characters (U+E0000 to U+E007F), which can hide instructions.",
+    "c1_control": "The text holds C1 control characters, a sign of a wrong decoding.",
+    "nul_removed": "A NUL character was replaced by U+FFFD.",
+}
+
+
+def join_warnings(words: Iterable[str]) -> str | None:
+    """Join words of the warning vocabulary into the form the tables use.
+
+    Parameters
+    ----------
+    words
+        Words among the keys of `WARNINGS`.
+
+    Returns
+    -------
+    str or None
+        The words sorted, without repeats, joined by commas; ``None`` when there are none.
+
+    Raises
+    ------
+    ValueError
+        When a word is not in the vocabulary.
+    """
+    chosen = sorted({word for word in words if word})
+    if unknown := [word for word in chosen if word not in WARNINGS]:
+        raise ValueError(f"warnings {unknown} are not in the vocabulary (pipeline/schema/vocabulary.py)")
+    return ",".join(chosen) or None
