@@ -10,6 +10,7 @@ WARNINGS: dict[str, str] = {
     "derived_ties": "Ties are inferred from interactions; the platform publishes no list of ties.",
     "truncated_text": "Some texts end at a wall that the collector or the platform set.",
     "truncated_threads": "The platform returns at most about 1,000 (or 100) comments of a post.",
+    "other_formats_present": "The folder also holds dumps of another format, which were not read; see source_file.",
     "composition_sensitive": "The share moves with who and what is in the corpus: compare by day and by slice.",
     "partial_coverage": "The dump holds part of the threads of its window.",
     "collection_gap": "Collection was interrupted inside the window.",

@@ -1,0 +1,188 @@
+"""`corpus.toml`: what a user may say about a corpus, validated strictly so that a typing error is never silent."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+CORPUS_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
+KINDS = ("platform", "simulation", "human")
+PRIVACY = ("pseudonymise", "keep")
+SLICE_FILTERS = ("none", "without_duplicates", "without_token_mint")
+BUILT_IN_SLICES = (
+    ("all", "The whole corpus", "none"),
+    ("without_duplicates", "The first message of every distinct text", "without_duplicates"),
+    ("without_token_mint", "Without posts of token-mint protocols", "without_token_mint"),
+)
+
+
+class CorpusConfigError(ValueError):
+    """A `corpus.toml` that cannot be used; the message names the file, the key and what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A named subset of a corpus: a filter, a time window, or both."""
+
+    slice_id: str
+    title: str
+    filter: str = "none"
+    start_at: datetime | None = None
+    end_at: datetime | None = None
+    origin: str = "built-in"
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusConfig:
+    """Everything `corpus.toml` can say, with the defaults of a folder that has none."""
+
+    corpus_id: str
+    title: str
+    kind: str = "platform"
+    formats: tuple[str, ...] = ()
+    licence: str | None = None
+    clock: str = "time"
+    privacy: str = "pseudonymise"
+    exclude: tuple[str, ...] = ()
+    minimum_rows: dict[str, int] = field(default_factory=dict)
+    slices: tuple[Slice, ...] = ()
+
+    def all_slices(self) -> tuple[Slice, ...]:
+        """Return the built-in slices and those of the file, in that order."""
+        return (*(Slice(i, t, f) for i, t, f in BUILT_IN_SLICES), *self.slices)
+
+
+def check_corpus_id(corpus_id: str) -> str:
+    """Return the id when it can name a corpus.
+
+    Raises
+    ------
+    CorpusConfigError
+        When the id holds anything but lower-case letters, digits and hyphens, or is longer than 63 characters.
+    """
+    if not CORPUS_ID.match(corpus_id):
+        raise CorpusConfigError(
+            f"corpus id {corpus_id!r}: expected lower-case letters, digits and hyphens (at most 63, starting with a "
+            "letter or a digit); rename the folder under data/"
+        )
+    return corpus_id
+
+
+def load_config(folder: Path, corpus_id: str, known_formats: tuple[str, ...] = ()) -> CorpusConfig:
+    """Read `corpus.toml` in `folder`, or return the defaults when there is none.
+
+    Parameters
+    ----------
+    folder
+        Folder of the corpus.
+    corpus_id
+        Its id.
+    known_formats
+        Names that ``format`` may take; empty to accept any.
+
+    Raises
+    ------
+    CorpusConfigError
+        With the file, the key and what was expected.
+    """
+    check_corpus_id(corpus_id)
+    path = folder / "corpus.toml"
+    if not path.exists():
+        return CorpusConfig(corpus_id=corpus_id, title=corpus_id)
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CorpusConfigError(f"{path.name} of corpus {corpus_id} is not valid TOML: {error}") from error
+    return _Reader(path.name, corpus_id, raw).config(known_formats)
+
+
+class _Reader:
+    """Takes the keys out of the parsed file one by one; what is left over is an error."""
+
+    def __init__(self, name: str, corpus_id: str, raw: dict[str, Any]) -> None:
+        self.where = f"{name} of corpus {corpus_id}"
+        self.corpus_id = corpus_id
+        self.raw = dict(raw)
+
+    def fail(self, key: str, expected: str) -> CorpusConfigError:
+        return CorpusConfigError(f"{self.where}: key {key!r}: expected {expected}")
+
+    def text(self, key: str, default: str | None, allowed: tuple[str, ...] = ()) -> str | None:
+        value = self.raw.pop(key, default)
+        if value is not None and not isinstance(value, str):
+            raise self.fail(key, "a string")
+        if allowed and value not in allowed:
+            raise self.fail(key, "one of " + ", ".join(allowed))
+        return value
+
+    def texts(self, key: str, allowed: tuple[str, ...] = ()) -> tuple[str, ...]:
+        value = self.raw.pop(key, [])
+        values = [value] if isinstance(value, str) else value
+        if not isinstance(values, list) or any(not isinstance(v, str) for v in values):
+            raise self.fail(key, "a string or a list of strings")
+        if allowed and (unknown := [v for v in values if v not in allowed]):
+            raise self.fail(key, f"one of {', '.join(allowed)}; found {', '.join(unknown)}")
+        return tuple(values)
+
+    def config(self, known_formats: tuple[str, ...]) -> CorpusConfig:
+        title = self.text("title", self.corpus_id) or self.corpus_id
+        kind = self.text("kind", "platform", KINDS) or "platform"
+        formats = self.texts("format", known_formats)
+        licence = self.text("licence", None)
+        clock = self.text("clock", "time", ("time", "step")) or "time"
+        privacy = self.text("privacy", "pseudonymise", PRIVACY) or "pseudonymise"
+        exclude = self.texts("exclude")
+        minimum = self._minimum_rows()
+        slices = self._slices()
+        if self.raw:
+            known = "title, kind, format, licence, clock, privacy, exclude, minimum_rows, slices"
+            raise CorpusConfigError(
+                f"{self.where}: unknown key {', '.join(sorted(self.raw))}; the keys are {known}"
+            )
+        return CorpusConfig(
+            self.corpus_id, title, kind, formats, licence, clock, privacy, exclude, minimum, slices
+        )
+
+    def _minimum_rows(self) -> dict[str, int]:
+        value = self.raw.pop("minimum_rows", {})
+        if not isinstance(value, dict) or any(not isinstance(v, int) or v < 0 for v in value.values()):
+            raise self.fail("minimum_rows", "a table such as { message = 1000 } of numbers that are not negative")
+        return dict(value)
+
+    def _slices(self) -> tuple[Slice, ...]:
+        value = self.raw.pop("slices", [])
+        if not isinstance(value, list):
+            raise self.fail("slices", "[[slices]] tables with slice_id, title, filter, start, end")
+        found: list[Slice] = []
+        taken = {slice_id for slice_id, _, _ in BUILT_IN_SLICES}
+        for entry in value:
+            slice_id = entry.get("slice_id") if isinstance(entry, dict) else None
+            if not isinstance(slice_id, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_]{0,62}", slice_id):
+                raise self.fail("slices", "slice_id of lower-case letters, digits and underscores")
+            if slice_id in taken:
+                raise self.fail("slices", f"slice ids that differ; {slice_id} is taken")
+            taken.add(slice_id)
+            if unknown := set(entry) - {"slice_id", "title", "filter", "start", "end"}:
+                raise self.fail(
+                    "slices", f"slice_id, title, filter, start, end; found {', '.join(sorted(unknown))}"
+                )
+            chosen = entry.get("filter", "none")
+            if chosen not in SLICE_FILTERS:
+                raise self.fail("slices", f"filter to be one of {', '.join(SLICE_FILTERS)}")
+            start, end = self._instant(entry.get("start")), self._instant(entry.get("end"))
+            title = str(entry.get("title", slice_id))
+            found.append(Slice(slice_id, title, chosen, start, end, "corpus.toml"))
+        return tuple(found)
+
+    def _instant(self, value: object) -> datetime | None:
+        if value is None:
+            return None
+        if isinstance(value, datetime):
+            return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+        if isinstance(value, date):
+            return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - naive UTC by definition
+        raise self.fail("slices", "start and end as TOML dates or date-times, without quotes")

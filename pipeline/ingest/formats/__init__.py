@@ -1,0 +1,17 @@
+"""One module per platform or simulator, and the registry of them.
+
+An adapter says how its files are recognised and turns documents into records. It reads the temporary table
+``docs`` (file_no, doc_no, byte_offset, doc, is_repaired) of a connection and leaves two others: ``records``
+(file_no, doc_no, path, kind, rec, root_hint, parent_hint, observed_text) and ``rejects`` (file_no, doc_no, path,
+byte_offset, reason, detail, excerpt).
+"""
+
+from pipeline.ingest.formats import moltbook_api, moltbook_observatory
+from pipeline.ingest.formats.base import Adapter
+
+FORMATS: dict[str, Adapter] = {
+    moltbook_api.ADAPTER.name: moltbook_api.ADAPTER,
+    moltbook_observatory.ADAPTER.name: moltbook_observatory.ADAPTER,
+}
+
+__all__ = ["FORMATS", "Adapter"]

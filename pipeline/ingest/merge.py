@@ -1,0 +1,205 @@
+"""Observations of all files become the tables of layer ``corpus``.
+
+The rule of merging: observations of a key are ordered by time of observation, then by the digest of their file, then
+by position. The latest value that is not null wins, column by column, so that a thinner record (a list without
+authors) never erases what a fuller one said; times are taken from the observation that has them most precisely. The
+first observation is ``new``, a later one ``repeated`` when it says nothing else than the state before it, else
+``revised``. So the result does not depend on the order of files.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from pipeline.ingest import sqltools as q
+from pipeline.ingest.staging import STAGED
+
+_LATEST = {
+    "message": (
+        "kind", "author_id", "author_name", "community_id", "parent_id", "root_id", "title", "content", "score",
+        "upvotes", "downvotes", "claimed_comment_count", "is_deleted", "is_spam", "url", "flags", "extra",
+    ),
+    "agent": (
+        "name", "persona", "karma", "followers", "following", "is_claimed", "is_deleted", "owner_handle", "owner_name",
+        "owner_bio", "owner_followers", "extra",
+    ),
+    "community": ("title", "description", "subscribers", "claimed_post_count", "extra"),
+}  # fmt: skip
+_STATE = {
+    "message": (
+        "title",
+        "content",
+        "score",
+        "upvotes",
+        "downvotes",
+        "claimed_comment_count",
+        "is_deleted",
+        "is_spam",
+    ),
+    "agent": ("name", "persona", "karma", "followers", "following", "is_claimed", "is_deleted"),
+    "community": ("title", "description", "subscribers", "claimed_post_count"),
+}
+KEY = {"message": "message_id", "agent": "agent_id", "community": "community_id"}
+
+
+def prepare(con: duckdb.DuckDBPyConnection, staging: Path) -> None:
+    """Make the merged tables ``merged_message``, ``merged_agent``, ``merged_community`` and ``outcome``.
+
+    Needs the temporary table ``files`` (file_no, source_file_id, path, sha256, path_time).
+    """
+    for table in STAGED:
+        pattern = str(staging / table / "*.parquet").replace("'", "''")
+        con.execute(f"CREATE OR REPLACE TEMP VIEW st_{table} AS SELECT * FROM read_parquet('{pattern}')")
+    con.execute(_FILE_TIME)
+    con.execute(_NAME_MAP)
+    con.execute(_seen_message())
+    con.execute(_SEEN_AGENT)
+    con.execute(_SEEN_COMMUNITY)
+    for kind in ("message", "agent", "community"):
+        con.execute(_repeated_keys(kind))
+        con.execute(_ordered(kind))
+        con.execute(_merged(kind))
+    con.execute(_outcome())
+    con.execute(_DEPTH)
+
+
+# A file without a time of its own was observed no earlier than its newest record, nor than the time in its name.
+_FILE_TIME = """
+CREATE OR REPLACE TEMP TABLE file_time AS
+SELECT f.file_no, greatest(f.path_time, n.newest) AS observed_at
+FROM files f LEFT JOIN (SELECT file_no, max(created_at) AS newest FROM (
+    SELECT file_no, created_at FROM st_obs_message UNION ALL SELECT file_no, created_at FROM st_obs_agent)
+    GROUP BY file_no) n ON n.file_no = f.file_no
+"""
+
+# A handle stands for an id only while it belongs to a single one.
+_NAME_MAP = """
+CREATE OR REPLACE TEMP TABLE name_map AS
+SELECT name, min(agent_id) AS agent_id FROM (
+    SELECT name, agent_id FROM st_obs_agent WHERE name IS NOT NULL AND agent_id IS NOT NULL
+    UNION ALL
+    SELECT author_name, author_id FROM st_obs_message WHERE author_name IS NOT NULL AND author_id IS NOT NULL)
+GROUP BY name HAVING count(DISTINCT agent_id) = 1
+"""
+
+
+def _seen_message() -> str:
+    return """
+CREATE OR REPLACE TEMP VIEW seen_message AS
+SELECT o.* REPLACE (coalesce(o.observed_at, t.observed_at) AS observed_at), f.sha256, true AS is_record
+FROM st_obs_message o JOIN files f ON f.file_no = o.file_no JOIN file_time t ON t.file_no = o.file_no
+"""
+
+
+_SEEN_AGENT = """
+CREATE OR REPLACE TEMP TABLE seen_agent AS
+SELECT o.* REPLACE (coalesce(o.observed_at, t.observed_at) AS observed_at,
+                    coalesce(o.agent_id, m.agent_id, 'name:' || o.name) AS agent_id), f.sha256
+FROM st_obs_agent o JOIN files f ON f.file_no = o.file_no JOIN file_time t ON t.file_no = o.file_no
+LEFT JOIN name_map m ON m.name = o.name
+WHERE o.agent_id IS NOT NULL OR o.name IS NOT NULL
+UNION ALL BY NAME
+SELECT a.agent_id, a.name, a.file_no, a.source_row, false AS is_record, a.observed_at, a.sha256
+FROM (
+    SELECT coalesce(o.author_id, m.agent_id, 'name:' || o.author_name) AS agent_id,
+           arg_min(o.author_name, f.sha256 || lpad(CAST(o.source_row AS VARCHAR), 12, '0')) AS name,
+           min(o.file_no) AS file_no, min(o.source_row) AS source_row, min(f.sha256) AS sha256,
+           CAST(NULL AS TIMESTAMP) AS observed_at
+    FROM st_obs_message o JOIN files f ON f.file_no = o.file_no LEFT JOIN name_map m ON m.name = o.author_name
+    WHERE (o.author_id IS NOT NULL OR o.author_name IS NOT NULL)
+    GROUP BY ALL) a
+WHERE NOT EXISTS (SELECT 1 FROM st_obs_agent s LEFT JOIN name_map n ON n.name = s.name
+                  WHERE coalesce(s.agent_id, n.agent_id, 'name:' || s.name) = a.agent_id)
+"""
+
+_SEEN_COMMUNITY = """
+CREATE OR REPLACE TEMP TABLE seen_community AS
+SELECT o.* REPLACE (coalesce(o.observed_at, t.observed_at) AS observed_at), f.sha256
+FROM st_obs_community o JOIN files f ON f.file_no = o.file_no JOIN file_time t ON t.file_no = o.file_no
+WHERE o.community_id IS NOT NULL
+UNION ALL BY NAME
+SELECT c.community_id, c.file_no, c.source_row, false AS is_record, c.sha256
+FROM (SELECT o.community_id, min(o.file_no) AS file_no, min(o.source_row) AS source_row, min(f.sha256) AS sha256
+      FROM st_obs_message o JOIN files f ON f.file_no = o.file_no WHERE o.community_id IS NOT NULL
+      GROUP BY o.community_id) c
+WHERE NOT EXISTS (SELECT 1 FROM st_obs_community s WHERE s.community_id = c.community_id)
+"""
+
+
+def _repeated_keys(kind: str) -> str:
+    key = KEY[kind]
+    return (
+        f"CREATE OR REPLACE TEMP TABLE repeated_{kind} AS SELECT {key} FROM seen_{kind} GROUP BY {key} "
+        "HAVING count(*) > 1"
+    )
+
+
+def _ordered(kind: str) -> str:
+    """Return the statement that orders the observations of the keys that were seen more than once."""
+    key = KEY[kind]
+    window = f"PARTITION BY {key} ORDER BY observed_at NULLS FIRST, sha256, source_row, is_record"
+    same = " AND ".join(
+        f"({c} IS NULL OR {c} IS NOT DISTINCT FROM lag({c} IGNORE NULLS) OVER w)" for c in _STATE[kind]
+    )
+    return f"""
+CREATE OR REPLACE TEMP TABLE ordered_{kind} AS
+SELECT *, row_number() OVER w AS k, CASE WHEN is_record THEN row_number() OVER r END AS record_k,
+       {same} AS says_nothing_new
+FROM seen_{kind} WHERE {key} IN (SELECT {key} FROM repeated_{kind})
+WINDOW w AS ({window}),
+       r AS (PARTITION BY {key}, is_record ORDER BY observed_at NULLS FIRST, sha256, source_row)
+"""
+
+
+def _merged(kind: str) -> str:
+    key, columns = KEY[kind], _LATEST[kind]
+    latest = ", ".join(f"arg_max({c}, k) FILTER (WHERE {c} IS NOT NULL) AS {c}" for c in columns)
+    finest = f"{q.precision_rank('at_precision')} * CAST(1000000000 AS BIGINT) - k"
+    place = "coalesce(record_k, 0) * CAST(1000000000 AS BIGINT) + k"
+    return f"""
+CREATE OR REPLACE TEMP TABLE merged_{kind} AS
+SELECT {key}, {", ".join(columns)}, created_at, at_precision, observed_at, file_no, source_row,
+       is_record AS has_profile
+FROM seen_{kind} WHERE {key} NOT IN (SELECT {key} FROM repeated_{kind})
+UNION ALL
+SELECT {key}, {latest},
+       arg_min(created_at, {finest}) FILTER (WHERE created_at IS NOT NULL),
+       arg_min(at_precision, {finest}) FILTER (WHERE created_at IS NOT NULL),
+       max(observed_at), arg_max(file_no, {place}), arg_max(source_row, {place}), bool_or(is_record)
+FROM ordered_{kind} GROUP BY {key}
+"""
+
+
+def _outcome() -> str:
+    """Return the statement that says of every record whether it was new, revised or repeated."""
+    parts = []
+    for kind, key in KEY.items():
+        parts.append(
+            f"SELECT file_no, source_row, 'new' AS outcome FROM seen_{kind} WHERE is_record AND {key} NOT IN "
+            f"(SELECT {key} FROM repeated_{kind})"
+        )
+        parts.append(
+            "SELECT file_no, source_row, CASE WHEN record_k = 1 THEN 'new' WHEN says_nothing_new THEN 'repeated' "
+            f"ELSE 'revised' END FROM ordered_{kind} WHERE is_record"
+        )
+    parts.append("SELECT file_no, source_row, 'quarantined' FROM st_obs_reject")
+    return "CREATE OR REPLACE TEMP TABLE outcome AS " + " UNION ALL ".join(parts)
+
+
+# Depth is recomputed from parents. A direct reply has depth 1 even when its post is not in the corpus.
+_DEPTH = """
+CREATE OR REPLACE TEMP TABLE depth AS
+WITH RECURSIVE walk(message_id, depth) AS (
+    SELECT message_id, 0 FROM merged_message WHERE kind = 'post'
+    UNION ALL
+    SELECT c.message_id, 1 FROM merged_message c
+    WHERE c.kind = 'comment' AND c.parent_id = c.root_id
+      AND NOT EXISTS (SELECT 1 FROM merged_message p WHERE p.message_id = c.parent_id)
+    UNION ALL
+    SELECT c.message_id, w.depth + 1 FROM walk w JOIN merged_message c ON c.parent_id = w.message_id
+    WHERE c.kind = 'comment'
+)
+SELECT message_id, CAST(depth AS INTEGER) AS depth FROM walk
+"""

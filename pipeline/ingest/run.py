@@ -1,0 +1,268 @@
+"""Drives ingestion: stage, merge, and the queries whose results are the tables of layer ``corpus``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from pipeline.ingest import merge
+from pipeline.ingest.config import CorpusConfig
+from pipeline.ingest.formats import FORMATS
+from pipeline.ingest.scan import Scan
+from pipeline.ingest.staging import Stager
+
+_PATH_TIME = re.compile(r"(20\d\d)-?([01]\d)-?([0-3]\d)(?:[T_-]?([0-2]\d)-?([0-5]\d)(?!\d{3}))?")
+# A wall is a length that is the longest of all and is hit by at least this many texts and this share of them.
+WALL_MINIMUM, WALL_SHARE = 5, 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class Ingestion:
+    """The result: for each table a SELECT on the connection, or a small frame."""
+
+    queries: dict[str, str]
+    frames: dict[str, pl.DataFrame]
+
+
+def path_time(path: str) -> datetime | None:
+    """Return the date (and time) that a file name carries, None when it carries none."""
+    for match in reversed(list(_PATH_TIME.finditer(path))):
+        year, month, day, hour, minute = match.groups()
+        try:
+            return datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0))  # noqa: DTZ001
+        except ValueError:
+            continue
+    return None
+
+
+def ingest(
+    scan: Scan,
+    config: CorpusConfig,
+    con: duckdb.DuckDBPyConnection,
+    staging: Path,
+    *,
+    redact: Callable[[str], str],
+    progress: Callable[[int], None] = lambda _: None,
+) -> Ingestion:
+    """Read all files of a corpus.
+
+    Parameters
+    ----------
+    scan
+        The files, from `pipeline.ingest.scan.scan`.
+    config
+        What `corpus.toml` says.
+    con
+        A connection of this ingestion alone; the queries of the result run on it.
+    staging
+        An empty folder for the staged observations; it must live until the queries have run.
+    redact
+        Replaces credentials and addresses in the excerpts of quarantined records.
+    progress
+        Called with the number of bytes read since the last call.
+
+    Returns
+    -------
+    Ingestion
+        Queries and frames with the columns of the schema, without ``corpus_id``.
+    """
+    con.execute("SET TimeZone = 'UTC'")
+    files = pl.DataFrame(
+        {
+            "file_no": range(len(scan.files)),
+            "source_file_id": [f.source_file_id for f in scan.files],
+            "path": [f.path for f in scan.files],
+            "sha256": [f.sha256 for f in scan.files],
+            "path_time": [path_time(f.path) for f in scan.files],
+        },
+        schema={
+            "file_no": pl.Int32, "source_file_id": pl.String, "path": pl.String, "sha256": pl.String,
+            "path_time": pl.Datetime("us"),
+        },
+    )  # fmt: skip
+    con.register("files_frame", files.to_arrow())
+    con.execute("CREATE OR REPLACE TEMP TABLE files AS SELECT * FROM files_frame")
+    con.unregister("files_frame")
+    Stager(con, staging).run(scan, progress)
+    merge.prepare(con, staging)
+    con.execute(_WALLS)
+    con.execute(_COUNTS)
+    frames = {
+        "run": _run_frame(scan, config),
+        "slice": _slice_frame(config),
+        "source_file": _source_files(con, scan),
+        "quarantine": _quarantine(con, redact),
+    }
+    frames["corpus"] = _corpus_frame(con, scan, config, frames["source_file"])
+    return Ingestion(dict(_QUERIES), frames)
+
+
+_WALLS = f"""
+CREATE OR REPLACE TEMP TABLE wall AS
+WITH lengths AS (
+    SELECT kind, length(content) AS n_chars, count(*) AS n FROM merged_message WHERE content <> '' GROUP BY ALL
+), longest AS (
+    SELECT kind, max(n_chars) AS n_chars, sum(n) AS total FROM lengths GROUP BY kind
+)
+SELECT l.kind, l.n_chars FROM longest l JOIN lengths n ON n.kind = l.kind AND n.n_chars = l.n_chars
+WHERE n.n >= {WALL_MINIMUM} AND n.n >= {WALL_SHARE} * l.total
+"""
+
+_COUNTS = """
+CREATE OR REPLACE TEMP TABLE counts AS
+SELECT f.file_no, f.path, t.observed_at,
+       count(o.outcome) AS rows_read,
+       count(*) FILTER (WHERE o.outcome = 'new') AS new,
+       count(*) FILTER (WHERE o.outcome = 'revised') AS revised,
+       count(*) FILTER (WHERE o.outcome = 'repeated') AS repeated,
+       count(*) FILTER (WHERE o.outcome = 'quarantined') AS quarantined
+FROM files f LEFT JOIN outcome o ON o.file_no = f.file_no LEFT JOIN file_time t ON t.file_no = f.file_no
+GROUP BY f.file_no, f.path, t.observed_at
+"""
+
+_AUTHOR = "coalesce(m.author_id, n.agent_id, 'name:' || m.author_name)"
+_MESSAGE = f"""
+(SELECT m.message_id, 'observed' AS run_id, m.kind, {_AUTHOR} AS agent_id, m.community_id, m.parent_id, m.root_id,
+        d.depth, m.title, m.content,
+        left(sha256(coalesce(m.title, '') || chr(10) || coalesce(m.content, '')), 32) AS text_hash,
+        m.created_at, m.at_precision, CAST(NULL AS BIGINT) AS step,
+        coalesce(m.score, m.upvotes - m.downvotes) AS score, m.upvotes, m.downvotes, m.claimed_comment_count,
+        coalesce(length(m.content) = w.n_chars, false) AS is_truncated, m.is_deleted, m.is_spam, m.url, m.flags,
+        coalesce(m.observed_at, t.observed_at) AS observed_at, f.source_file_id, m.source_row, m.extra
+ FROM merged_message m JOIN files f ON f.file_no = m.file_no
+ LEFT JOIN file_time t ON t.file_no = m.file_no
+ LEFT JOIN depth d ON d.message_id = m.message_id
+ LEFT JOIN wall w ON w.kind = m.kind
+ LEFT JOIN name_map n ON n.name = m.author_name)
+"""
+
+_QUERIES: dict[str, str] = {
+    "message": _MESSAGE,
+    "message_snapshot": """
+(SELECT s.message_id, s.observed_at, coalesce(s.score, s.upvotes - s.downvotes) AS score, s.upvotes, s.downvotes,
+        s.claimed_comment_count,
+        left(sha256(coalesce(s.title, '') || chr(10) || coalesce(s.content, '')), 32) AS text_hash,
+        f.source_file_id, s.source_row
+ FROM seen_message s JOIN files f ON f.file_no = s.file_no)
+""",
+    "agent": """
+(SELECT a.agent_id, a.name, CAST(NULL AS VARCHAR) AS display_name, a.persona, CAST(NULL AS VARCHAR) AS model,
+        'unknown' AS agent_kind, a.created_at, a.at_precision, a.karma, a.followers, a.following, a.is_claimed,
+        a.is_deleted, a.owner_handle, a.owner_name, a.owner_bio, a.owner_followers, a.has_profile, a.observed_at,
+        f.source_file_id, a.source_row, a.extra
+ FROM merged_agent a JOIN files f ON f.file_no = a.file_no)
+""",
+    "agent_snapshot": """
+(SELECT DISTINCT agent_id, observed_at, karma, followers, following, persona FROM seen_agent
+ WHERE karma IS NOT NULL OR followers IS NOT NULL OR following IS NOT NULL OR persona IS NOT NULL)
+""",
+    "community": """
+(SELECT c.community_id, CASE WHEN starts_with(c.community_id, 'id:') THEN NULL ELSE c.community_id END AS name,
+        c.title, c.description, c.created_at, c.at_precision, c.subscribers, c.claimed_post_count, c.has_profile,
+        c.observed_at, f.source_file_id, c.source_row, c.extra
+ FROM merged_community c JOIN files f ON f.file_no = c.file_no)
+""",
+    "community_snapshot": """
+(SELECT DISTINCT community_id, observed_at, subscribers, claimed_post_count FROM seen_community
+ WHERE subscribers IS NOT NULL OR claimed_post_count IS NOT NULL)
+""",
+    "membership_event": """
+(SELECT DISTINCT coalesce(s.agent_id, n.agent_id, 'name:' || s.agent_name) AS agent_id, s.community_id, s.action,
+        CAST(NULL AS TIMESTAMP) AS at, CAST(NULL AS VARCHAR) AS at_precision, s.role, s.origin
+ FROM st_obs_membership s LEFT JOIN name_map n ON n.name = s.agent_name
+ WHERE s.community_id IS NOT NULL AND (s.agent_id IS NOT NULL OR s.agent_name IS NOT NULL))
+""",
+}
+
+
+def _run_frame(scan: Scan, config: CorpusConfig) -> pl.DataFrame:
+    systems = sorted({FORMATS[name].system for name in scan.formats})
+    row = {
+        "run_id": "observed", "system": ", ".join(systems) or None, "scenario": None, "model": None, "seed": None,
+        "clock": config.clock,
+    }  # fmt: skip
+    return pl.DataFrame([row])
+
+
+def _slice_frame(config: CorpusConfig) -> pl.DataFrame:
+    rows = [(s.slice_id, s.title, s.filter, s.start_at, s.end_at, s.origin) for s in config.all_slices()]
+    schema = {
+        "slice_id": pl.String, "title": pl.String, "filter": pl.String, "start_at": pl.Datetime("us"),
+        "end_at": pl.Datetime("us"), "origin": pl.String,
+    }  # fmt: skip
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _source_files(con: duckdb.DuckDBPyConnection, scan: Scan) -> pl.DataFrame:
+    counts = con.sql("SELECT * FROM counts").pl()
+    described = pl.DataFrame(
+        {
+            "path": [f.path for f in scan.files],
+            "source_file_id": [f.source_file_id for f in scan.files],
+            "sha256": [f.sha256 or None for f in scan.files],
+            "bytes": [f.size for f in scan.files],
+            "container": [f.container for f in scan.files],
+            "format": [f.format for f in scan.files],
+            "adapter_version": [FORMATS[f.format].version if f.format else None for f in scan.files],
+            "status": [f.status for f in scan.files],
+            "reason": [f.reason for f in scan.files],
+        },
+        schema_overrides={
+            "sha256": pl.String,
+            "format": pl.String,
+            "adapter_version": pl.String,
+            "reason": pl.String,
+        },
+    )
+    return described.join(counts.drop("file_no"), on="path", how="left").sort("path")
+
+
+def _quarantine(con: duckdb.DuckDBPyConnection, redact: Callable[[str], str]) -> pl.DataFrame:
+    frame = con.sql(
+        "SELECT f.source_file_id, f.path, r.source_row, r.byte_offset, r.reason, r.detail, r.excerpt "
+        "FROM st_obs_reject r JOIN files f ON f.file_no = r.file_no ORDER BY f.path, r.source_row, r.reason"
+    ).pl()
+    excerpt = pl.Series("excerpt", [redact(text or "")[:200] for text in frame["excerpt"]], dtype=pl.String)
+    return frame.with_columns(excerpt)
+
+
+_CORPUS_WARNINGS = {
+    "dangling_parents": "SELECT count(*) FROM merged_message m LEFT JOIN depth d ON d.message_id = m.message_id "
+    "WHERE m.kind = 'comment' AND d.depth IS NULL",
+    "null_authors": "SELECT count(*) FROM merged_message WHERE author_id IS NULL AND author_name IS NULL",
+    "truncated_text": "SELECT count(*) FROM wall",
+    "truncated_threads": "SELECT count(*) FROM (SELECT root_id, count(*) AS held FROM merged_message "
+    "WHERE kind = 'comment' GROUP BY root_id) h JOIN merged_message p ON p.message_id = h.root_id "
+    "WHERE p.claimed_comment_count > h.held AND h.held >= 90",
+    "no_times": "SELECT CASE WHEN count(created_at) = 0 AND count(*) > 0 THEN 1 ELSE 0 END FROM merged_message",
+}
+
+
+def _corpus_frame(
+    con: duckdb.DuckDBPyConnection, scan: Scan, config: CorpusConfig, files: pl.DataFrame
+) -> pl.DataFrame:
+    first, last = con.sql("SELECT min(created_at), max(created_at) FROM merged_message").fetchall()[0]
+    words = [word for word, query in _CORPUS_WARNINGS.items() if con.sql(query).fetchall()[0][0]]
+    if any(f.status == "other_format" for f in scan.files):
+        words.append("other_formats_present")
+    row = {
+        "title": config.title,
+        "kind": config.kind,
+        "format": ",".join(scan.formats) or "none",
+        "format_origin": scan.format_origin,
+        "licence": config.licence,
+        "clock": config.clock,
+        "privacy": config.privacy,
+        "n_files": len(scan.files),
+        "rows_read": int(files["rows_read"].sum() or 0),
+        "first_at": first,
+        "last_at": last,
+        "warnings": ",".join(sorted(words)) or None,
+    }
+    return pl.DataFrame([row], infer_schema_length=None)

@@ -1,0 +1,202 @@
+"""Lists the files of a corpus and says what each one is, without reading records.
+
+What belongs here: walking the folder, digests, magic bytes, containers and the choice of the corpus format. What
+does not: the content of records, which is the business of `framing` and `formats`.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.ingest.config import CorpusConfig
+from pipeline.ingest.formats import FORMATS
+
+HEAD_BYTES = 65_536
+IGNORED_NAMES = re.compile(
+    r"(^|/)(\.[^/]*|__MACOSX(/.*)?|Thumbs\.db|corpus\.toml|LICEN[CS]E[^/]*|COPYING[^/]*|README[^/]*|CHANGELOG[^/]*)$"
+    r"|(^|/)(\.[^/]*|__MACOSX)/|\.(md|rst|txt|pdf|png|jpe?g|gif|svg|html?|py|ipynb|lock|tmp|part)$",
+    re.IGNORECASE,
+)
+ARCHIVE_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"PK\x03\x04", "zip"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"BZh", "bzip2"),
+    (b"\x28\xb5\x2f\xfd", "zstandard"),
+    (b"SQLite format 3\x00", "SQLite"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file of the folder: where it is, its digest, its container and format, or why it is not read."""
+
+    path: str
+    sha256: str
+    size: int
+    container: str
+    format: str | None
+    status: str
+    reason: str | None = None
+
+    @property
+    def source_file_id(self) -> str:
+        """First 16 hex digits of SHA-256 over path and content digest."""
+        return hashlib.sha256(f"{self.path}\0{self.sha256}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """The files of a corpus in the order of their paths, and the formats that will be read."""
+
+    folder: Path
+    files: tuple[SourceFile, ...]
+    formats: tuple[str, ...]
+    format_origin: str
+
+    def digest(self) -> str:
+        """Return a digest of the paths and contents of all files: the input fingerprint of ingestion."""
+        whole = hashlib.sha256()
+        for file in self.files:
+            whole.update(f"{file.path}\0{file.sha256}\0{file.status}\n".encode())
+        return whole.hexdigest()
+
+
+def scan(folder: Path, config: CorpusConfig) -> Scan:
+    """List the files below `folder`, take their digests and choose the format.
+
+    A corpus is read in one format unless `corpus.toml` names several: the one that holds most bytes. Files of
+    another format are listed with status ``other_format``, so that two exports of the same platform with different
+    identifiers are never pooled without a word.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the folder does not exist.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder.name} under data/; put the dump files there")
+    found = [_describe(folder, path, config.exclude) for path in _walk(folder)]
+    formats = config.formats or _dominant(found)
+    origin = "corpus.toml" if config.formats else "sniffed"
+    chosen = tuple(_choose(file, formats) for file in found)
+    return Scan(folder, chosen, formats, origin)
+
+
+def _walk(folder: Path) -> list[str]:
+    paths: list[str] = []
+    for base, folders, names in os.walk(folder, followlinks=False):
+        folders.sort()
+        relative = os.path.relpath(base, folder)
+        prefix = "" if relative == "." else f"{relative}/"
+        paths.extend(f"{prefix}{name}" for name in names)
+    return sorted(paths)
+
+
+def _describe(folder: Path, path: str, exclude: tuple[str, ...]) -> SourceFile:
+    if IGNORED_NAMES.search(path) and not path.endswith((".json", ".jsonl", ".csv", ".parquet")):
+        return SourceFile(path, "", _size(folder / path), "none", None, "ignored", "not a dump by its name")
+    if re.search(r"(^|/)(\._|__MACOSX/|\.)", path):
+        return SourceFile(path, "", _size(folder / path), "none", None, "ignored", "side file of the system")
+    if any(fnmatch.fnmatch(path, pattern) for pattern in exclude):
+        return SourceFile(path, "", _size(folder / path), "none", None, "ignored", "excluded by corpus.toml")
+    try:
+        sha256, size, head, tail = _digest(folder / path)
+    except OSError:
+        return SourceFile(path, "", 0, "none", None, "unreadable", "unreadable")
+    container, reason = _container(path, head, tail, size)
+    if reason is not None:
+        return SourceFile(path, sha256, size, container, None, "unreadable", reason)
+    for name, adapter in FORMATS.items():
+        if container in adapter.containers and adapter.recognises(path, container, head):
+            return SourceFile(path, sha256, size, container, name, "read")
+    return SourceFile(path, sha256, size, container, None, "ignored", "no known shape in its first 64 kB")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _digest(path: Path) -> tuple[str, int, bytes, bytes]:
+    whole = hashlib.sha256()
+    head = tail = b""
+    size = 0
+    with path.open("rb", buffering=0) as stream:
+        while block := stream.read(1 << 22):
+            head = head or block[:HEAD_BYTES]
+            tail = block[-16:]
+            size += len(block)
+            whole.update(block)
+    return whole.hexdigest(), size, head, tail
+
+
+def _container(path: str, head: bytes, tail: bytes, size: int) -> tuple[str, str | None]:
+    """Return the container of a file and, when it cannot be read, the reason of the quarantine."""
+    suffix = path.rsplit(".", 1)[-1].lower()
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:512]
+    if size == 0:
+        return "none", "empty_file"
+    if start.startswith(b"version https://git-lfs"):
+        return "none", "git_lfs_pointer"
+    if head.startswith(b"PAR1"):
+        return ("parquet", None) if tail.endswith(b"PAR1") else ("parquet", "bad_parquet")
+    if any(head.startswith(magic) for magic, _ in ARCHIVE_MAGIC):
+        return "none", "archive_not_read"
+    if suffix in ("pkl", "pickle", "pt", "joblib") or re.match(rb"\x80[\x02-\x05]", head):
+        return "none", "pickle_refused"
+    if suffix == "parquet":
+        return "parquet", "bad_parquet"
+    if re.match(rb"<(!doctype|html|head|\?xml)", start, re.IGNORECASE):
+        return "none", "html_error_body"
+    if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "none", "binary_file"
+    if suffix in ("csv", "tsv"):
+        return suffix, None
+    if start[:1] in (b"{", b"["):
+        return _json_container(suffix, start, head), None
+    return ("json", "invalid_json") if suffix in ("json", "jsonl", "ndjson") else ("none", None)
+
+
+def _json_container(suffix: str, start: bytes, head: bytes) -> str:
+    """Tell JSON lines from a JSON document by content: the first line of JSON lines is a whole object."""
+    first, separator, rest = head.lstrip(b"\xef\xbb\xbf \t\r\n").partition(b"\n")
+    if suffix in ("jsonl", "ndjson") and start[:1] == b"{":
+        return "jsonl"
+    if not separator or not rest.strip():
+        return "json"
+    try:
+        is_object = isinstance(json.loads(first), dict)
+    except (ValueError, RecursionError):
+        return "json"
+    return "jsonl" if is_object else "json"
+
+
+def _dominant(files: list[SourceFile]) -> tuple[str, ...]:
+    size: dict[str, int] = {}
+    for file in files:
+        if file.status == "read" and file.format:
+            size[file.format] = size.get(file.format, 0) + file.size
+    return tuple(sorted(size, key=lambda name: (-size[name], name))[:1])
+
+
+def _choose(file: SourceFile, formats: tuple[str, ...]) -> SourceFile:
+    if file.status != "read" or file.format in formats:
+        return file
+    return SourceFile(
+        file.path,
+        file.sha256,
+        file.size,
+        file.container,
+        file.format,
+        "other_format",
+        f"the corpus is read as {', '.join(formats)}; to read this file too, name both formats in corpus.toml",
+    )

@@ -1,0 +1,104 @@
+"""SQL expressions that clean single values: times with their precision, numbers, identifiers, booleans, text flags.
+
+Every function takes SQL expressions and returns one; data never enters the statement.
+"""
+
+from __future__ import annotations
+
+NULL_WORDS = ("", "none", "null", "nan", "undefined", "n/a")
+MAX_ID_CHARS = 200
+
+
+def null_if_word(expr: str) -> str:
+    """Return `expr` trimmed, or NULL where it is one of the spellings of a missing value."""
+    words = ", ".join(f"'{word}'" for word in NULL_WORDS)
+    return f"CASE WHEN lower(trim({expr})) IN ({words}) THEN NULL ELSE trim({expr}) END"
+
+
+def identifier(expr: str) -> str:
+    """Return an identifier: trimmed, without spellings of null and without the sentinel -1."""
+    return f"nullif({null_if_word(expr)}, '-1')"
+
+
+def integer(expr: str, *, is_count: bool = False) -> str:
+    """Return a whole number from text such as '12', '24.0' or '1540600'; counts lose the sentinel -1."""
+    number = f"coalesce(try_cast({expr} AS BIGINT), try_cast(try_cast({expr} AS DOUBLE) AS BIGINT))"
+    return f"nullif({number}, -1)" if is_count else number
+
+
+def boolean(expr: str) -> str:
+    """Return a truth value from true/false, 0/1 or yes/no."""
+    return (
+        f"CASE WHEN lower({expr}) IN ('true', '1', '1.0', 'yes') THEN true "
+        f"WHEN lower({expr}) IN ('false', '0', '0.0', 'no') THEN false END"
+    )
+
+
+def instant(expr: str) -> str:
+    """Return a UTC TIMESTAMP from ISO text (1 to 9 fraction digits, offset, Z or naive) or an epoch number.
+
+    Naive times are read as UTC. Epoch numbers are told apart by their size: up to 11 digits are seconds, 12 to 14
+    milliseconds, 15 to 17 microseconds, 18 or more nanoseconds.
+    """
+    digits = f"length(split_part(ltrim({expr}, '-'), '.', 1))"
+    micros = (
+        f"CASE WHEN {digits} <= 11 THEN try_cast(round(try_cast({expr} AS DECIMAL(30, 9)) * 1000000) AS BIGINT) "
+        f"WHEN {digits} <= 14 THEN try_cast(round(try_cast({expr} AS DECIMAL(30, 9)) * 1000) AS BIGINT) "
+        f"WHEN {digits} <= 17 THEN try_cast(trunc(try_cast({expr} AS DECIMAL(30, 9))) AS BIGINT) "
+        f"ELSE try_cast(trunc(try_cast({expr} AS DECIMAL(30, 9)) / 1000) AS BIGINT) END"
+    )
+    return (
+        f"CASE WHEN {expr} IS NULL THEN NULL "
+        f"WHEN regexp_full_match({expr}, '-?[0-9]{{5,19}}([.][0-9]*)?') THEN make_timestamp({micros}) "
+        f"ELSE try_cast({expr} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' END"
+    )
+
+
+def precision(expr: str) -> str:
+    """Return the precision of a time as it is written.
+
+    Three fraction digits before a ``Z`` are milliseconds (JavaScript writes exactly three); any other fraction is
+    microseconds (Postgres strips trailing zeros, so ``.82+00:00`` is microseconds too).
+    """
+    return (
+        f"CASE WHEN {expr} IS NULL THEN NULL "
+        f"WHEN regexp_full_match({expr}, '-?[0-9]{{5,11}}') THEN 's' "
+        f"WHEN regexp_full_match({expr}, '-?[0-9]{{12,14}}([.]0*)?') THEN 'ms' "
+        f"WHEN regexp_full_match({expr}, '-?[0-9]{{5,19}}([.][0-9]*)?') THEN 'us' "
+        f"WHEN regexp_matches({expr}, '[.][0-9]{{3}}Z$') THEN 'ms' "
+        f"WHEN regexp_matches({expr}, ':[0-9]{{2}}[.,][0-9]+') THEN 'us' "
+        f"WHEN regexp_matches({expr}, '[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}') THEN 's' "
+        f"WHEN regexp_matches({expr}, '[0-9]{{2}}:[0-9]{{2}}') THEN 'minute' "
+        f"WHEN regexp_full_match({expr}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}') THEN 'day' END"
+    )
+
+
+def precision_rank(expr: str) -> str:
+    """Return a rank by which the finest precision comes first."""
+    return (
+        f"CASE {expr} WHEN 'us' THEN 0 WHEN 'ms' THEN 1 WHEN 's' THEN 2 WHEN 'minute' THEN 3 WHEN 'hour' THEN 4 "
+        f"WHEN 'day' THEN 5 WHEN 'week' THEN 6 WHEN 'month' THEN 7 ELSE 8 END"
+    )
+
+
+def text_flags(expr: str, repaired: str) -> str:
+    """Return the comma-separated flags of a text, NULL when it has none.
+
+    The zero-width joiner U+200D is legitimate inside emoji and is not flagged.
+    """
+    zero_width = f"regexp_matches({expr}, '[\\x{{200B}}\\x{{200C}}\\x{{2060}}\\x{{FEFF}}]')"
+    tags = f"regexp_matches({expr}, '[\\x{{E0000}}-\\x{{E007F}}]')"
+    c1 = f"regexp_matches({expr}, '[\\x{{80}}-\\x{{9F}}]')"
+    lost = f"contains({expr}, chr(65533))"
+    parts = (
+        f"CASE WHEN {c1} THEN 'c1_control' END",
+        f"CASE WHEN {lost} THEN 'replacement_character' END",
+        f"CASE WHEN {repaired} AND {lost} THEN 'surrogate_repaired' END",
+        f"CASE WHEN {tags} THEN 'tag_characters' END",
+        f"CASE WHEN {zero_width} THEN 'zero_width' END",
+    )
+    # Only texts with a byte outside ASCII can have a flag; the cheap test comes first.
+    return (
+        f"CASE WHEN strlen({expr}) = length({expr}) THEN NULL "
+        f"ELSE nullif(concat_ws(',', {', '.join(parts)}), '') END"
+    )
