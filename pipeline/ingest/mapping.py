@@ -82,9 +82,11 @@ def _pick(struct: str, keys: dict[str, tuple[str, ...]], field: str) -> str:
 
 
 def _extra(expr: str, keys: dict[str, tuple[str, ...]]) -> str:
-    gone = {alias: None for aliases in keys.values() for alias in aliases} | dict.fromkeys(_PLACED_KEYS)
-    kept = f"CAST(json_merge_patch({expr}, '{json.dumps(gone)}') AS VARCHAR)"
-    return f"nullif({kept}, '{{}}')"
+    gone = [*(alias for aliases in keys.values() for alias in aliases), *_PLACED_KEYS]
+    known = ", ".join(f"'{name}'" for name in gone)
+    kept = f"CAST(json_merge_patch({expr}, '{json.dumps(dict.fromkeys(gone))}') AS VARCHAR)"
+    # Most records have no unknown key; looking at the keys is far cheaper than copying the record.
+    return f"CASE WHEN list_has_all([{known}], json_keys({expr})) THEN NULL ELSE nullif({kept}, '{{}}') END"
 
 
 def _name(expr: str) -> str:
@@ -94,8 +96,8 @@ def _name(expr: str) -> str:
 
 def _reference(expr: str) -> tuple[str, str]:
     """Return SQL for id and name of an author or creator that is an object, a string or null."""
-    is_object = f"json_type({expr}) = 'OBJECT'"
-    text = f"CASE WHEN json_type({expr}) = 'VARCHAR' THEN json_extract_string({expr}, '$') END"
+    is_object = f"starts_with({expr}, '{{')"
+    text = f"CASE WHEN starts_with({expr}, chr(34)) THEN json_extract_string({expr}, '$') END"
     ident = q.identifier(f"json_extract_string({expr}, '$.id')")
     name = _name(f"coalesce(CASE WHEN {is_object} THEN json_extract_string({expr}, '$.name') END, {text})")
     return f"CASE WHEN {is_object} THEN {ident} END", name
@@ -114,12 +116,12 @@ def message_sql() -> str:
     created = q.null_if_word(_pick(m, keys, "created"))
     text = "coalesce(title, '') || chr(10) || coalesce(content, '')"
     return f"""
+CREATE OR REPLACE TEMP TABLE parsed_message AS
+SELECT file_no, source_row, kind, root_hint, parent_hint, observed_text, is_repaired,
+       {_transform("rec", keys)} AS m, {_extra("rec", keys)} AS extra
+FROM placed WHERE kind IN ('post', 'comment');
 CREATE OR REPLACE TEMP TABLE obs_message AS
-WITH parsed AS (
-    SELECT file_no, source_row, kind, rec, root_hint, parent_hint, observed_text, is_repaired,
-           {_transform("rec", keys)} AS m
-    FROM placed WHERE kind IN ('post', 'comment')
-), picked AS (
+WITH picked AS (
     SELECT file_no, source_row, kind, is_repaired, {q.null_if_word("observed_text")} AS observed_text,
            {q.identifier(_pick(m, keys, "id"))} AS message_id,
            coalesce({author_id}, {q.identifier(_pick(m, keys, "author_id"))}) AS author_id,
@@ -134,9 +136,8 @@ WITH parsed AS (
            {q.integer(_pick(m, keys, "comment_count"), is_count=True)} AS claimed_comment_count,
            {q.boolean(_pick(m, keys, "is_deleted"))} AS is_deleted,
            {q.boolean(_pick(m, keys, "is_spam"))} AS is_spam,
-           {q.null_if_word(_pick(m, keys, "url"))} AS url,
-           {_extra("rec", keys)} AS extra
-    FROM parsed
+           {q.null_if_word(_pick(m, keys, "url"))} AS url, extra
+    FROM parsed_message
 )
 SELECT file_no, source_row, kind, message_id, author_id, author_name, community_id,
        CASE WHEN kind = 'comment' THEN coalesce(answered_id, post_id) END AS parent_id,
@@ -167,9 +168,8 @@ WITH seen AS (
     SELECT file_no, source_row, true AS is_record, rec AS body, observed_text FROM placed WHERE kind = 'agent'
     UNION ALL
     SELECT file_no, source_row, false, body, observed_text
-    FROM (SELECT file_no, source_row, coalesce(json_extract(rec, '$.author'), json_extract(rec, '$.agent'))
-                 AS body, observed_text FROM placed
-          WHERE kind IN ('post', 'comment')) WHERE json_type(body) = 'OBJECT'
+    FROM (SELECT file_no, source_row, {_pick("m", MESSAGE_KEYS, "author")} AS body, observed_text
+          FROM parsed_message) WHERE starts_with(body, '{{')
     UNION ALL
     SELECT file_no, source_row, false, body, observed_text
     FROM (SELECT file_no, source_row, coalesce(json_extract(rec, '$.created_by'), json_extract(rec, '$.createdBy'))
@@ -210,9 +210,8 @@ WITH seen AS (
     SELECT file_no, source_row, true AS is_record, rec AS body, observed_text FROM placed WHERE kind = 'community'
     UNION ALL
     SELECT file_no, source_row, false, body, observed_text
-    FROM (SELECT file_no, source_row, coalesce(json_extract(rec, '$.submolt'), json_extract(rec, '$.community'))
-                 AS body, observed_text FROM placed WHERE kind IN ('post', 'comment'))
-    WHERE json_type(body) = 'OBJECT'
+    FROM (SELECT file_no, source_row, {_pick("m", MESSAGE_KEYS, "submolt")} AS body, observed_text
+          FROM parsed_message) WHERE starts_with(body, '{{')
 ), parsed AS (
     SELECT *, {_transform("body", keys)} AS c FROM seen
 ), picked AS (

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from pipeline.ingest import mapping
 from pipeline.ingest.formats import FORMATS, Adapter
+from pipeline.ingest.formats.base import RECORDS_DDL, REJECTS_DDL
 from pipeline.ingest.framing import Batch, json_batches, repaired_table
 from pipeline.ingest.repair import Rejected
 from pipeline.ingest.scan import Scan, SourceFile
@@ -87,36 +88,38 @@ class Stager:
                     progress(file.size)
 
     def _unreadable(self, files: list[tuple[int, SourceFile]]) -> None:
-        self.con.execute(_DOCS_DDL)
         rejected = [
             (n, 0, 0, Rejected(file.reason or "unreadable", "see the meaning of the reason", ""))
             for n, file in files
         ]
-        FORMATS["moltbook_api"].extract(self.con)
+        self.con.execute(RECORDS_DDL)
+        self.con.execute(REJECTS_DDL)
         self._finish(rejected, 0)
 
     def _json(self, adapter: Adapter, batch: Batch) -> None:
         con = self.con
-        con.execute(_DOCS_DDL)
         con.register("framed", batch.documents)
-        con.execute(
-            "CREATE OR REPLACE TEMP TABLE faulty AS SELECT * FROM framed "
-            "WHERE trim(doc, chr(32) || chr(9) || chr(10) || chr(13)) <> '' "
-            "AND (NOT json_valid(doc) OR contains(doc, '\\u0000'))"
-        )
+        is_good = "json_valid(doc) AND NOT contains(doc, '\\u0000')"
         faulty = con.sql(
-            "SELECT file_no, doc_no, byte_offset, doc FROM faulty ORDER BY file_no, doc_no"
+            f"SELECT file_no, doc_no, byte_offset, doc FROM framed WHERE NOT ({is_good}) ORDER BY file_no, doc_no"
         ).fetchall()
-        mended, bad = repaired_table(faulty)
-        con.execute(
-            "INSERT INTO docs SELECT file_no, doc_no, byte_offset, doc, false, NULL FROM framed "
-            "WHERE json_valid(doc) AND NOT contains(doc, '\\u0000')"
-        )
-        con.register("mended", mended)
-        con.execute("INSERT INTO docs SELECT file_no, doc_no, byte_offset, doc, true, NULL FROM mended")
-        con.unregister("framed")
-        con.unregister("mended")
+        if faulty:
+            mended, bad = repaired_table([row for row in faulty if row[3].strip()])
+            con.register("mended", mended)
+            con.execute(_DOCS_DDL)
+            con.execute(
+                f"INSERT INTO docs SELECT file_no, doc_no, byte_offset, doc, false, NULL FROM framed WHERE {is_good} "
+                "UNION ALL SELECT file_no, doc_no, byte_offset, doc, true, NULL FROM mended"
+            )
+            con.unregister("mended")
+        else:
+            # All documents are sound: the adapter reads the Arrow columns in place.
+            con.execute("DROP TABLE IF EXISTS docs")
+            con.execute("CREATE OR REPLACE TEMP VIEW docs AS SELECT *, false AS is_repaired FROM framed")
+            bad = []
         adapter.extract(con)
+        con.execute("DROP VIEW docs" if not faulty else "DROP TABLE docs")
+        con.unregister("framed")
         numbers = batch.documents["file_no"]
         single = numbers[0].as_py() if len(numbers) and numbers[0] == numbers[-1] else None
         self._finish([*batch.rejected, *bad], self.rows_of.get(single, 0) if single is not None else 0, single)
@@ -191,7 +194,8 @@ class Stager:
             self.rows_of[single] = base + int(con.sql("SELECT count(*) FROM positions").fetchall()[0][0])
         for statement in _PLACED.split(";"):
             con.execute(statement)
-        con.execute(mapping.message_sql())
+        for statement in mapping.message_sql().split(";\n"):
+            con.execute(statement)
         con.execute(mapping.agent_sql())
         con.execute(mapping.community_sql())
         con.execute(mapping.membership_sql())

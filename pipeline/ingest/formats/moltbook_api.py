@@ -12,6 +12,7 @@ import re
 
 import duckdb
 
+from pipeline.ingest import sqltools as q
 from pipeline.ingest.formats.base import RECORDS_DDL, REJECTS_DDL, Adapter
 
 MAX_NESTING = 1000
@@ -37,8 +38,8 @@ def extract(con: duckdb.DuckDBPyConnection) -> None:
     """Fill ``records`` and ``rejects`` from ``docs``."""
     con.execute(RECORDS_DDL)
     con.execute(REJECTS_DDL)
-    con.execute(_OBJECTS)
-    con.execute(_envelopes("objects", "false"))
+    con.execute(_ELEMENTS)
+    con.execute(_envelopes(_OBJECTS, "false"))
     con.execute(_UNWRAP)
     if _count(con, "wrapped"):
         con.execute(_envelopes("wrapped", "true").replace("TABLE bodies", "TABLE unwrapped"))
@@ -48,7 +49,7 @@ def extract(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(_COMMENT_ROOTS)
     depth = 0
     while _count(con, "level") and depth < MAX_NESTING:
-        con.execute("INSERT INTO records SELECT * EXCLUDE (replies) FROM level WHERE json_type(rec) = 'OBJECT'")
+        con.execute("INSERT INTO records SELECT * EXCLUDE (replies) FROM level WHERE starts_with(rec, '{')")
         con.execute(_not_objects("level"))
         con.execute(_NEXT_LEVEL)
         con.execute("DROP TABLE level")
@@ -61,17 +62,20 @@ def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
     return int(con.sql(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
 
-# A top-level array holds one body or record per element; everything else is one object.
-_OBJECTS = """
-CREATE OR REPLACE TEMP TABLE objects AS
-SELECT file_no, doc_no, byte_offset, '' AS path, CAST(doc AS JSON) AS body, is_repaired, CAST(NULL AS VARCHAR) AS seen
-FROM docs WHERE json_type(doc) <> 'ARRAY'
-UNION ALL
-SELECT file_no, doc_no, byte_offset, lpad(CAST(position AS VARCHAR), 8, '0') || '/' AS path, element, is_repaired,
-       CAST(NULL AS VARCHAR)
-FROM (SELECT file_no, doc_no, byte_offset, is_repaired, unnest(json_extract(doc, '$[*]')) AS element,
-             generate_subscripts(json_extract(doc, '$[*]'), 1) AS position
-      FROM docs WHERE json_type(doc) = 'ARRAY')
+# A top-level array holds one body or record per element.
+_ELEMENTS = f"""
+CREATE OR REPLACE TEMP TABLE elements AS
+SELECT file_no, doc_no, byte_offset, lpad(CAST(position AS VARCHAR), 8, '0') || '/' AS path,
+       CAST(element AS VARCHAR) AS body, is_repaired, CAST(NULL AS VARCHAR) AS seen
+FROM (SELECT file_no, doc_no, byte_offset, is_repaired, unnest(items) AS element,
+             generate_subscripts(items, 1) AS position
+      FROM (SELECT file_no, doc_no, byte_offset, is_repaired, json_extract(doc, '$[*]') AS items
+            FROM docs WHERE {q.starts_with_bracket("doc", "[")}))
+"""
+_OBJECTS = f"""
+(SELECT file_no, doc_no, byte_offset, '' AS path, doc AS body, is_repaired, CAST(NULL AS VARCHAR) AS seen
+ FROM docs WHERE NOT {q.starts_with_bracket("doc", "[")}
+ UNION ALL SELECT * FROM elements)
 """
 
 
@@ -81,26 +85,28 @@ def _envelopes(source: str, inner: str) -> str:
 CREATE OR REPLACE TEMP TABLE bodies AS
 WITH parsed AS (
     SELECT file_no, doc_no, byte_offset, path, body, is_repaired, seen,
-           json_transform(body, '{_ENVELOPE}') AS e, json_type(body) AS body_type
+           json_transform(body, '{_ENVELOPE}') AS e,
+           {q.starts_with_bracket("body", "{")} AS is_object
     FROM {source}
 ), typed AS (
     SELECT *, coalesce(e._downloaded_at, e.collected_at, e.fetched_at, seen) AS observed_text,
-           coalesce(json_type(e.post) = 'OBJECT', false) AS has_post,
-           coalesce(json_type(e.posts) = 'ARRAY', false) AS has_posts,
-           coalesce(json_type(e.comment) = 'OBJECT', false) AS has_comment,
-           coalesce(json_type(e.comments) = 'ARRAY', false) AS has_comments,
-           coalesce(json_type(e.agent) = 'OBJECT', false) AS has_agent,
-           coalesce(json_type(e.recentPosts) = 'ARRAY', false) AS has_recent,
-           coalesce(json_type(e.submolts) = 'ARRAY', false) AS has_submolts,
-           coalesce(json_type(e.submolt) = 'OBJECT', false) AND e.id IS NULL AS has_submolt
+           coalesce(starts_with(e.post, '{{'), false) AS has_post,
+           coalesce(starts_with(e.posts, '['), false) AS has_posts,
+           coalesce(starts_with(e.comment, '{{'), false) AS has_comment,
+           coalesce(starts_with(e.comments, '['), false) AS has_comments,
+           coalesce(starts_with(e.agent, '{{'), false) AS has_agent,
+           coalesce(starts_with(e.recentPosts, '['), false) AS has_recent,
+           coalesce(starts_with(e.submolts, '['), false) AS has_submolts,
+           coalesce(starts_with(e.submolt, '{{'), false) AND e.id IS NULL AS has_submolt
     FROM parsed
 )
+SELECT * REPLACE (CASE WHEN shape <> 'envelope' THEN body END AS body) FROM (
 SELECT file_no, doc_no, byte_offset, path, body, is_repaired, e, observed_text, has_post, has_posts, has_comment,
        has_comments, has_agent, has_recent, has_submolts, has_submolt,
        NOT {inner} AND e.data IS NOT NULL AND json_type(e.data) IN ('OBJECT', 'ARRAY')
            AND NOT (has_post OR has_posts OR has_comments OR has_agent OR has_submolts) AS is_wrapper,
        CASE
-           WHEN body_type <> 'OBJECT' THEN 'not_an_object'
+           WHEN NOT is_object THEN 'not_an_object'
            WHEN e.success = 'false' OR (e.error IS NOT NULL AND e.id IS NULL AND NOT (has_post OR has_posts
                 OR has_comments OR has_agent OR has_submolts OR has_submolt)) THEN 'api_error_body'
            WHEN has_post OR has_posts OR has_comment OR (has_comments AND e.id IS NULL) OR has_agent OR has_recent
@@ -113,16 +119,17 @@ SELECT file_no, doc_no, byte_offset, path, body, is_repaired, e, observed_text, 
            WHEN e.id IS NOT NULL AND e.content IS NOT NULL AND e.parent_id IS NOT NULL THEN 'comment'
            ELSE 'unknown_shape'
        END AS shape
-FROM typed
+FROM typed)
 """
 
 
 _UNWRAP = """
 CREATE OR REPLACE TEMP TABLE wrapped AS
-SELECT file_no, doc_no, byte_offset, path, e.data AS body, is_repaired, e.timestamp AS seen
+SELECT file_no, doc_no, byte_offset, path, CAST(e.data AS VARCHAR) AS body, is_repaired, e.timestamp AS seen
 FROM bodies WHERE is_wrapper AND json_type(e.data) = 'OBJECT'
 UNION ALL
-SELECT file_no, doc_no, byte_offset, path || lpad(CAST(position AS VARCHAR), 8, '0') || '/', element, is_repaired, seen
+SELECT file_no, doc_no, byte_offset, path || lpad(CAST(position AS VARCHAR), 8, '0') || '/', CAST(element AS VARCHAR),
+       is_repaired, seen
 FROM (SELECT file_no, doc_no, byte_offset, path, is_repaired, e.timestamp AS seen,
              unnest(json_extract(e.data, '$[*]')) AS element,
              generate_subscripts(json_extract(e.data, '$[*]'), 1) AS position
@@ -141,9 +148,9 @@ def _listed(kind: str, field: str, rank: str, condition: str) -> str:
     return f"""
 SELECT file_no, doc_no, path || '{rank}' || lpad(CAST(position AS VARCHAR), 8, '0'), '{kind}', element,
        CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR), observed_text, is_repaired
-FROM (SELECT file_no, doc_no, path, observed_text, is_repaired, unnest(json_extract({field}, '$[*]')) AS element,
-             generate_subscripts(json_extract({field}, '$[*]'), 1) AS position
-      FROM bodies WHERE {condition})
+FROM (SELECT file_no, doc_no, path, observed_text, is_repaired, unnest(items) AS element,
+             generate_subscripts(items, 1) AS position
+      FROM (SELECT *, json_extract({field}, '$[*]') AS items FROM bodies WHERE {condition}))
 """
 
 
@@ -165,10 +172,10 @@ _BODY_RECORDS = f"""
 CREATE OR REPLACE TEMP TABLE body_records AS
 SELECT * FROM ({_ALL_BODY_RECORDS}) AS t(file_no, doc_no, path, kind, rec, root_hint, parent_hint, observed_text,
                                          is_repaired);
-INSERT INTO records SELECT * FROM body_records WHERE json_type(rec) = 'OBJECT';
+INSERT INTO records SELECT * FROM body_records WHERE starts_with(rec, '{{');
 INSERT INTO rejects
 SELECT file_no, doc_no, path, CAST(NULL AS BIGINT), 'not_an_object', 'expected a JSON object', left(CAST(rec AS VARCHAR), 200)
-FROM body_records WHERE rec IS NULL OR json_type(rec) <> 'OBJECT';
+FROM body_records WHERE rec IS NULL OR NOT starts_with(rec, '{{');
 DROP TABLE body_records
 """
 
@@ -176,15 +183,15 @@ DROP TABLE body_records
 _COMMENT_ROOTS = """
 CREATE OR REPLACE TEMP TABLE level AS
 SELECT file_no, doc_no, path, kind, rec, root_hint, parent_hint, observed_text, is_repaired,
-       json_extract(rec, '$.replies') AS replies
+       nullif(json_extract(rec, '$.replies'), '[]') AS replies
 FROM (
     SELECT file_no, doc_no, path || 'b' || lpad(CAST(position AS VARCHAR), 8, '0') AS path, 'comment' AS kind,
            element AS rec, root_hint, CAST(NULL AS VARCHAR) AS parent_hint, observed_text, is_repaired
     FROM (SELECT file_no, doc_no, path, observed_text, is_repaired,
                  coalesce(json_extract_string(e.post, '$.id'), e.post_id, e.id) AS root_hint,
-                 unnest(json_extract(e.comments, '$[*]')) AS element,
-                 generate_subscripts(json_extract(e.comments, '$[*]'), 1) AS position
-          FROM bodies WHERE has_comments AND shape IN ('envelope', 'post'))
+                 unnest(items) AS element, generate_subscripts(items, 1) AS position
+          FROM (SELECT *, json_extract(e.comments, '$[*]') AS items
+                FROM bodies WHERE has_comments AND shape IN ('envelope', 'post')))
     UNION ALL
     SELECT file_no, doc_no, path || 'b', 'comment', e.comment, e.post_id, CAST(NULL AS VARCHAR), observed_text,
            is_repaired
@@ -200,11 +207,10 @@ _NEXT_LEVEL = """
 CREATE OR REPLACE TEMP TABLE next_level AS
 SELECT file_no, doc_no, path || '.' || lpad(CAST(position AS VARCHAR), 8, '0') AS path, 'comment' AS kind,
        element AS rec, root_hint, parent_hint, observed_text, is_repaired,
-       json_extract(element, '$.replies') AS replies
+       nullif(json_extract(element, '$.replies'), '[]') AS replies
 FROM (SELECT file_no, doc_no, path, root_hint, json_extract_string(rec, '$.id') AS parent_hint, observed_text,
-             is_repaired, unnest(json_extract(replies, '$[*]')) AS element,
-             generate_subscripts(json_extract(replies, '$[*]'), 1) AS position
-      FROM level WHERE replies IS NOT NULL AND json_type(replies) = 'ARRAY')
+             is_repaired, unnest(items) AS element, generate_subscripts(items, 1) AS position
+      FROM (SELECT *, json_extract(replies, '$[*]') AS items FROM level WHERE starts_with(replies, '[')))
 """
 
 
@@ -212,7 +218,7 @@ def _not_objects(table: str) -> str:
     return (
         "INSERT INTO rejects SELECT file_no, doc_no, path, CAST(NULL AS BIGINT), 'not_an_object', "
         f"'expected a comment object', left(CAST(rec AS VARCHAR), 200) FROM {table} "
-        "WHERE rec IS NULL OR json_type(rec) <> 'OBJECT'"
+        "WHERE rec IS NULL OR NOT starts_with(rec, '{')"
     )
 
 
