@@ -1,0 +1,52 @@
+# One verb per wish. `make demo` and `make test` need nothing before them but Python 3.11 or newer, make and git.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo dev run test check bench share forget docs clean setup
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 14) else "Ethogram needs Python 3.11, 3.12 or 3.13; set PYTHON=python3.12, say")'
+	@test -x $(BIN)/python || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing pinned packages into $(VENV) (the first time takes some minutes)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(READY)
+
+demo: $(READY)  ## make the demo corpus, materialise it, print a summary
+	@$(BIN)/python -m pipeline demo
+
+dev: $(READY)  ## start dagster dev on port $(ETHOGRAM_PORT) (3000)
+	@$(BIN)/python -m pipeline dev
+
+run: $(READY)  ## materialise one corpus: make run CORPUS=<id>
+	@test -n "$(CORPUS)" || { echo "say which corpus: make run CORPUS=<folder under data/>"; exit 2; }
+	@$(BIN)/python -m pipeline run '$(CORPUS)'
+
+test: $(READY)  ## run the tests
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(READY)  ## lint, types, formatting, generated documents
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pipeline docs --check
+
+bench: $(READY)  ## timings and memory; needs ETHOGRAM_REAL_DATA for the real dumps
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+share: $(READY)  ## one self-contained DuckDB file to pass on: make share [OUT=file] [CORPUS=<id>]
+	@$(BIN)/python -m pipeline share $(if $(OUT),--out '$(OUT)') $(if $(CORPUS),--corpus '$(CORPUS)')
+
+forget: $(READY)  ## remove all of a corpus from the warehouse: make forget CORPUS=<id> [DUMP=1]
+	@test -n "$(CORPUS)" || { echo "say which corpus: make forget CORPUS=<id>"; exit 2; }
+	@$(BIN)/python -m pipeline forget '$(CORPUS)' $(if $(DUMP),--dump)
+
+docs: $(READY)  ## write the generated documents
+	@$(BIN)/python -m pipeline docs
+
+clean:  ## remove the environment and caches; data/ and warehouse/ stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info

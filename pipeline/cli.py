@@ -1,0 +1,169 @@
+"""The command line behind the Makefile: run, demo, dev, share, forget, summary and tables."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from pipeline.settings import Settings
+from pipeline.warehouse import Warehouse, WarehouseError
+
+CONSOLE = Console(stderr=True, highlight=False)
+CONCURRENT_RUNS = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    run = verbs.add_parser("run", help="materialise everything for one corpus")
+    run.add_argument("corpus")
+    verbs.add_parser("demo", help="make the demo corpus, materialise it, print a summary")
+    dev = verbs.add_parser("dev", help="start dagster dev with a persistent home")
+    dev.add_argument("--port", default=os.environ.get("ETHOGRAM_PORT", "3000"))
+    share = verbs.add_parser("share", help="write one DuckDB file to pass on")
+    share.add_argument("--out", default="share/ethogram-share.duckdb")
+    share.add_argument("--corpus", action="append", default=None)
+    forget = verbs.add_parser("forget", help="remove all of a corpus from the warehouse")
+    forget.add_argument("corpus")
+    forget.add_argument("--dump", action="store_true", help="also remove the folder under data/")
+    summary = verbs.add_parser("summary", help="print the headline measures of a corpus")
+    summary.add_argument("corpus")
+    docs = verbs.add_parser("docs", help="write the generated documents, or check that they are current")
+    docs.add_argument("--check", action="store_true")
+    try:
+        return _VERBS[parser.parse_args(arguments).verb](parser.parse_args(arguments))
+    except (WarehouseError, FileNotFoundError, ValueError) as error:
+        CONSOLE.print(f"[bold red]error:[/] {error}", markup=True, soft_wrap=True)
+        return 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    return materialise(options.corpus)
+
+
+def materialise(corpus_id: str) -> int:
+    """Materialise all assets of one corpus in this process, recorded in the persistent Dagster home."""
+    settings = Settings.load()
+    folder = settings.data / corpus_id
+    if not folder.is_dir():
+        known = sorted(p.name for p in settings.data.iterdir() if p.is_dir()) if settings.data.is_dir() else []
+        raise FileNotFoundError(
+            f"there is no folder data/{corpus_id}; put the dump files there"
+            + (f" (folders that exist: {', '.join(known)})" if known else "")
+        )
+    from pipeline.ingest.config import check_corpus_id
+
+    check_corpus_id(corpus_id)
+    prepare_home(settings)
+    started = time.monotonic()
+    from pipeline.headless import materialise_corpus
+
+    is_good = materialise_corpus(corpus_id, CONSOLE)
+    CONSOLE.print(f"{corpus_id}: {'done' if is_good else 'failed'} after {time.monotonic() - started:.1f} s")
+    return 0 if is_good else 1
+
+
+def _demo(_: argparse.Namespace) -> int:
+    from pipeline.report.summary import print_summary
+    from pipeline.simulation import demo_moltbook
+
+    settings = Settings.load()
+    with CONSOLE.status("writing data/demo-moltbook"):
+        is_new = demo_moltbook(settings.data / "demo-moltbook")
+    CONSOLE.print(f"data/demo-moltbook is {'written' if is_new else 'there already'}")
+    status = materialise("demo-moltbook")
+    if status == 0:
+        print_summary("demo-moltbook", settings)
+    return status
+
+
+def _dev(options: argparse.Namespace) -> int:
+    settings = Settings.load()
+    home = prepare_home(settings)
+    environment = {**os.environ, "DAGSTER_HOME": str(home), **shares(CONCURRENT_RUNS)}
+    command = [sys.executable, "-m", "dagster", "dev", "-m", "pipeline.definitions", "-p", str(options.port)]
+    sys.stdout.flush()
+    os.chdir(settings.home)
+    os.execve(sys.executable, command, environment)  # noqa: S606 - our own interpreter and arguments
+
+
+def shares(runs: int) -> dict[str, str]:
+    """Return the threads and memory of each of several concurrent runs, unless the environment says otherwise."""
+    threads = max(1, (os.cpu_count() or 1) // runs)
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory = max(1, int(total * 0.5 / runs / 1e9))
+    return {
+        "ETHOGRAM_THREADS": os.environ.get("ETHOGRAM_THREADS", str(threads)),
+        "ETHOGRAM_MEMORY": os.environ.get("ETHOGRAM_MEMORY", f"{memory}GB"),
+    }
+
+
+def prepare_home(settings: Settings) -> Path:
+    """Make the persistent Dagster home from the template, and tell Dagster of it."""
+    home = Path(os.environ.get("DAGSTER_HOME") or settings.home / ".dagster_home").absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    template = settings.home / "dagster.yaml"
+    target = home / "dagster.yaml"
+    if template.is_file() and (not target.exists() or target.read_bytes() != template.read_bytes()):
+        shutil.copyfile(template, target)
+    os.environ["DAGSTER_HOME"] = str(home)
+    return home
+
+
+def _share(options: argparse.Namespace) -> int:
+    settings = Settings.load()
+    out = Path(options.out)
+    out = out if out.is_absolute() else settings.home / out
+    out.parent.mkdir(parents=True, exist_ok=True)
+    path = Warehouse(settings).share(out, options.corpus)
+    CONSOLE.print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB), without personal columns, credentials redacted")
+    return 0
+
+
+def _forget(options: argparse.Namespace) -> int:
+    gone = Warehouse(Settings.load()).forget(options.corpus, dump=options.dump)
+    CONSOLE.print(f"forgot {gone.corpus_id}: {gone.parts} parts, {gone.bytes / 1e6:.1f} MB")
+    for path in gone.remaining:
+        CONSOLE.print(f"still on disk: {path}")
+    return 0
+
+
+def _summary(options: argparse.Namespace) -> int:
+    from pipeline.report.summary import print_summary
+
+    print_summary(options.corpus, Settings.load())
+    return 0
+
+
+def _docs(options: argparse.Namespace) -> int:
+    from pipeline.report.documents import stale_documents, write_documents
+
+    docs = Settings.load().home / "docs"
+    if not options.check:
+        for path in write_documents(docs):
+            CONSOLE.print(f"wrote {path.name}")
+        return 0
+    if stale := stale_documents(docs):
+        CONSOLE.print(f"not current: {', '.join(stale)}; run `make docs`")
+        return 1
+    CONSOLE.print("the generated documents are current")
+    return 0
+
+
+_VERBS = {
+    "run": _run,
+    "demo": _demo,
+    "dev": _dev,
+    "share": _share,
+    "forget": _forget,
+    "summary": _summary,
+    "docs": _docs,
+}

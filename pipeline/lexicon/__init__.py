@@ -1,0 +1,24 @@
+"""Lexicons: cards, the token rule, and one automaton that scores texts by all of them.
+
+What belongs here: parse, compile and score word lists, and the SQL that their cards define. The package
+knows neither corpora nor Dagster; columns of texts come in, columns of scores go out.
+"""
+
+from pipeline.lexicon.card import LEXICON_FOLDER, Card, card_by_id, fingerprint, load_cards
+from pipeline.lexicon.engine import SCORE_SCHEMA, Engine
+from pipeline.lexicon.sql import level_case_sql, reply_class_sql
+from pipeline.lexicon.tokens import TOKEN_PATTERN, count_tokens
+
+__all__ = [
+    "LEXICON_FOLDER",
+    "SCORE_SCHEMA",
+    "TOKEN_PATTERN",
+    "Card",
+    "Engine",
+    "card_by_id",
+    "count_tokens",
+    "fingerprint",
+    "level_case_sql",
+    "load_cards",
+    "reply_class_sql",
+]

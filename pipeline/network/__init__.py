@@ -1,0 +1,1 @@
+"""Who answers whom: interactions kept apart by rule, and the measures of the networks they form."""

@@ -1,0 +1,1 @@
+"""What studies printed and what our measures are: data files, and our numbers beside the printed ones."""

@@ -1,0 +1,102 @@
+"""The short summary that `make demo` prints: what was read, the headline measures with intervals, where the database is."""
+
+from __future__ import annotations
+
+import duckdb
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.settings import Settings
+from pipeline.warehouse import redact
+from pipeline.warehouse.connect import connect
+
+HEADLINES = (
+    "airs_positive_share", "reply_enforce_share", "activity_gini", "activity_tail_exponent", "reciprocity_reply_any",
+    "reciprocity_comment_post_author", "degree_assortativity_reply_any", "comment_depth_mean", "replied_comment_share",
+    "duplicate_share", "first_comment_minutes_median",
+)  # fmt: skip
+
+_READ = """
+SELECT c.title, c.n_files, c.rows_read, c.first_at, c.last_at, c.warnings,
+       (SELECT count(*) FROM corpus.message m WHERE m.corpus_id = c.corpus_id AND m.kind = 'post') AS posts,
+       (SELECT count(*) FROM corpus.message m WHERE m.corpus_id = c.corpus_id AND m.kind = 'comment') AS comments,
+       (SELECT count(*) FROM corpus.agent a WHERE a.corpus_id = c.corpus_id) AS agents,
+       (SELECT count(*) FROM corpus.community o WHERE o.corpus_id = c.corpus_id) AS communities
+FROM corpus.corpus c WHERE c.corpus_id = $corpus_id
+"""
+_ACCOUNT = """
+SELECT sum(new), sum(revised), sum(repeated), sum(quarantined) FROM corpus.source_file WHERE corpus_id = $corpus_id
+"""
+_MEASURES = """
+SELECT measure_id, value, ci_low, ci_high, null_mean, n, n_unit, warnings FROM analysis.measure
+WHERE corpus_id = $corpus_id AND slice_id = 'all' AND unit = 'corpus' AND period IS NULL
+"""
+_PRIMARY = """
+SELECT role, estimator, model, estimate, conf_low, conf_high, p_adj, n_obs, warnings FROM analysis.estimate
+WHERE corpus_id = $corpus_id AND family = 'enforcement' AND slice_id = 'all'
+  AND (role = 'primary' OR role = 'negative_control' OR estimator = 'woolf_2x2')
+ORDER BY CASE role WHEN 'primary' THEN 0 WHEN 'robustness' THEN 1 ELSE 2 END, estimator, model
+"""
+
+
+def print_summary(corpus_id: str, settings: Settings, console: Console | None = None) -> None:
+    """Print what was read and found of one corpus.
+
+    Raises
+    ------
+    ValueError
+        When the corpus is not in the catalogue.
+    """
+    out = console or Console(highlight=False)
+    with connect(settings=settings) as con:
+        bound = {"corpus_id": corpus_id}
+        read = con.sql(_READ, params=bound).fetchall()
+        if not read:
+            raise ValueError(f"corpus {corpus_id} is not in the catalogue; run `make run CORPUS={corpus_id}`")
+        _print_read(out, con, corpus_id, read[0])
+        _print_measures(out, con.sql(_MEASURES, params=bound).fetchall())
+        _print_estimates(out, con.sql(_PRIMARY, params=bound).fetchall())
+    out.print(f"Database: {settings.warehouse / 'ethogram.duckdb'}", soft_wrap=True)
+    out.print("  python: import pipeline; con = pipeline.connect()", markup=False)
+    out.print("  SQL:    SELECT * FROM analysis.measure WHERE corpus_id = '" + corpus_id + "'", markup=False)
+
+
+def _print_read(out: Console, con: duckdb.DuckDBPyConnection, corpus_id: str, row: tuple[object, ...]) -> None:
+    title, files, rows, first, last, warnings, posts, comments, agents, communities = row
+    new, revised, repeated, quarantined = con.sql(_ACCOUNT, params={"corpus_id": corpus_id}).fetchall()[0]
+    out.print(f"\n{redact(str(title))[:80]} ({corpus_id})", markup=False, style="bold")
+    out.print(f"  {files:,} files, {rows:,} records: {new:,} new, {revised:,} revised, {repeated:,} repeated, "
+              f"{quarantined:,} quarantined", markup=False)
+    out.print(f"  {posts:,} posts, {comments:,} comments, {agents:,} agents, {communities:,} communities", markup=False)
+    out.print(f"  {first} to {last} UTC" + (f"; warnings: {warnings}" if warnings else ""), markup=False)
+
+
+def _print_measures(out: Console, rows: list[tuple[object, ...]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for name in ("measure", "value", "95 % interval", "null", "n", "warnings"):
+        table.add_column(name, justify="left" if name in ("measure", "warnings") else "right", overflow="fold")
+    found = {str(row[0]): row for row in rows}
+    for name in HEADLINES:
+        if name not in found:
+            continue
+        _, value, low, high, null, n, unit, warnings = found[name]
+        table.add_row(name, _number(value), _interval(low, high), _number(null), f"{n:,} {unit}", str(warnings or ""))
+    out.print(table)
+
+
+def _print_estimates(out: Console, rows: list[tuple[object, ...]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for name in ("enforcement", "estimator", "model", "estimate", "95 % interval", "p adj.", "n", "warnings"):
+        table.add_column(name, overflow="fold")
+    for role, estimator, model, estimate, low, high, p_adj, n, warnings in rows:
+        table.add_row(str(role), str(estimator), str(model), _number(estimate), _interval(low, high), _number(p_adj),
+                      f"{n:,}" if n is not None else "", str(warnings or ""))  # fmt: skip
+    out.print(table)
+
+
+def _number(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else ("" if value is None else str(value))
+
+
+def _interval(low: object, high: object) -> str:
+    return f"{_number(low)} to {_number(high)}" if low is not None and high is not None else ""

@@ -1,0 +1,111 @@
+"""Where things live and the knobs: read once from the environment (``ETHOGRAM_*``), passed to whoever needs them.
+
+What belongs here: `Settings` and nothing that acts. Pure functions take the single number they need, not this.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+MOST_THREADS = 8  # more gain nothing at the sizes of a laptop, and each holds its own share of memory
+
+_MEMORY = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?B)\Z", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Folders, limits and seeds of one project.
+
+    Parameters
+    ----------
+    home
+        The project; the other folders are below it unless the environment says otherwise.
+    data, warehouse, lexicons
+        The user's dumps, the store, and the lexicon cards.
+    threads, memory_limit
+        Limits for each DuckDB connection; `memory_limit` is written as DuckDB writes it, such as ``3GB``.
+    seed
+        Seed of everything that draws at random.
+    ci_level
+        Level of intervals.
+    bootstrap_draws, permutation_draws
+        Numbers of draws.
+    native_max_rows
+        Tables with more rows are views over files in the catalogue, not native tables.
+    """
+
+    home: Path
+    data: Path
+    warehouse: Path
+    lexicons: Path
+    threads: int = 2
+    memory_limit: str = "3GB"
+    seed: int = 20260127
+    ci_level: float = 0.95
+    bootstrap_draws: int = 1000
+    permutation_draws: int = 1000
+    native_max_rows: int = 20_000_000
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Return the settings of this environment.
+
+        Parameters
+        ----------
+        environ
+            Environment variables; ``os.environ`` when omitted.
+
+        Raises
+        ------
+        ValueError
+            When a variable does not hold what is expected; the sentence names the variable.
+        """
+        env = os.environ if environ is None else environ
+        home = _folder(env, "ETHOGRAM_HOME", Path(__file__).resolve().parent.parent)
+        return cls(
+            home=home,
+            data=_folder(env, "ETHOGRAM_DATA", home / "data"),
+            warehouse=_folder(env, "ETHOGRAM_WAREHOUSE", home / "warehouse"),
+            lexicons=home / "lexicons",
+            threads=_integer(env, "ETHOGRAM_THREADS", min(os.cpu_count() or 1, MOST_THREADS), least=1),
+            memory_limit=_memory(env, "ETHOGRAM_MEMORY", "3GB"),
+            seed=_integer(env, "ETHOGRAM_SEED", 20260127, least=0),
+            native_max_rows=_integer(env, "ETHOGRAM_NATIVE_MAX_ROWS", 20_000_000, least=0),
+        )
+
+
+def _folder(env: Mapping[str, str], name: str, default: Path) -> Path:
+    """Return an absolute folder; it need not exist yet."""
+    text = env.get(name, "").strip()
+    if not text:
+        return default.absolute()
+    path = Path(text).expanduser().absolute()
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{name} is {text!r}: expected a folder, found a file")
+    return path
+
+
+def _integer(env: Mapping[str, str], name: str, default: int, *, least: int) -> int:
+    text = env.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        value = int(text.replace("_", ""))
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise ValueError(f"{name} is {text!r}: expected a whole number of at least {least}")
+    return value
+
+
+def _memory(env: Mapping[str, str], name: str, default: str) -> str:
+    text = env.get(name, "").strip()
+    if not text:
+        return default
+    if not _MEMORY.match(text):
+        raise ValueError(f"{name} is {text!r}: expected an amount with its unit, such as 3GB or 512MB")
+    return text

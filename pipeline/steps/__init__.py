@@ -1,0 +1,15 @@
+"""The steps of the pipeline: what each reads, what computes it, what it writes. No Dagster here.
+
+A step is current when its fingerprint is: inputs, configuration, source of what computes it, versions of the
+libraries named. Assets, the command line and benchmarks all run the same steps.
+"""
+
+from pipeline.steps.analysis import ANALYSIS_STEPS
+from pipeline.steps.corpus import CORPUS_STEPS
+from pipeline.steps.feature import FEATURE_STEPS
+from pipeline.steps.step import Check, Outcome, Progress, Step, StepContext, run_step
+
+STEPS: dict[str, Step] = {step.key: step for step in (*CORPUS_STEPS, *FEATURE_STEPS, *ANALYSIS_STEPS)}
+"""All steps by key, in an order in which each comes after what it reads."""
+
+__all__ = ["STEPS", "Check", "Outcome", "Progress", "Step", "StepContext", "run_step"]

@@ -1,0 +1,159 @@
+"""The steps of layer ``analysis``: measures, estimates, published numbers and their replication."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from pipeline.activity.concentration import activity_measures
+from pipeline.activity.repetition import text_measures
+from pipeline.activity.row import Sampling
+from pipeline.activity.threads import thread_measures
+from pipeline.inference import airs_measures, enforcement_estimates, load_grid, reply_measures
+from pipeline.network.measures import network_measures
+from pipeline.published.load import load_measure_dictionary, load_published
+from pipeline.published.replication import replication
+from pipeline.schema import Measure, estimate_frame, measure_frame
+from pipeline.settings import Settings
+from pipeline.steps.step import Step, StepContext
+from pipeline.warehouse import Data
+
+NULL_DRAWS, CLUSTERING_DRAWS = 200, 40
+
+
+def _sampling(settings: Settings) -> Sampling:
+    return Sampling(
+        seed=settings.seed,
+        bootstrap_draws=settings.bootstrap_draws,
+        null_draws=NULL_DRAWS,
+        clustering_draws=CLUSTERING_DRAWS,
+        level=settings.ci_level,
+    )
+
+
+def _measures(compute: Callable[[StepContext], list[Measure]]) -> Callable[[StepContext], Mapping[str, Data]]:
+    return lambda context: {"measure": measure_frame(compute(context))}
+
+
+def _enforcement(context: StepContext) -> Mapping[str, Data]:
+    settings = context.settings
+    rows = enforcement_estimates(
+        context.con, load_grid(), seed=settings.seed, ci_level=settings.ci_level, progress=context.progress
+    )
+    return {"estimate": estimate_frame(rows)}
+
+
+def _replication(context: StepContext) -> Mapping[str, Data]:
+    store, corpus_id = context.warehouse, context.corpus_id
+    corpus = store.read("corpus", corpus_id).collect().row(0, named=True)
+    system = store.read("run", corpus_id).select("system").head(1).collect().item()
+    rows = replication(
+        store.read("measure", corpus_id).collect(),
+        store.read("published").collect(),
+        corpus_id=corpus_id,
+        platform=None if system is None or corpus["kind"] != "platform" else system.lower(),
+        first_at=corpus["first_at"],
+        last_at=corpus["last_at"],
+    )
+    return {"replication": rows}
+
+
+_STATISTICS = ("duckdb", "polars", "numpy", "scipy", "statsmodels")
+
+ANALYSIS_STEPS = (
+    Step(
+        key="analysis/published",
+        tables=("published",),
+        reads=(),
+        compute=lambda context: {"published": load_published()},
+        modules=("pipeline.published",),
+        is_project=True,
+        description="Numbers that studies printed, each with the evidence that it rests on.",
+    ),
+    Step(
+        key="analysis/measure_dictionary",
+        tables=("measure_dictionary",),
+        reads=(),
+        compute=lambda context: {"measure_dictionary": load_measure_dictionary()},
+        modules=("pipeline.published",),
+        is_project=True,
+        description="What each measure is: formula, unit, source, warnings.",
+    ),
+    Step(
+        key="analysis/measure/activity",
+        tables=("measure",),
+        reads=("message",),
+        family="activity",
+        compute=_measures(lambda c: activity_measures(c.con, _sampling(c.settings))),
+        modules=("pipeline.activity",),
+        libraries=(*_STATISTICS, "powerlaw"),
+        description="Concentration and tail of activity.",
+    ),
+    Step(
+        key="analysis/measure/thread",
+        tables=("measure",),
+        reads=("message",),
+        family="thread",
+        compute=_measures(lambda c: thread_measures(c.con, _sampling(c.settings))),
+        modules=("pipeline.activity",),
+        libraries=_STATISTICS,
+        description="Depth, replies and latency of threads.",
+    ),
+    Step(
+        key="analysis/measure/network",
+        tables=("measure",),
+        reads=("message", "interaction"),
+        family="network",
+        compute=_measures(lambda c: network_measures(c.con, _sampling(c.settings))),
+        modules=("pipeline.network", "pipeline.activity"),
+        libraries=_STATISTICS,
+        description="Reciprocity, assortativity and clustering of interaction networks, against their nulls.",
+    ),
+    Step(
+        key="analysis/measure/text",
+        tables=("measure",),
+        reads=("message",),
+        family="text",
+        compute=_measures(lambda c: text_measures(c.con, _sampling(c.settings))),
+        modules=("pipeline.activity",),
+        libraries=_STATISTICS,
+        description="Share of repeated texts.",
+    ),
+    Step(
+        key="analysis/measure/airs",
+        tables=("measure",),
+        reads=("message", "text", "lexicon_score", "slice"),
+        family="airs",
+        compute=_measures(lambda c: airs_measures(c.con, seed=c.settings.seed, ci_level=c.settings.ci_level)),
+        modules=("pipeline.inference",),
+        libraries=_STATISTICS,
+        description="Share of posts with action-inducing language (AIRS), whole and by day, by slice.",
+    ),
+    Step(
+        key="analysis/measure/reply",
+        tables=("measure",),
+        reads=("message", "text", "lexicon_score", "reply_class", "slice"),
+        family="reply",
+        compute=_measures(lambda c: reply_measures(c.con, seed=c.settings.seed, ci_level=c.settings.ci_level)),
+        modules=("pipeline.inference",),
+        libraries=_STATISTICS,
+        description="Shares of reply classes, whole, by AIRS level and along the response curve.",
+    ),
+    Step(
+        key="analysis/estimate/enforcement",
+        tables=("estimate",),
+        reads=("message", "text", "lexicon_score", "reply_class", "slice"),
+        family="enforcement",
+        compute=_enforcement,
+        modules=("pipeline.inference",),
+        libraries=_STATISTICS,
+        description="Do replies correct risky instructions? Every specification of the registered grid.",
+    ),
+    Step(
+        key="analysis/replication",
+        tables=("replication",),
+        reads=("measure", "*published", "corpus", "run"),
+        compute=_replication,
+        modules=("pipeline.published",),
+        description="Our numbers beside the printed ones, and why they differ.",
+    ),
+)

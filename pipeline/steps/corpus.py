@@ -1,0 +1,105 @@
+"""The step of layer ``corpus``: ingestion, which writes all of its tables at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from pipeline.ingest import ingest, load_config, scan
+from pipeline.ingest.formats import FORMATS
+from pipeline.steps.step import Check, Progress, Step, StepContext
+from pipeline.warehouse import Data, Query, Warehouse, redact
+
+INGESTION_TABLES = (
+    "corpus", "run", "slice", "source_file", "quarantine", "agent", "agent_snapshot", "community",
+    "community_snapshot", "membership_event", "message", "message_snapshot",
+)  # fmt: skip
+PROGRESS_SECONDS = 2.0
+
+
+def _prepare(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object], Any]:
+    folder = warehouse.settings.data / corpus_id
+    config = load_config(folder, corpus_id, tuple(FORMATS))
+    found = scan(folder, config)
+    state = {"scan": found, "config": config}
+    settings = {key: str(value) for key, value in asdict(config).items()}
+    return {"files": found.digest(), "corpus": settings, "formats": list(found.formats)}, state
+
+
+def _compute(context: StepContext) -> Mapping[str, Data]:
+    found, config = context.state["scan"], context.state["config"]
+    total = sum(file.size for file in found.files if file.status == "read")
+    staging = context.folder / "staging"
+    staging.mkdir()
+    result = ingest(
+        found, config, context.con, staging, redact=redact, progress=_Reading(total, context.progress)
+    )
+    queries = {name: Query(context.con, f"SELECT * FROM {sql} AS t") for name, sql in result.queries.items()}
+    return {**result.frames, **queries}
+
+
+class _Reading:
+    """Turns bytes read into a sentence with a rate and an estimate, at most one every two seconds."""
+
+    def __init__(self, total: int, progress: Progress) -> None:
+        self.total, self.progress = total, progress
+        self.done, self.started, self.told = 0, time.monotonic(), 0.0
+
+    def __call__(self, n_bytes: int) -> None:
+        self.done += n_bytes
+        now = time.monotonic()
+        if now - self.told < PROGRESS_SECONDS:
+            return
+        self.told = now
+        rate = self.done / max(now - self.started, 1e-9)
+        left = (self.total - self.done) / max(rate, 1.0)
+        self.progress(
+            f"read {self.done / 1e6:.0f} of {self.total / 1e6:.0f} MB, {rate / 1e6:.0f} MB/s, about {left:.0f} s left"
+        )
+
+
+# Rows with state are the records of messages, agents and communities; each has exactly one first observation.
+_ACCOUNTING = """
+SELECT (SELECT count(*) FROM source_file WHERE rows_read <> new + revised + repeated + quarantined) AS unbalanced,
+       (SELECT coalesce(sum(new), 0) FROM source_file) AS new,
+       (SELECT count(*) FROM message) + (SELECT count(*) FROM agent WHERE has_profile)
+         + (SELECT count(*) FROM community WHERE has_profile) AS kept,
+       (SELECT coalesce(sum(quarantined), 0) FROM source_file) AS quarantined,
+       (SELECT count(*) FROM quarantine) AS set_aside
+"""
+
+
+def _checks(context: StepContext) -> list[Check]:
+    unbalanced, new, kept, quarantined, set_aside = context.con.sql(_ACCOUNTING).fetchall()[0]
+    is_exact = unbalanced == 0 and new == kept and quarantined == set_aside
+    account = (
+        f"{new} records are new and {kept} are in the tables; {quarantined} are quarantined and {set_aside} are "
+        f"listed; {unbalanced} files do not add up"
+    )
+    config = load_config(context.settings.data / context.corpus_id, context.corpus_id)
+    short = []
+    for table, least in config.minimum_rows.items():
+        rows = context.warehouse.manifest(table, context.corpus_id)
+        if rows is None or rows.rows < least:
+            short.append(f"{table} has {rows.rows if rows else 0} rows, corpus.toml expects at least {least}")
+    return [
+        Check("row_accounting", is_exact, account),
+        Check("expectations", not short, "; ".join(short) or "what corpus.toml expects is there"),
+    ]
+
+
+CORPUS_STEPS = (
+    Step(
+        key="corpus/ingestion",
+        tables=INGESTION_TABLES,
+        reads=(),
+        compute=_compute,
+        modules=("pipeline.ingest", "pipeline.warehouse.redact", "pipeline.warehouse.redact_patterns"),
+        libraries=("duckdb", "polars", "pyarrow"),
+        prepare=_prepare,
+        checks=_checks,
+        description="Reads the dump: messages, agents and communities with their history; every row accounted for.",
+    ),
+)

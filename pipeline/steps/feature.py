@@ -1,0 +1,112 @@
+"""The steps of layer ``feature``: distinct texts, lexicon scores, reply classes, interactions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import polars as pl
+
+from pipeline.lexicon import Engine, count_tokens, fingerprint, load_cards, reply_class_sql
+from pipeline.network.interactions import interaction_sql
+from pipeline.steps.step import Step, StepContext
+from pipeline.warehouse import Data, Query, Staged, Warehouse
+
+BATCH_ROWS = 50_000
+
+_DISTINCT_TEXTS = """
+SELECT text_hash, min(text) AS text, count(*) AS copies
+FROM (SELECT text_hash, coalesce(title, '') || chr(10) || coalesce(content, '') AS text FROM message) AS t
+GROUP BY text_hash
+"""
+
+
+def _text(context: StepContext) -> Mapping[str, Data]:
+    distinct = context.folder / "distinct.parquet"
+    context.con.execute(f"COPY ({_DISTINCT_TEXTS}) TO '{_quoted(distinct)}' (FORMAT parquet)")
+    counted = context.folder / "counted.parquet"
+    pl.scan_parquet(distinct).with_columns(
+        n_chars=pl.col("text").str.len_chars().cast(pl.Int64),
+        n_tokens=count_tokens(pl.col("text")),
+        language=pl.lit(None, dtype=pl.String),
+    ).sink_parquet(counted)
+    return {"text": Staged([counted])}
+
+
+def _quoted(path: object) -> str:
+    return str(path).replace("'", "''")
+
+
+def _cards(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object], Any]:
+    del corpus_id
+    cards = load_cards(warehouse.settings.lexicons)
+    return {"cards": fingerprint(cards)}, cards
+
+
+def _batches(context: StepContext) -> Iterator[pl.DataFrame]:
+    texts = context.warehouse.read("text", context.corpus_id).select("text_hash", "text", "n_tokens")
+    total = int(texts.select(pl.len()).collect().item())
+    for start in range(0, total, BATCH_ROWS):
+        yield texts.slice(start, BATCH_ROWS).collect()
+        context.progress(f"scored {min(start + BATCH_ROWS, total)} of {total} distinct texts")
+
+
+def _lexicon_score(context: StepContext) -> Mapping[str, Data]:
+    engine = Engine(context.state)
+    paths = []
+    for number, scores in enumerate(engine.score_batches(_batches(context))):
+        paths.append(context.folder / f"scores-{number:05d}.parquet")
+        scores.write_parquet(paths[-1])
+    if not paths:
+        paths = [context.folder / "scores-none.parquet"]
+        empty = pl.DataFrame(schema={"text_hash": pl.String, "text": pl.String, "n_tokens": pl.Int64})
+        engine.score(empty).write_parquet(paths[0])
+    return {"lexicon_score": Staged(paths)}
+
+
+def _reply_class(context: StepContext) -> Mapping[str, Data]:
+    card = next(card for card in context.state if card.id == "reply")
+    return {"reply_class": Query(context.con, reply_class_sql(card))}
+
+
+def _interaction(context: StepContext) -> Mapping[str, Data]:
+    return {"interaction": Query(context.con, interaction_sql())}
+
+
+FEATURE_STEPS = (
+    Step(
+        key="feature/text",
+        tables=("text",),
+        reads=("message",),
+        compute=_text,
+        modules=("pipeline.steps.feature", "pipeline.lexicon.tokens"),
+        description="Every distinct text once, with its length; what scorers read.",
+    ),
+    Step(
+        key="feature/lexicon_score",
+        tables=("lexicon_score",),
+        reads=("text",),
+        compute=_lexicon_score,
+        modules=("pipeline.lexicon",),
+        libraries=("polars", "numpy"),
+        prepare=_cards,
+        description="All lexicons of lexicons/ on every distinct text, in one pass.",
+    ),
+    Step(
+        key="feature/reply_class",
+        tables=("reply_class",),
+        reads=("message", "lexicon_score"),
+        compute=_reply_class,
+        modules=("pipeline.lexicon.sql",),
+        prepare=_cards,
+        description="The class of every comment by the reply rules: toxic, enforce, endorse or other.",
+    ),
+    Step(
+        key="feature/interaction",
+        tables=("interaction",),
+        reads=("message", "agent"),
+        compute=_interaction,
+        modules=("pipeline.network.interactions",),
+        description="Who addressed whom, rules kept apart: reply to anyone, comment to post author, mention.",
+    ),
+)

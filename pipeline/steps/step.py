@@ -1,0 +1,197 @@
+"""`Step` and `run_step`: skip what is current, else compute, write all tables, and only then make them current."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipeline.schema import TABLES
+from pipeline.settings import Settings
+from pipeline.warehouse import PROJECT, Data, Manifest, Warehouse, fingerprint
+from pipeline.warehouse.files import remove_stale, temporary_folder
+from pipeline.warehouse.manifest import manifests
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """What a step may use: the store, the corpus, a scratch folder, a connection on the tables of the corpus."""
+
+    warehouse: Warehouse
+    corpus_id: str
+    progress: Progress
+    folder: Path
+    con: duckdb.DuckDBPyConnection
+    state: Any = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the store."""
+        return self.warehouse.settings
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The result of one check of stored rows."""
+
+    name: str
+    passed: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One unit of work.
+
+    Attributes
+    ----------
+    key
+        Asset key: the table, or the table and the family.
+    tables
+        Tables that it writes.
+    reads
+        Tables of the same corpus that it reads; project tables are written with a leading ``*``.
+    compute
+        Returns the rows of each table; all of them are written before any becomes current.
+    modules
+        Dotted names of the modules and packages whose source decides the result.
+    libraries
+        Distributions whose version decides the result.
+    prepare
+        Looks at the world outside the store (files, cards) and returns what of it enters the fingerprint, and a
+        state for `compute`.
+    family
+        Family of the tables, where several steps share one.
+    is_project
+        True for tables about the project, written once for all corpora.
+    checks
+        Further checks of the stored rows, all of them blocking.
+    """
+
+    key: str
+    tables: tuple[str, ...]
+    reads: tuple[str, ...]
+    compute: Callable[[StepContext], Mapping[str, Data]]
+    modules: tuple[str, ...]
+    libraries: tuple[str, ...] = ("duckdb", "polars")
+    prepare: Callable[[Warehouse, str], tuple[Mapping[str, object], Any]] | None = None
+    family: str = ""
+    is_project: bool = False
+    checks: Callable[[StepContext], list[Check]] | None = None
+    description: str = ""
+
+    def target(self, corpus_id: str) -> str:
+        """The corpus that the rows are stored under."""
+        return PROJECT if self.is_project else corpus_id
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a step."""
+
+    step: Step
+    corpus_id: str
+    fingerprint: str
+    is_skipped: bool
+    seconds: float
+    manifests: Mapping[str, Manifest]
+    checks: tuple[Check, ...]
+
+
+def run_step(step: Step, warehouse: Warehouse, corpus_id: str, progress: Progress = lambda _: None) -> Outcome:
+    """Bring the tables of a step up to date.
+
+    Parameters
+    ----------
+    step
+        The step.
+    warehouse
+        The store.
+    corpus_id
+        The corpus; ignored by steps about the project.
+    progress
+        Receives short sentences while the step works.
+
+    Returns
+    -------
+    Outcome
+        With the manifests that are current now and the checks of the stored rows.
+    """
+    started = time.monotonic()
+    target = step.target(corpus_id)
+    with warehouse.corpus_lock(target):
+        mark, state = step_fingerprint(step, warehouse, corpus_id)
+        is_skipped = all(warehouse.is_current(name, target, step.family, mark) for name in step.tables)
+        if not is_skipped:
+            with open_context(warehouse, corpus_id, progress, state) as context:
+                rows = step.compute(context)
+                warehouse.write_many(rows, target, mark, step.family)
+        checks = _checks(step, warehouse, corpus_id, is_skipped, progress)
+        current = {name: warehouse.manifest(name, target, step.family) for name in step.tables}
+    found = {name: manifest for name, manifest in current.items() if manifest is not None}
+    return Outcome(step, corpus_id, mark, is_skipped, time.monotonic() - started, found, tuple(checks))
+
+
+def step_fingerprint(step: Step, warehouse: Warehouse, corpus_id: str) -> tuple[str, Any]:
+    """Return the fingerprint that the rows of a step would have now, and the state that `prepare` made."""
+    config, state = step.prepare(warehouse, corpus_id) if step.prepare else ({}, None)
+    settings = warehouse.settings
+    knobs = {
+        "seed": settings.seed,
+        "ci_level": settings.ci_level,
+        "bootstrap_draws": settings.bootstrap_draws,
+        "permutation_draws": settings.permutation_draws,
+    }
+    mark = fingerprint(
+        inputs=input_fingerprints(step, warehouse, corpus_id),
+        config={**(knobs if step.key.startswith("analysis/") else {}), **config},
+        modules=step.modules,
+        tables=[TABLES[name] for name in step.tables],
+        libraries=step.libraries,
+    )
+    return mark, state
+
+
+def input_fingerprints(step: Step, warehouse: Warehouse, corpus_id: str) -> dict[str, str]:
+    """Return the hashes of the rows that a step reads, by table and family."""
+    inputs: dict[str, str] = {}
+    for name in step.reads:
+        table = name.removeprefix("*")
+        source = PROJECT if name.startswith("*") else corpus_id
+        for manifest in manifests(warehouse.layout, TABLES[table], source):
+            inputs[f"{name}/{manifest.family}"] = manifest.table_hash
+    return inputs
+
+
+@contextlib.contextmanager
+def open_context(
+    warehouse: Warehouse, corpus_id: str, progress: Progress = lambda _: None, state: Any = None
+) -> Iterator[StepContext]:
+    """Open the scratch folder and the connection that a step works with, and close both afterwards."""
+    root = warehouse.settings.warehouse
+    parent = root / ".steps"
+    remove_stale(parent, root)
+    with temporary_folder(parent, root) as folder, warehouse.session(corpus_id, [folder]) as con:
+        yield StepContext(warehouse, corpus_id, progress, folder, con, state)
+
+
+def _checks(
+    step: Step, warehouse: Warehouse, corpus_id: str, is_skipped: bool, progress: Progress
+) -> list[Check]:
+    """Check the stored rows; what was written just now was verified before it became current."""
+    target = step.target(corpus_id)
+    found = []
+    for name in step.tables:
+        problems = warehouse.check(name, target, step.family) if is_skipped else []
+        found.append(Check(f"schema_{name}", not problems, "; ".join(problems) or "the rows fit the description"))
+    if step.checks is not None:
+        with open_context(warehouse, corpus_id, progress) as context:
+            found.extend(step.checks(context))
+    return found

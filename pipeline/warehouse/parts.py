@@ -1,0 +1,225 @@
+"""Writing a part: from a frame or a query to an immutable, sorted, verified Parquet file.
+
+What belongs here: the sources that can be written, the writing, and the verification. Nothing becomes
+current here: that takes a manifest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import importlib.metadata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from pipeline.schema import Table
+from pipeline.settings import Settings
+from pipeline.warehouse.casting import check_source, check_stored, explain_failed_cast
+from pipeline.warehouse.digest import Digest, digest_files
+from pipeline.warehouse.errors import SchemaMismatch
+from pipeline.warehouse.files import make_folders, remove_stale, sync, temporary_folder
+from pipeline.warehouse.layout import Layout, check_corpus_id, check_fingerprint
+from pipeline.warehouse.manifest import Manifest, Part
+from pipeline.warehouse.session import connection, sql_literal
+
+ROW_GROUP_ROWS = 50_000  # about 25 MB of posts: small enough for two cores to hold several at once
+PART_NAME = "part-00000.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Rows that a query makes on an open connection; written without passing through Python.
+
+    Parameters
+    ----------
+    con
+        The connection, usually of `Warehouse.session`.
+    sql
+        One SELECT with the columns of the table in any order.
+    params
+        Named bound parameters.
+    """
+
+    con: duckdb.DuckDBPyConnection
+    sql: str
+    params: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """Rows in Parquet files that were written elsewhere, with the columns of the table in any order."""
+
+    paths: Sequence[Path]
+
+
+Data = pl.DataFrame | pl.LazyFrame | Query | Staged
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a part belongs to."""
+
+    table: Table
+    corpus_id: str
+    family: str
+    fingerprint: str
+
+
+def write_part(settings: Settings, address: Address, data: Data) -> Manifest:
+    """Write the rows as a new part and return the manifest that would make it current.
+
+    Parameters
+    ----------
+    settings
+        Limits and places.
+    address
+        Table, corpus, family and fingerprint.
+    data
+        The rows.
+
+    Raises
+    ------
+    SchemaMismatch
+        When the rows do not fit the table; nothing is left behind.
+    """
+    layout = Layout(settings.warehouse)
+    check_corpus_id(address.corpus_id)
+    parent = layout.parts(address.table, address.corpus_id, address.family)
+    make_folders(parent, layout.root)
+    remove_stale(parent, layout.root)
+    with temporary_folder(parent, layout.root) as folder:
+        path = folder / PART_NAME
+        with _source(settings, data, folder) as (con, sql, params):
+            _copy(con, address, f"({sql}\n)", params, path)
+            digest = _verify(con, address.table, path)
+        sha256 = _sha256(path)
+        size = path.stat().st_size
+        sync(path)
+        sync(folder)
+        final = _place(settings, address, folder, digest)
+    if final != folder and (final / PART_NAME).stat().st_size != size:  # an equal part was there already
+        size, sha256 = (final / PART_NAME).stat().st_size, _sha256(final / PART_NAME)
+    part = Part(layout.relative(final / PART_NAME), digest.rows, size, sha256)
+    return Manifest(
+        table=address.table.name,
+        corpus_id=address.corpus_id,
+        family=address.family,
+        fingerprint=check_fingerprint(address.fingerprint),
+        parts=(part,),
+        rows=digest.rows,
+        table_hash=digest.table_hash,
+        written_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        versions={name: importlib.metadata.version(name) for name in ("duckdb", "polars")},
+    )
+
+
+def digest_manifest(settings: Settings, table: Table, manifest: Manifest) -> Digest:
+    """Read the stored rows of a manifest again and return their digest."""
+    layout = Layout(settings.warehouse)
+    with connection(settings, []) as con:
+        return digest_files(con, table, manifest.files(layout))
+
+
+@contextlib.contextmanager
+def _source(
+    settings: Settings, data: Data, folder: Path
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, str, Mapping[str, object]]]:
+    """Yield a connection, a SELECT and its parameters for any kind of data."""
+    if isinstance(data, Query):
+        if not isinstance(data.params, Mapping):
+            raise TypeError("Query takes named parameters: write $name in the statement and pass a mapping")
+        yield data.con, data.sql.strip().rstrip(";"), data.params
+        return
+    if isinstance(data, pl.LazyFrame):
+        staged = folder / "staged.parquet"
+        data.sink_parquet(staged)
+        data = Staged([staged])
+    if isinstance(data, Staged):
+        paths = [Path(path).absolute() for path in data.paths]
+        with connection(settings, sorted({path.parent for path in paths})) as con:
+            listed = ", ".join(sql_literal(str(path)) for path in paths)
+            yield con, f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false)", {}
+    elif isinstance(data, pl.DataFrame):
+        with connection(settings, []) as con:
+            con.register("incoming", data)
+            yield con, "SELECT * FROM incoming", {}
+    else:
+        raise TypeError(f"cannot write {type(data).__name__}: expected a polars frame, Query or Staged")
+
+
+def _copy(
+    con: duckdb.DuckDBPyConnection, address: Address, source: str, params: Mapping[str, object], path: Path
+) -> None:
+    """Cast the rows of `source`, sort them by the key and write them to `path`."""
+    table, corpus_id = address.table, address.corpus_id
+    if params.get("corpus_id", corpus_id) != corpus_id:
+        raise SchemaMismatch(f"{table.qualified}: parameter corpus_id of the query is not {corpus_id!r}")
+    check_source(con, table, source, params, corpus_id)
+    options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+    statement = f"COPY ({table.cast_select(source)}) TO {sql_literal(str(path))} ({options})"
+    try:
+        con.execute(statement, {**params, "corpus_id": corpus_id}).fetchall()
+    except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
+        sentence = explain_failed_cast(con, table, source, params)
+        # The text of the error may quote hostile data, so it is not passed on when the cause is known.
+        if sentence is None:
+            raise
+        raise SchemaMismatch(sentence) from error.with_traceback(None)
+
+
+def _verify(con: duckdb.DuckDBPyConnection, table: Table, path: Path) -> Digest:
+    """Read a written file back; raise when it is not what the description says, else return its digest."""
+    problems = check_stored(con, table, [str(path)])
+    if problems:
+        raise SchemaMismatch("; ".join(problems))
+    digest = digest_files(con, table, [path])
+    if digest.repeated_keys:
+        key = ", ".join(table.key) or "no columns: at most one row"
+        raise SchemaMismatch(
+            f"{table.qualified}: the key ({key}) should be unique, found {digest.repeated_keys} of {digest.rows} "
+            "rows that repeat the key of another"
+        )
+    return digest
+
+
+def _place(settings: Settings, address: Address, folder: Path, digest: Digest) -> Path:
+    """Rename the finished folder to its fingerprint; reuse what is there when it holds the same rows."""
+    layout = Layout(settings.warehouse)
+    parent = layout.parts(address.table, address.corpus_id, address.family)
+    (folder / "staged.parquet").unlink(missing_ok=True)
+    for turn in range(1000):
+        suffix = f"-{turn}" if turn else ""
+        final = parent / f"{check_fingerprint(address.fingerprint)}{suffix}"
+        if not final.exists():
+            try:
+                folder.rename(final)
+            except OSError:
+                if not final.exists():
+                    raise
+            else:
+                sync(parent)
+                return final
+        if _holds(settings, address.table, final / PART_NAME, digest):
+            return final
+    raise RuntimeError(f"{parent} holds a thousand parts of one fingerprint; run the garbage collection")
+
+
+def _holds(settings: Settings, table: Table, path: Path, digest: Digest) -> bool:
+    """Tell whether a part that is there already holds the rows that were to be written."""
+    if not path.is_file():
+        return False
+    try:
+        with connection(settings, []) as con:
+            return not check_stored(con, table, [str(path)]) and digest_files(con, table, [path]) == digest
+    except duckdb.Error:
+        return False
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
