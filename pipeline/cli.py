@@ -124,7 +124,9 @@ def _share(options: argparse.Namespace) -> int:
     out = out if out.is_absolute() else settings.home / out
     out.parent.mkdir(parents=True, exist_ok=True)
     path = Warehouse(settings).share(out, options.corpus)
-    CONSOLE.print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB), without personal columns, credentials redacted")
+    CONSOLE.print(
+        f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB), without personal columns, credentials redacted"
+    )
     return 0
 
 

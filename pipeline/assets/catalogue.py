@@ -17,19 +17,18 @@ from pipeline.steps.publication import publish
     description="warehouse/ethogram.duckdb: every table of every published corpus, with comments. "
     "Built beside the old file and swapped in, so readers never see half a run.",
 )
-def catalogue(
-    context: dg.AssetExecutionContext, warehouse: WarehouseResource
-) -> dg.MaterializeResult[None]:
+def catalogue(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult[None]:
     """Publish the corpus of the partition."""
     store = warehouse.store()
     build = publish(store, context.partition_key)
-    for sentence in build.notes:
+    for sentence in build.warnings:
         context.log.warning(sentence)
     return dg.MaterializeResult(
         metadata={
             "path": dg.MetadataValue.path(str(build.path)),
             "dagster/row_count": build.rows,
-            "bytes": build.bytes,
+            "bytes": build.path.stat().st_size,
+            "seconds": round(build.seconds, 3),
             "corpora": ", ".join(build.corpora),
         }
     )

@@ -21,7 +21,9 @@ corpus_job = dg.define_asset_job(
     description="Everything for one corpus, from its dump to the catalogue.",
 )
 publish_job = dg.define_asset_job(
-    "publish", selection=dg.AssetSelection.assets(catalogue), partitions_def=corpora,
+    "publish",
+    selection=dg.AssetSelection.assets(catalogue),
+    partitions_def=corpora,
     description="Publish one corpus whose tables are all current.",
 )
 

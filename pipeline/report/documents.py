@@ -76,7 +76,8 @@ def _table_section(table: Table) -> str:
 def formats_page() -> str:
     """Return the page of formats (source: the docstrings of pipeline/ingest/formats)."""
     parts = [
-        _HEADER + "# Formats\n\nSource: the modules of `pipeline/ingest/formats/`. A corpus is read in one format, the "
+        _HEADER
+        + "# Formats\n\nSource: the modules of `pipeline/ingest/formats/`. A corpus is read in one format, the "
         "one that holds most bytes, unless `corpus.toml` names several.\n\n"
         "What a row is, per container: in a JSON body, every post, comment, agent and community object that stands in "
         "a position of its own (authors and communities inside a message are attributes of it); in JSON lines the "

@@ -101,7 +101,10 @@ def over_time(column: str, unit: str, split: str | None = None) -> Draw:
         every = "1h" if span.total_seconds() < 14 * 86_400 else "1d"
         key = [split] if split else []
         frame = (
-            timed.group_by(pl.col(column).dt.truncate(every).alias("bin"), *key).agg(n=pl.len()).sort("bin").collect()
+            timed.group_by(pl.col(column).dt.truncate(every).alias("bin"), *key)
+            .agg(n=pl.len())
+            .sort("bin")
+            .collect()
         )
         groups = [(None, frame)] if split is None else sorted(frame.group_by(split), key=lambda item: str(item[0]))
         for name, part in groups:
@@ -143,8 +146,12 @@ def _intervals(axes: Axes, rows: pl.LazyFrame) -> None:
         _say(axes, "no share or coefficient to draw; see the table")
         return
     for position, row in enumerate(frame.iter_rows(named=True)):
-        axes.plot([row["ci_low"], row["ci_high"]] if row["ci_low"] is not None else [], [position] * 2
-                  if row["ci_low"] is not None else [], color=LIGHT, linewidth=4)
+        axes.plot(
+            [row["ci_low"], row["ci_high"]] if row["ci_low"] is not None else [],
+            [position] * 2 if row["ci_low"] is not None else [],
+            color=LIGHT,
+            linewidth=4,
+        )
         if row["null_mean"] is not None:
             axes.plot(row["null_mean"], position, marker="|", color="#b23a48", markersize=10)
         axes.plot(row["value"], position, "o", color=COLOUR, markersize=4)
@@ -177,7 +184,10 @@ def _reply(axes: Axes, rows: pl.LazyFrame) -> None:
         if "other" in str(name[0]):
             continue
         ordered = part.sort("unit_id")
-        low, high = (ordered["value"] - ordered["ci_low"]).to_list(), (ordered["ci_high"] - ordered["value"]).to_list()
+        low, high = (
+            (ordered["value"] - ordered["ci_low"]).to_list(),
+            (ordered["ci_high"] - ordered["value"]).to_list(),
+        )
         axes.errorbar(
             ordered["unit_id"].to_list(), ordered["value"].to_list(), yerr=[low, high], marker="o", markersize=3,
             capsize=2, label=label(name[0]),

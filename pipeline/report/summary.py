@@ -65,9 +65,14 @@ def _print_read(out: Console, con: duckdb.DuckDBPyConnection, corpus_id: str, ro
     title, files, rows, first, last, warnings, posts, comments, agents, communities = row
     new, revised, repeated, quarantined = con.sql(_ACCOUNT, params={"corpus_id": corpus_id}).fetchall()[0]
     out.print(f"\n{redact(str(title))[:80]} ({corpus_id})", markup=False, style="bold")
-    out.print(f"  {files:,} files, {rows:,} records: {new:,} new, {revised:,} revised, {repeated:,} repeated, "
-              f"{quarantined:,} quarantined", markup=False)
-    out.print(f"  {posts:,} posts, {comments:,} comments, {agents:,} agents, {communities:,} communities", markup=False)
+    out.print(
+        f"  {files:,} files, {rows:,} records: {new:,} new, {revised:,} revised, {repeated:,} repeated, "
+        f"{quarantined:,} quarantined",
+        markup=False,
+    )
+    out.print(
+        f"  {posts:,} posts, {comments:,} comments, {agents:,} agents, {communities:,} communities", markup=False
+    )
     out.print(f"  {first} to {last} UTC" + (f"; warnings: {warnings}" if warnings else ""), markup=False)
 
 
@@ -80,7 +85,9 @@ def _print_measures(out: Console, rows: list[tuple[object, ...]]) -> None:
         if name not in found:
             continue
         _, value, low, high, null, n, unit, warnings = found[name]
-        table.add_row(name, _number(value), _interval(low, high), _number(null), f"{n:,} {unit}", str(warnings or ""))
+        table.add_row(
+            name, _number(value), _interval(low, high), _number(null), f"{n:,} {unit}", str(warnings or "")
+        )
     out.print(table)
 
 

@@ -16,7 +16,6 @@ INGESTION_TABLES = (
     "corpus", "run", "slice", "source_file", "quarantine", "agent", "agent_snapshot", "community",
     "community_snapshot", "membership_event", "message", "message_snapshot",
 )  # fmt: skip
-PROGRESS_SECONDS = 2.0
 
 
 def _prepare(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object], Any]:
@@ -33,27 +32,21 @@ def _compute(context: StepContext) -> Mapping[str, Data]:
     total = sum(file.size for file in found.files if file.status == "read")
     staging = context.folder / "staging"
     staging.mkdir()
-    result = ingest(
-        found, config, context.con, staging, redact=redact, progress=_Reading(total, context.progress)
-    )
+    result = ingest(found, config, context.con, staging, redact=redact, progress=_Reading(total, context.progress))
     queries = {name: Query(context.con, f"SELECT * FROM {sql} AS t") for name, sql in result.queries.items()}
     return {**result.frames, **queries}
 
 
 class _Reading:
-    """Turns bytes read into a sentence with a rate and an estimate, at most one every two seconds."""
+    """Turns bytes read into a sentence with a rate and an estimate."""
 
     def __init__(self, total: int, progress: Progress) -> None:
         self.total, self.progress = total, progress
-        self.done, self.started, self.told = 0, time.monotonic(), 0.0
+        self.done, self.started = 0, time.monotonic()
 
     def __call__(self, n_bytes: int) -> None:
         self.done += n_bytes
-        now = time.monotonic()
-        if now - self.told < PROGRESS_SECONDS:
-            return
-        self.told = now
-        rate = self.done / max(now - self.started, 1e-9)
+        rate = self.done / max(time.monotonic() - self.started, 1e-9)
         left = (self.total - self.done) / max(rate, 1.0)
         self.progress(
             f"read {self.done / 1e6:.0f} of {self.total / 1e6:.0f} MB, {rate / 1e6:.0f} MB/s, about {left:.0f} s left"

@@ -46,4 +46,3 @@ def publish(warehouse: Warehouse, corpus_id: str) -> Build:
         build = warehouse.publish_and_build(corpus_id)
     warehouse.gc()
     return build
-

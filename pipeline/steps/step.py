@@ -18,6 +18,22 @@ from pipeline.warehouse.files import remove_stale, temporary_folder
 from pipeline.warehouse.manifest import manifests
 
 Progress = Callable[[str], None]
+PROGRESS_SECONDS = 2.0
+
+
+class Throttled:
+    """Passes on at most one sentence every two seconds, so that long work is seen and short work is quiet."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.told = time.monotonic()
+
+    def __call__(self, sentence: str) -> None:
+        """Say the sentence unless another was said just now."""
+        now = time.monotonic()
+        if now - self.told >= PROGRESS_SECONDS:
+            self.told = now
+            self.progress(sentence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +195,10 @@ def open_context(
     parent = root / ".steps"
     remove_stale(parent, root)
     with temporary_folder(parent, root) as folder, warehouse.session(corpus_id, [folder]) as con:
-        yield StepContext(warehouse, corpus_id, progress, folder, con, state)
+        yield StepContext(warehouse, corpus_id, Throttled(progress), folder, con, state)
 
 
-def _checks(
-    step: Step, warehouse: Warehouse, corpus_id: str, is_skipped: bool, progress: Progress
-) -> list[Check]:
+def _checks(step: Step, warehouse: Warehouse, corpus_id: str, is_skipped: bool, progress: Progress) -> list[Check]:
     """Check the stored rows; what was written just now was verified before it became current."""
     target = step.target(corpus_id)
     found = []

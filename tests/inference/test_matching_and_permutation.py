@@ -158,3 +158,15 @@ def test_permutation_without_events_is_a_null_row(successes):
     )
     assert fit.estimate is None
     assert "no_variation" in fit.warnings
+
+
+def test_p_counts_the_data_as_one_draw_and_is_never_zero():
+    exposure = np.repeat([0, 1, 2, 3], 50)
+    successes = exposure * 3
+    trials = np.full(200, 10)
+    options = {"n_draws": 99, "ci_level": 0.95}
+    posts_fit = permute_posts(exposure, trials, successes, strata=None, rng=np.random.default_rng(1), **options)
+    event = (np.arange(400) % 4 < np.repeat([0, 1, 2, 3], 100)).astype(np.int64)
+    replies_fit = permute_replies(np.repeat([0, 1, 2, 3], 100), event, rng=np.random.default_rng(1), **options)
+    assert posts_fit.p_value == pytest.approx(1 / 100)
+    assert replies_fit.p_value == pytest.approx(1 / 100)

@@ -24,6 +24,7 @@ from pipeline.warehouse import manifest as manifests
 from pipeline.warehouse.files import TMP_PREFIX
 
 VERSIONS = 3
+BASE_ROWS = 20
 STEPS = [(os, "fsync"), (Path, "replace"), (Path, "rename"), (Path, "mkdir"), (Path, "unlink"), (shutil, "rmtree")]
 CONSISTENT = """
     SELECT (SELECT count(*) FROM feature.reply_class), (SELECT count(*) FROM feature.lexicon_score),
@@ -34,8 +35,8 @@ CONSISTENT = """
 
 def run(home: Path, version: int) -> None:
     """Materialise one version of a corpus: every table has a number of rows that tells the version."""
-    warehouse = Warehouse(make_settings(home, native_max_rows=100))
-    n = 200 + version
+    warehouse = Warehouse(make_settings(home, native_max_rows=10))
+    n = BASE_ROWS + version
     with warehouse.corpus_lock("demo"):
         rows = {name: make_rows(name, n, version) for name in ("reply_class", "lexicon_score", "embedding")}
         warehouse.write_many(rows, "demo", f"{version:012d}")
@@ -52,7 +53,7 @@ def look(home: Path) -> None:
     if path.exists():
         with duckdb.connect(str(path), read_only=True) as con:
             counts = con.execute(CONSISTENT).fetchall()[0]
-        if len(set(counts)) != 1 or counts[0] - 200 not in range(VERSIONS):
+        if len(set(counts)) != 1 or counts[0] - BASE_ROWS not in range(VERSIONS):
             raise AssertionError(f"the catalogue shows a mixture: {counts}")
 
 
