@@ -248,7 +248,7 @@ _DRAWINGS: dict[str, Draw] = {
     "interaction": counts_by("rule", "interactions"),
     "measure": _intervals,
     "measure/airs": _airs,
-    "measure/reply": _reply,
+    "measure/reply_class": _reply,
     "published": counts_by("paper", "printed numbers", top=True),
     "measure_dictionary": counts_by("relation", "measures"),
     "replication": _replication,

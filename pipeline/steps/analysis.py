@@ -129,10 +129,10 @@ ANALYSIS_STEPS = (
         description="Share of posts with action-inducing language (AIRS), whole and by day, by slice.",
     ),
     Step(
-        key="analysis/measure/reply",
+        key="analysis/measure/reply_class",
         tables=("measure",),
         reads=("message", "text", "lexicon_score", "reply_class", "slice"),
-        family="reply",
+        family="reply_class",
         compute=_measures(lambda c: reply_measures(c.con, seed=c.settings.seed, ci_level=c.settings.ci_level)),
         modules=("pipeline.inference",),
         libraries=_STATISTICS,

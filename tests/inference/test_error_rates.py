@@ -85,7 +85,7 @@ def test_the_naive_rows_reject_far_too_often(method):
 
 
 def test_matched_pairs_do_not_over_reject():
-    # Nearest-neighbour matching with a cluster bootstrap of controls is conservative or nominal, never liberal.
+    # The cluster bootstrap of controls is slightly liberal here (6.5 % in 1000 runs): 150 posts give few controls.
     assert rejections("matched", 200, 0.0) <= REGION[200][1]
 
 
@@ -122,9 +122,8 @@ def test_random_intercept_covers_the_planted_slope():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["clustered", "random_intercept", "permuted", "table"])
+@pytest.mark.parametrize("method", ["clustered", "random_intercept", "permuted", "table", "matched"])
 def test_size_is_nominal_in_1000_runs(method):
     world = {"mean_replies": 4} if method == "table" else {}
-    # Two-way clustering with 60 agents is allowed the excess of 1 % that STATISTICS 4.1 measured.
     low, high = REGION[1000]
-    assert low <= rejections(method, 1000, 0.0, **world) <= high + 0.01 * (method == "clustered")
+    assert low <= rejections(method, 1000, 0.0, **world) <= high

@@ -110,23 +110,23 @@ def summary(home: Path) -> None:
     (home / "summary.json").write_text(json.dumps(report))
 
 
-def main(home: Path, mode: str, seed: int, attempts: int) -> None:
-    """Kill `attempts` runs, look after each, then run once undisturbed and report."""
+def main(home: Path, stride: int, seed: int, attempts: int) -> None:
+    """Kill `attempts` runs, look after each, then run undisturbed and report; stride 0 kills at random instants."""
     rng = np.random.default_rng(seed)
     killed = with_temporary = 0
     for attempt in range(attempts):
         version = attempt % VERSIONS
 
-        def work(step: int = 3 * attempt + 1, version: int = version) -> None:
-            if mode == "step":
+        def work(step: int = stride * attempt + 1, version: int = version) -> None:
+            if stride:
                 die_at(step)
             run(home, version)
 
-        ended = in_child(work, None if mode == "step" else float(rng.uniform(0.02, 1.5)))
+        ended = in_child(work, None if stride else float(rng.uniform(0.02, 0.9)))
         killed += not ended
         with_temporary += bool(leftovers(home))
         in_child(lambda: look(home))
-        if mode == "step" and ended:  # every step of a run has been tried
+        if stride and ended:  # every step of a run has been tried
             break
     for version in (0, 1, 2):  # twice more than needed, so that the last generations hold nothing odd
         in_child(lambda version=version: run(home, version))
@@ -136,4 +136,4 @@ def main(home: Path, mode: str, seed: int, attempts: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

@@ -18,6 +18,7 @@ from pipeline.warehouse.catalogue import STORAGE_VERSION
 from pipeline.warehouse.connect import connect
 
 PRINT = "0123456789ab"
+FILLED = ("message", "embedding", "corpus")
 
 
 def fill(warehouse: Warehouse, corpus_id: str, n: int = 20, seed: int = 0) -> None:
