@@ -83,9 +83,7 @@ def text_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> list[Me
     ]
 
 
-def _left_out(
-    groups: pl.DataFrame | None, messages: int, texts: int, repeated: int
-) -> tuple[FloatArray, FloatArray]:
+def _left_out(groups: pl.DataFrame | None, messages: int, texts: int, repeated: int) -> tuple[FloatArray, FloatArray]:
     """Both shares without each group of authors, each of shape (groups,)."""
     if groups is None:
         return np.zeros(0), np.zeros(0)

@@ -63,6 +63,11 @@ def row(
     """
     if value is None or not math.isfinite(value):
         value, interval, null = None, NO_INTERVAL, None
+    words = list(warnings)
+    if interval.low is not None and interval.low == interval.high and _is_resampled(interval):
+        # Resampling that never moves the value says that the data hold no variation, not that it is certain.
+        interval = NO_INTERVAL
+        words.append("no_variation")
     return Measure(
         family=family,
         measure_id=measure_id,
@@ -77,5 +82,9 @@ def row(
         null_mean=null.mean if null else None,
         null_sd=null.sd if null else None,
         p_value=null.p_value if null else None,
-        warnings=join_warnings(warnings),
+        warnings=join_warnings(words),
     )
+
+
+def _is_resampled(interval: Interval) -> bool:
+    return interval.method is not None and interval.method.startswith(("jackknife", "cluster_bootstrap", "bootstrap"))

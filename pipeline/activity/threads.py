@@ -91,9 +91,7 @@ def _depths(threads: pl.DataFrame, sampling: Sampling) -> list[Measure]:
     sums = known.group_by("thread_id", maintain_order=True).agg(
         (pl.col("depth") * pl.col("comments")).sum().alias("depth"), pl.col("comments").sum()
     )
-    answers = threads.group_by("thread_id", maintain_order=True).agg(
-        pl.col("answered").sum(), pl.col("comments").sum()
-    )
+    answers = threads.group_by("thread_id", maintain_order=True).agg(pl.col("answered").sum(), pl.col("comments").sum())
     depth_n, comments = int(sums["comments"].sum()), int(answers["comments"].sum())
     dangling = ["dangling_parents"] if depth_n < comments else []
     few = ["few_replies"] if comments == 0 else []
@@ -184,9 +182,7 @@ def _post_shares(posts: pl.DataFrame, sampling: Sampling) -> list[Measure]:
     for name, column in (("posts_with_comment_share", "commented"), ("direct_replies_per_post", "direct")):
         interval = _ratio_interval(_totals(authors, column, "posts"), name, "cluster_bootstrap_authors", sampling)
         value = int(authors[column].sum()) / n if n else None
-        result.append(
-            row(FAMILY, name, value, n, "posts", level=sampling.level, interval=interval, warnings=words)
-        )
+        result.append(row(FAMILY, name, value, n, "posts", level=sampling.level, interval=interval, warnings=words))
     return result
 
 

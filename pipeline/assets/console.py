@@ -16,7 +16,7 @@ class _OwnWordsOnly(logging.Filter):
         return record.levelno >= logging.ERROR or not is_event
 
 
-@dg.logger(description="Progress of the steps, one line each.")
+@dg.logger(None, description="Progress of the steps, one line each.")
 def console(init_context: dg.InitLoggerContext) -> logging.Logger:
     """Return a logger that writes to standard error."""
     logger = logging.Logger("ethogram", logging.INFO)

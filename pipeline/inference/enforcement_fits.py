@@ -262,9 +262,7 @@ def _event_aligned(task: Task) -> Fit:
     else:
         fit = event_aligned.mean_difference(delta, placebo, n_draws=draws, ci_level=task.ci_level, rng=task.rng)
     words = () if kind == "event_minus_position" else ("regression_to_the_mean",)
-    sampling = (
-        f"bootstrap over threads, draws={draws}, seed={task.seed}, placebo_seed={task.settings.placebo_seed}"
-    )
+    sampling = f"bootstrap over threads, draws={draws}, seed={task.seed}, placebo_seed={task.settings.placebo_seed}"
     return replace(fit, warnings=(*fit.warnings, *words), sampling=sampling)
 
 

@@ -145,9 +145,7 @@ def mean_delta(delta: Floats, *, n_draws: int, ci_level: float, rng: np.random.G
     return _bootstrap(np.ones_like(used), used, None, None, n_draws, ci_level, rng)
 
 
-def mean_difference(
-    delta: Floats, placebo: Floats, *, n_draws: int, ci_level: float, rng: np.random.Generator
-) -> Fit:
+def mean_difference(delta: Floats, placebo: Floats, *, n_draws: int, ci_level: float, rng: np.random.Generator) -> Fit:
     """Return mean(delta) - mean(placebo) with a bootstrap that draws threads with both their deltas.
 
     Parameters

@@ -68,9 +68,7 @@ def _nearest(wanted: Floats, pool: Floats, rng: np.random.Generator) -> Ints:
     return nearest
 
 
-def mean_difference(
-    share: Floats, pairs: Pairs, *, n_draws: int, ci_level: float, rng: np.random.Generator
-) -> Fit:
+def mean_difference(share: Floats, pairs: Pairs, *, n_draws: int, ci_level: float, rng: np.random.Generator) -> Fit:
     """Return the mean difference in `share` (n,) over pairs, with a bootstrap over matched posts.
 
     Notes

@@ -45,9 +45,7 @@ def adjust(estimates: Sequence[Estimate]) -> list[Estimate]:
     ):
         for family in sorted({row.family for row in out}):
             chosen = [
-                i
-                for i, row in enumerate(out)
-                if (row.role, row.family) == (role, family) and row.p_value is not None
+                i for i, row in enumerate(out) if (row.role, row.family) == (role, family) and row.p_value is not None
             ]
             adjusted = function(np.array([out[i].p_value for i in chosen], dtype=np.float64))
             for i, value in zip(chosen, adjusted, strict=True):

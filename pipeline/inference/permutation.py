@@ -104,9 +104,7 @@ def permute_posts(
     return _test(observed, collapsed_slopes(n_draw, k_draw), ci_level, base)
 
 
-def permute_replies(
-    exposure: Ints, event: Ints, *, n_draws: int, ci_level: float, rng: np.random.Generator
-) -> Fit:
+def permute_replies(exposure: Ints, event: Ints, *, n_draws: int, ci_level: float, rng: np.random.Generator) -> Fit:
     """Test the slope by permuting the reply labels across replies, as published: ignores nesting in posts.
 
     Shuffling labels makes the events at each value of AIRS multivariate hypergeometric, so the counts are drawn

@@ -225,9 +225,7 @@ def _check(spec: Specification, where: str) -> None:
         *(("cluster", name, CLUSTERS) for name in spec.clusters),
     ):
         if value not in choices:
-            raise ValueError(
-                f"{where}: {key} {value!r} does not go with {spec.estimator}; allowed: {list(choices)}"
-            )
+            raise ValueError(f"{where}: {key} {value!r} does not go with {spec.estimator}; allowed: {list(choices)}")
     if spec.estimator == "logit_cluster":
         _check_unit(spec, where)
 

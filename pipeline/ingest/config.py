@@ -184,5 +184,5 @@ class _Reader:
         if isinstance(value, datetime):
             return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
         if isinstance(value, date):
-            return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - naive UTC by definition
+            return datetime(value.year, value.month, value.day)
         raise self.fail("slices", "start and end as TOML dates or date-times, without quotes")

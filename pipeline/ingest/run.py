@@ -35,7 +35,7 @@ def path_time(path: str) -> datetime | None:
     for match in reversed(list(_PATH_TIME.finditer(path))):
         year, month, day, hour, minute = match.groups()
         try:
-            return datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0))  # noqa: DTZ001
+            return datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0))
         except ValueError:
             continue
     return None

@@ -154,7 +154,7 @@ class Stager:
         kind = adapter.table_kind(frozenset(header))
         if kind is None or len(set(header)) != len(header):
             return []
-        types = {name: "VARCHAR" for name in header}
+        types = dict.fromkeys(header, "VARCHAR")
         self.con.execute(
             "INSERT INTO docs SELECT $number, row_number() OVER () - 1, NULL, CAST(to_json(t) AS VARCHAR), false, $kind "
             "FROM read_csv($path, auto_detect = false, columns = $types, header = true, delim = $delim, quote = '\"', "

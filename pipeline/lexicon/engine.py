@@ -229,9 +229,7 @@ def _check(texts: pl.DataFrame, columns: Sequence[str]) -> None:
     for column in columns:
         dtype = texts.schema[column]
         if not (dtype.is_integer() if column == "n_tokens" else dtype == pl.String):
-            raise ValueError(
-                f"column {column} of the texts has the type {dtype}; text is String, n_tokens an integer"
-            )
+            raise ValueError(f"column {column} of the texts has the type {dtype}; text is String, n_tokens an integer")
         if texts[column].has_nulls():
             raise ValueError(f"column {column} of the texts has nulls; score distinct texts, '' for an empty one")
     if texts["text_hash"].n_unique() != texts.height:

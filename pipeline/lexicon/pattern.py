@@ -101,9 +101,7 @@ def _class(entry: str, at: int) -> tuple[tuple[str, ...], int]:
         character = entry[at]
         is_inner_dash = character == "-" and at > start and entry[at + 1 : at + 2] != "]"
         if character == "[" or is_inner_dash or (character == "^" and at == start):
-            raise ValueError(
-                f"{character!r} at character {at + 1}: classes hold single characters, no ranges or '^'"
-            )
+            raise ValueError(f"{character!r} at character {at + 1}: classes hold single characters, no ranges or '^'")
         member, at = _escape(entry, at) if character == "\\" else ((character,), at + 1)
         members.extend(member)
     if at >= len(entry) or not members:

@@ -185,9 +185,7 @@ def _reciprocity_null(network: Network, rule: str, sampling: Sampling) -> FloatA
     rng = stream(sampling.seed, f"reciprocity_{rule}")
     values = [
         reciprocity(source, target, network.n_nodes)
-        for source, target in swapped(
-            network.source, network.target, network.n_nodes, draws, rng, is_directed=True
-        )
+        for source, target in swapped(network.source, network.target, network.n_nodes, draws, rng, is_directed=True)
     ]
     return np.array(values)
 

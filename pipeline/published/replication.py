@@ -67,9 +67,7 @@ def replication(
         detail = known.get((printed["paper"], printed["measure_id"], printed["window"]))
         is_same_window, window_cause = _window(detail, platform, first_at, last_at)
         causes = [window_cause, coverage_note(corpus_id), _definition(detail)]
-        records.append(
-            {**_numbers(printed, mine), **_words(printed, mine, causes), "is_same_window": is_same_window}
-        )
+        records.append({**_numbers(printed, mine), **_words(printed, mine, causes), "is_same_window": is_same_window})
         records[-1]["is_same_definition"] = detail.is_same_definition if detail else None
     schema = {k: v for k, v in TABLES["replication"].polars_schema.items() if k != "corpus_id"}
     return pl.DataFrame(records, schema=schema, strict=False).sort("paper", "measure_id", "window")

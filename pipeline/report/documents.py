@@ -76,8 +76,7 @@ def _table_section(table: Table) -> str:
 def formats_page() -> str:
     """Return the page of formats (source: the docstrings of pipeline/ingest/formats)."""
     parts = [
-        _HEADER
-        + "# Formats\n\nSource: the modules of `pipeline/ingest/formats/`. A corpus is read in one format, the "
+        _HEADER + "# Formats\n\nSource: the modules of `pipeline/ingest/formats/`. A corpus is read in one format, the "
         "one that holds most bytes, unless `corpus.toml` names several.\n\n"
         "What a row is, per container: in a JSON body, every post, comment, agent and community object that stands in "
         "a position of its own (authors and communities inside a message are attributes of it); in JSON lines the "
@@ -87,7 +86,8 @@ def formats_page() -> str:
     for adapter in FORMATS.values():
         containers = ", ".join(sorted(adapter.containers))
         parts.append(
-            f"\n## {adapter.name}\n\nSystem: {adapter.system}. Version: {adapter.version}. Containers: {containers}.\n\n"
+            f"\n## {adapter.name}\n\nSystem: {adapter.system}. Version: {adapter.version}. "
+            f"Containers: {containers}.\n\n"
             f"{inspect.cleandoc(adapter.describes)}\n"
         )
     return "".join(parts)
@@ -100,7 +100,8 @@ def lexicons_page() -> str:
 
 def _lexicon_sections() -> Iterator[str]:
     for card in load_cards():
-        yield f"\n## {card.id}\n\n{_cell(card.title)}\n\nSource: {_cell(card.source)} Licence: {_cell(card.licence)}\n\n"
+        yield f"\n## {card.id}\n\n{_cell(card.title)}\n\n"
+        yield f"Source: {_cell(card.source)} Licence: {_cell(card.licence)}\n\n"
         yield "| category | entries |\n|---|---|\n"
         for category in card.categories:
             entries = " · ".join(f"`{_code(entry.pattern)}`" for entry in category.entries)

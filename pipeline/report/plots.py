@@ -101,10 +101,7 @@ def over_time(column: str, unit: str, split: str | None = None) -> Draw:
         every = "1h" if span.total_seconds() < 14 * 86_400 else "1d"
         key = [split] if split else []
         frame = (
-            timed.group_by(pl.col(column).dt.truncate(every).alias("bin"), *key)
-            .agg(n=pl.len())
-            .sort("bin")
-            .collect()
+            timed.group_by(pl.col(column).dt.truncate(every).alias("bin"), *key).agg(n=pl.len()).sort("bin").collect()
         )
         groups = [(None, frame)] if split is None else sorted(frame.group_by(split), key=lambda item: str(item[0]))
         for name, part in groups:
@@ -123,7 +120,11 @@ def histogram(column: str, unit: str) -> Draw:
     """Return a drawing of the distribution of a number on a logarithmic scale."""
 
     def draw(axes: Axes, rows: pl.LazyFrame) -> None:
-        values = rows.select((pl.col(column) + 1).log(10)).collect().to_series().drop_nulls().to_list()
+        known = rows.filter(pl.col(column) >= 0)
+        values = known.select((pl.col(column) + 1).log(10)).collect().to_series().to_list()
+        if len(values) < 2:
+            _draw_nothing(axes, rows)
+            return
         axes.hist(values, bins=50, color=COLOUR)
         ticks = [t for t in range(8) if values and t <= max(values) + 0.5]
         axes.set_xticks(ticks, [f"{10**t:,}" for t in ticks])
@@ -203,9 +204,8 @@ def _replication(axes: Axes, rows: pl.LazyFrame) -> None:
         _say(axes, "nothing to set side by side")
         return
     axes.scatter(frame["published_value"].to_list(), frame["value"].to_list(), s=12, color=COLOUR)
-    low = min(frame["published_value"].min(), frame["value"].min())  # type: ignore[type-var]
-    high = max(frame["published_value"].max(), frame["value"].max())  # type: ignore[type-var]
-    axes.plot([low, high], [low, high], color="#999999", linewidth=0.8)
+    both = [*frame["published_value"].to_list(), *frame["value"].to_list()]
+    axes.plot([min(both), max(both)], [min(both), max(both)], color="#999999", linewidth=0.8)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("printed")
@@ -224,7 +224,8 @@ def _windows(axes: Axes, rows: pl.LazyFrame) -> None:
     if first is None:
         _say(axes, "no times")
         return
-    axes.barh([0], [(last - first).total_seconds() / 86_400], left=[0], color=COLOUR)
+    axes.barh([0], [(last - first).total_seconds() / 86_400], height=0.3, color=COLOUR)
+    axes.set_ylim(-1, 1)
     axes.set_yticks([0], [label(frame["title"][0])])
     axes.set_xlabel(f"days from {first:%Y-%m-%d %H:%M} UTC")
 
@@ -235,7 +236,7 @@ _DRAWINGS: dict[str, Draw] = {
     "slice": counts_by("filter", "slices"),
     "source_file": _accounting,
     "quarantine": counts_by("reason", "rows"),
-    "agent": over_time("created_at", "accounts created"),
+    "agent": histogram("karma", "karma when last seen"),
     "agent_snapshot": over_time("observed_at", "states"),
     "community": histogram("subscribers", "subscribers"),
     "community_snapshot": over_time("observed_at", "states"),

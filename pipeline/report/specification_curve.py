@@ -183,8 +183,7 @@ def _draw_ratios(axes: Any, rows: Sequence[_Row]) -> None:
     axes.tick_params(axis="x", length=0)
     present = [role for role in COLOURS if any(row.spec.role == role for row in rows)]
     handles = [
-        Line2D([], [], color=COLOURS[r], marker="D" if r == "primary" else "o", label=ROLE_NAMES[r])
-        for r in present
+        Line2D([], [], color=COLOURS[r], marker="D" if r == "primary" else "o", label=ROLE_NAMES[r]) for r in present
     ]
     axes.legend(handles=handles, loc="upper left", frameon=False, fontsize=8)
 
@@ -195,11 +194,7 @@ def _ticks(low: float, high: float) -> list[float]:
         ticks = [round(step * k, 4) for k in range(1, int(min(high, 100) / step) + 1) if low <= step * k <= high]
         if len(ticks) <= 9:
             break
-    return (
-        sorted({1.0, *ticks})
-        if len(ticks) <= 9
-        else [v for v in (0.01, 0.1, 1.0, 10.0, 100.0) if low <= v <= high]
-    )
+    return sorted({1.0, *ticks}) if len(ticks) <= 9 else [v for v in (0.01, 0.1, 1.0, 10.0, 100.0) if low <= v <= high]
 
 
 def _draw_choices(axes: Any, rows: Sequence[_Row], groups: Sequence[_Group]) -> None:

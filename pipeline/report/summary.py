@@ -1,10 +1,9 @@
-"""The short summary that `make demo` prints: what was read, the headline measures with intervals, where the database is."""
+"""The short summary of a corpus: what was read, the headline measures with intervals, where the database is."""
 
 from __future__ import annotations
 
 import duckdb
 from rich.console import Console
-from rich.table import Table
 
 from pipeline.settings import Settings
 from pipeline.warehouse import redact
@@ -34,7 +33,7 @@ WHERE corpus_id = $corpus_id AND slice_id = 'all' AND unit = 'corpus' AND period
 _PRIMARY = """
 SELECT role, estimator, model, estimate, conf_low, conf_high, p_adj, n_obs, warnings FROM analysis.estimate
 WHERE corpus_id = $corpus_id AND family = 'enforcement' AND slice_id = 'all'
-  AND (role = 'primary' OR role = 'negative_control' OR estimator = 'woolf_2x2')
+  AND (role = 'primary' OR estimator = 'woolf_2x2')
 ORDER BY CASE role WHEN 'primary' THEN 0 WHEN 'robustness' THEN 1 ELSE 2 END, estimator, model
 """
 
@@ -57,7 +56,7 @@ def print_summary(corpus_id: str, settings: Settings, console: Console | None = 
         _print_measures(out, con.sql(_MEASURES, params=bound).fetchall())
         _print_estimates(out, con.sql(_PRIMARY, params=bound).fetchall())
     out.print(f"Database: {settings.warehouse / 'ethogram.duckdb'}", soft_wrap=True)
-    out.print("  python: import pipeline; con = pipeline.connect()", markup=False)
+    out.print("  Python: import pipeline; con = pipeline.connect()", markup=False)
     out.print("  SQL:    SELECT * FROM analysis.measure WHERE corpus_id = '" + corpus_id + "'", markup=False)
 
 
@@ -70,35 +69,40 @@ def _print_read(out: Console, con: duckdb.DuckDBPyConnection, corpus_id: str, ro
         f"{quarantined:,} quarantined",
         markup=False,
     )
-    out.print(
-        f"  {posts:,} posts, {comments:,} comments, {agents:,} agents, {communities:,} communities", markup=False
-    )
+    out.print(f"  {posts:,} posts, {comments:,} comments, {agents:,} agents, {communities:,} communities", markup=False)
     out.print(f"  {first} to {last} UTC" + (f"; warnings: {warnings}" if warnings else ""), markup=False)
 
 
 def _print_measures(out: Console, rows: list[tuple[object, ...]]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for name in ("measure", "value", "95 % interval", "null", "n", "warnings"):
-        table.add_column(name, justify="left" if name in ("measure", "warnings") else "right", overflow="fold")
     found = {str(row[0]): row for row in rows}
+    _line(out, "measure", "value", "95 % interval", "null", "n", "warnings", style="bold")
     for name in HEADLINES:
-        if name not in found:
-            continue
-        _, value, low, high, null, n, unit, warnings = found[name]
-        table.add_row(
-            name, _number(value), _interval(low, high), _number(null), f"{n:,} {unit}", str(warnings or "")
-        )
-    out.print(table)
+        if name in found:
+            _, value, low, high, null, n, unit, warnings = found[name]
+            _line(
+                out,
+                name,
+                _number(value),
+                _interval(low, high),
+                _number(null),
+                f"{n:,} {unit}",
+                str(warnings or ""),
+            )
 
 
 def _print_estimates(out: Console, rows: list[tuple[object, ...]]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for name in ("enforcement", "estimator", "model", "estimate", "95 % interval", "p adj.", "n", "warnings"):
-        table.add_column(name, overflow="fold")
+    _line(out, "\nenforcement (log odds)", "value", "95 % interval", "p adj.", "n", "warnings", style="bold")
     for role, estimator, model, estimate, low, high, p_adj, n, warnings in rows:
-        table.add_row(str(role), str(estimator), str(model), _number(estimate), _interval(low, high), _number(p_adj),
-                      f"{n:,}" if n is not None else "", str(warnings or ""))  # fmt: skip
-    out.print(table)
+        out.print(f"  {role}: {estimator}, {model}", markup=False, soft_wrap=True)
+        count = f"{n:,} rows" if n is not None else ""
+        _line(out, "", _number(estimate), _interval(low, high), _number(p_adj), count, str(warnings or ""))
+    out.print("  negative controls use an exposure that nobody can see: expect 0\n", markup=False)
+
+
+def _line(out: Console, name: str, *cells: str, style: str = "") -> None:
+    value, interval, null, n, warnings = cells
+    text = f"  {name:<32}{value:>8}  {interval:>18}  {null:>7}  {n:>16}  {warnings}"
+    out.print(text.replace("  \n", "\n  ", 1).rstrip(), markup=False, soft_wrap=True, style=style)
 
 
 def _number(value: object) -> str:

@@ -67,8 +67,7 @@ CORPUS_TABLES: tuple[Table, ...] = (
     Table(
         "source_file",
         "corpus",
-        "Every file of the folder and what became of its rows: "
-        "rows_read = new + revised + repeated + quarantined.",
+        "Every file of the folder and what became of its rows: rows_read = new + revised + repeated + quarantined.",
         ("path",),
         (
             c("source_file_id", "VARCHAR", "Identifier: 16 hex digits of path and content.", required=True),

@@ -104,7 +104,7 @@ class Step:
     description: str = ""
 
     def target(self, corpus_id: str) -> str:
-        """The corpus that the rows are stored under."""
+        """Return the corpus that the rows are stored under."""
         return PROJECT if self.is_project else corpus_id
 
 

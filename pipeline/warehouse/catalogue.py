@@ -107,9 +107,7 @@ def build(settings: Settings) -> Build:
 
 
 @contextmanager
-def new_database(
-    settings: Settings, folder: Path, prefix: str
-) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+def new_database(settings: Settings, folder: Path, prefix: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     """Attach a new database file under a temporary name in `folder` and make it the default.
 
     Leftovers of the same prefix go first: the caller holds the lock under which such files are made. What is left
@@ -199,9 +197,7 @@ def _add_tables(con: duckdb.DuckDBPyConnection, settings: Settings, shown: Seque
             kind = "TABLE"
             order = ", ".join(f"{sql_identifier(name)} NULLS FIRST" for name in table.sort_key)
             if rows:
-                filled.append(
-                    f"INSERT INTO {table.qualified} {select}" + ("" if is_sorted else f" ORDER BY {order}")
-                )
+                filled.append(f"INSERT INTO {table.qualified} {select}" + ("" if is_sorted else f" ORDER BY {order}"))
         for statement in comments(table, kind):
             con.execute(statement)
     con.execute("COMMIT")

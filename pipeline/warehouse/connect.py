@@ -26,9 +26,7 @@ def connect(*, read_only: bool = True, settings: Settings | None = None) -> duck
     """
     path = Layout((settings or Settings.load()).warehouse).catalogue
     if not path.is_file():
-        raise CatalogueMissingError(
-            f"there is no catalogue at {path} yet: run `make demo`, or `make run CORPUS=<id>`"
-        )
+        raise CatalogueMissingError(f"there is no catalogue at {path} yet: run `make demo`, or `make run CORPUS=<id>`")
     con = duckdb.connect(str(path), read_only=read_only)
     con.execute("SET TimeZone = 'UTC'")
     return con

@@ -50,12 +50,8 @@ def fingerprint(
 
     Raises
     ------
-    TypeError
-        When the configuration holds what has no canonical JSON.
-    FileNotFoundError
-        When a module or file does not exist.
-    importlib.metadata.PackageNotFoundError
-        When a library is not installed.
+    TypeError, FileNotFoundError, importlib.metadata.PackageNotFoundError
+        When the configuration has no canonical JSON, and when a source or a library is not there.
     """
     content = {
         "format": STORAGE_FORMAT,

@@ -97,14 +97,15 @@ def write_part(settings: Settings, address: Address, data: Data) -> Manifest:
         with _source(settings, data, folder) as (con, sql, params):
             _copy(con, address, f"({sql}\n)", params, path)
             digest = _verify(con, address.table, path)
-        sha256 = _sha256(path)
-        size = path.stat().st_size
         sync(path)
         sync(folder)
-        final = _place(settings, address, folder, digest)
-    if final != folder and (final / PART_NAME).stat().st_size != size:  # an equal part was there already
-        size, sha256 = (final / PART_NAME).stat().st_size, _sha256(final / PART_NAME)
-    part = Part(layout.relative(final / PART_NAME), digest.rows, size, sha256)
+        final = _place(settings, address, folder, digest) / PART_NAME
+    part = Part(layout.relative(final), digest.rows, final.stat().st_size, _sha256(final))
+    return _describe(address, digest, part)
+
+
+def _describe(address: Address, digest: Digest, part: Part) -> Manifest:
+    """Return the manifest that makes `part` current."""
     return Manifest(
         table=address.table.name,
         corpus_id=address.corpus_id,

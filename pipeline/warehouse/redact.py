@@ -15,9 +15,7 @@ from pipeline.warehouse.redact_patterns import PATTERNS
 # re.ASCII: RE2's \b, \s and (?i) know ASCII only, and both engines have to agree.
 _COMPILED = tuple((re.compile(pattern.regex, re.ASCII), pattern.replacement) for pattern in PATTERNS)
 
-PRIVATE_KEYS = (
-    r"(?i)owner|email|e_mail|phone|(?:^|_)x_(?:handle|name|bio|avatar)|^x(?:Handle|Name|Bio|Avatar)|twitter"
-)
+PRIVATE_KEYS = r"(?i)owner|email|e_mail|phone|(?:^|_)x_(?:handle|name|bio|avatar)|^x(?:Handle|Name|Bio|Avatar)|twitter"
 """Keys of unmapped fields that speak of the human behind an agent; their values leave shared files."""
 
 _PRIVATE_KEY = re.compile(PRIVATE_KEYS)
@@ -46,9 +44,7 @@ def redact_sql(expression: str) -> str:
         A SQL expression of type VARCHAR, such as a quoted column name.
     """
     for pattern in PATTERNS:
-        expression = (
-            f"regexp_replace({expression}, {_literal(pattern.regex)}, {_literal(pattern.replacement)}, 'g')"
-        )
+        expression = f"regexp_replace({expression}, {_literal(pattern.regex)}, {_literal(pattern.replacement)}, 'g')"
     return expression
 
 

@@ -100,9 +100,7 @@ PATTERNS: tuple[Pattern, ...] = (
         r"\b(?:gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_[A-Za-z0-9_]{22,255})",
         ("ghp_", "16C7e42F292c6912E7710c838347Ae178B4a"),
     ),
-    Pattern(
-        "gitlab_token", r"\bgl(?:pat|ptt|dt|rt|soat|cbt)-[A-Za-z0-9_-]{20,}", ("glpat-", "Zx9yW8vU7tS6rQ5pO4nM")
-    ),
+    Pattern("gitlab_token", r"\bgl(?:pat|ptt|dt|rt|soat|cbt)-[A-Za-z0-9_-]{20,}", ("glpat-", "Zx9yW8vU7tS6rQ5pO4nM")),
     Pattern(
         "stripe_key",
         r"\b(?:(?:sk|rk|pk)_(?:live|test)_|whsec_)[A-Za-z0-9]{10,}",

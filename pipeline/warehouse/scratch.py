@@ -69,8 +69,7 @@ def _note_what_stays(con: duckdb.DuckDBPyConnection, result: CarryOver) -> None:
     """Note what the user made that is neither a table nor a view of the schema: it stays in the old file."""
     schemas = [SCHEMA, "meta", *LAYERS]
     elsewhere = con.execute(
-        "SELECT count(*) FROM duckdb_tables() "
-        "WHERE database_name = $old AND NOT list_contains($schemas, schema_name)",
+        "SELECT count(*) FROM duckdb_tables() WHERE database_name = $old AND NOT list_contains($schemas, schema_name)",
         {"old": OLD, "schemas": schemas},
     ).fetchall()[0][0]
     if elsewhere:

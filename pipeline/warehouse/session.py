@@ -84,9 +84,7 @@ def connection(settings: Settings, folders: Sequence[Path] | None = None) -> Ite
 
 
 @contextlib.contextmanager
-def session(
-    settings: Settings, corpus_id: str | None, folders: Sequence[Path]
-) -> Iterator[duckdb.DuckDBPyConnection]:
+def session(settings: Settings, corpus_id: str | None, folders: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a connection in which every table is a view, without its layer in the name, over the current parts.
 
     Parameters

@@ -63,9 +63,7 @@ def share(settings: Settings, out: Path, corpora: Sequence[str] | None) -> Path:
     out = out.absolute()
     shown = _chosen(layout, corpora)
     if out.is_dir() or out == layout.catalogue:
-        raise WarehouseError(
-            f"cannot write the shared file to {out}: name a new file, such as share/ethogram.duckdb"
-        )
+        raise WarehouseError(f"cannot write the shared file to {out}: name a new file, such as share/ethogram.duckdb")
     out.parent.mkdir(parents=True, exist_ok=True)
     with catalogue.new_database(settings, out.parent, f".{out.name}-") as (con, path):
         for table in TABLES.values():
@@ -86,15 +84,12 @@ def _chosen(layout: Layout, corpora: Sequence[str] | None) -> list[publish.Snaps
         return shown
     if unknown := sorted(set(corpora) - set(published)):
         raise UnknownCorpusError(
-            f"corpora {', '.join(map(repr, unknown))} are not published; published: "
-            f"{', '.join(published) or 'none'}"
+            f"corpora {', '.join(map(repr, unknown))} are not published; published: {', '.join(published) or 'none'}"
         )
     return [snapshot for snapshot in shown if snapshot.corpus_id in {"*", *corpora}]
 
 
-def _add_table(
-    con: duckdb.DuckDBPyConnection, layout: Layout, table: Table, shown: list[publish.Snapshot]
-) -> None:
+def _add_table(con: duckdb.DuckDBPyConnection, layout: Layout, table: Table, shown: list[publish.Snapshot]) -> None:
     """Make a native table of the columns that may leave."""
     columns = [column for column in table.all_columns if not column.is_private]
     body = ", ".join(f"{sql_identifier(c.name)} {c.type}{' NOT NULL' if c.required else ''}" for c in columns)
@@ -131,9 +126,7 @@ def _scrub_extras(con: duckdb.DuckDBPyConnection, select: str) -> None:
     for start in range(0, len(distinct), _BATCH):
         before = distinct[start : start + _BATCH]
         after = [scrub_json(text) for text in before]
-        con.register(
-            "batch", pl.DataFrame({"before": before, "after": after}, schema_overrides={"after": pl.String})
-        )
+        con.register("batch", pl.DataFrame({"before": before, "after": after}, schema_overrides={"after": pl.String}))
         con.execute("INSERT INTO memory.scrubbed SELECT before, after FROM batch")
         con.unregister("batch")
 

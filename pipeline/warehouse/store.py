@@ -58,9 +58,7 @@ class Warehouse:
         self.settings = settings
         self.layout = Layout(settings.warehouse)
 
-    def write(
-        self, table: str | Table, corpus_id: str, data: Data, fingerprint: str, family: str = ""
-    ) -> Manifest:
+    def write(self, table: str | Table, corpus_id: str, data: Data, fingerprint: str, family: str = "") -> Manifest:
         """Replace the rows of a table for one corpus and family.
 
         Parameters
@@ -81,9 +79,7 @@ class Warehouse:
         SchemaMismatch
             When the rows do not fit the table; the last good state stays.
         """
-        return self.write_many({find_table(table).name: data}, corpus_id, fingerprint, family)[
-            find_table(table).name
-        ]
+        return self.write_many({find_table(table).name: data}, corpus_id, fingerprint, family)[find_table(table).name]
 
     def write_many(
         self, data: Mapping[str, Data], corpus_id: str, fingerprint: str, family: str = ""

@@ -51,9 +51,7 @@ def test_cluster_bootstrap_covers_where_messages_are_not_independent():
         sizes = np.full(60, 30)
         hits = rng.binomial(sizes, rates)
         totals = np.column_stack([hits, sizes])
-        interval = cluster_bootstrap(
-            totals, lambda t: t[:, 0] / t[:, 1], draws=200, rng=rng, level=LEVEL, method="m"
-        )
+        interval = cluster_bootstrap(totals, lambda t: t[:, 0] / t[:, 1], draws=200, rng=rng, level=LEVEL, method="m")
         covered += interval.low <= 0.5 <= interval.high
         share = hits.sum() / sizes.sum()
         reach = 1.96 * np.sqrt(share * (1 - share) / sizes.sum())

@@ -9,6 +9,7 @@ them.
 from __future__ import annotations
 
 import json
+import re
 import statistics
 import sys
 import warnings
@@ -19,6 +20,16 @@ from pathlib import Path
 
 import networkx as nx
 import powerlaw
+
+# The 23 action and 15 sensitive patterns of METHODS 1.3, retyped here so that a slip in the card shows.
+AIRS = (
+    "do this", "follow (these|this) steps", "how to", "guide", "tutorial", "walkthrough", "step[- ]by[- ]step",
+    "you should", "you must", "try", "run", "execute", "install", "download", "configure", "set up", "copy", "paste",
+    "command", "curl", "powershell", "bash", "python",
+    "api key", "token", "password", "credential", "secret", "auth", "exploit", "hack", "bypass", "malware", "phishing",
+    "steal", "dump", "leak", "postgres",
+)  # fmt: skip
+ANY_AIRS = re.compile("|".join(rf"\b{pattern}\b" for pattern in AIRS))
 
 
 def read_tree(folder: str | Path) -> list[dict]:
@@ -88,6 +99,7 @@ def measure(messages: list[dict]) -> dict[str, float]:
         assortativity = nx.degree_assortativity_coefficient(undirected)
     return {
         **_activity(messages),
+        "airs_positive_share": sum(bool(ANY_AIRS.search(p["text"].lower())) for p in posts.values()) / len(posts),
         "n_posts": len(posts),
         "n_comments": len(comments),
         "reciprocity_reply_any": _reciprocity(reply_any),

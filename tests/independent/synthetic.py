@@ -25,9 +25,7 @@ def random_threads(seed: int, posts: int = 80, authors: int = 40, *, faults: boo
             parent = draw.choice(thread) if draw.random() < 0.4 else post
             name = f"comment-{p:04d}-{c:03d}"
             depth = parent["depth"] + 1
-            thread.append(
-                _message(draw, name, "comment", parent["id"], post["id"], depth, names, weights, post["at"])
-            )
+            thread.append(_message(draw, name, "comment", parent["id"], post["id"], depth, names, weights, post["at"]))
         messages += thread
     if faults:
         for message in draw.sample(messages, len(messages) // 10):

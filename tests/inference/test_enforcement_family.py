@@ -81,9 +81,7 @@ def test_airs_by_hand(tiny):
 
 def test_replies_by_hand(tiny):
     frame = measure_frame(reply_measures(tiny))
-    assert row(frame, slice_id="all", unit="corpus", measure_id="reply_enforce_share")["value"] == pytest.approx(
-        2 / 5
-    )
+    assert row(frame, slice_id="all", unit="corpus", measure_id="reply_enforce_share")["value"] == pytest.approx(2 / 5)
     assert row(frame, slice_id="all", unit_id="high", measure_id="reply_enforce_share")["n"] == 3
     assert row(frame, slice_id="all", unit_id="med", measure_id="reply_enforce_share")["value"] == 1.0
     assert row(frame, slice_id="all", unit_id="low", measure_id="reply_other_share")["value"] == 1.0
@@ -141,9 +139,7 @@ def test_every_specification_is_a_row_with_what_a_row_needs(effect):
     done = effect.filter(pl.col("estimate").is_not_null())
     assert done.height == effect.height
     assert (
-        done.select(
-            pl.col("conf_low", "conf_high", "p_value", "n_obs", "n_agents", "n_events").is_null().any()
-        ).row(0)
+        done.select(pl.col("conf_low", "conf_high", "p_value", "n_obs", "n_agents", "n_events").is_null().any()).row(0)
         == (False,) * 6
     )
     assert (done["conf_low"] <= done["estimate"]).all()
@@ -221,9 +217,7 @@ def test_the_same_seed_gives_the_same_rows_whatever_the_threads(effect):
 def one_class(kind):
     messages = [message(f"p{i}", at=DAY1, agent=f"a{i}") for i in range(12)]
     messages += [message(f"r{i}", "comment", f"b{i % 5}", root=f"p{i % 12}", at=DAY2) for i in range(40)]
-    return connect(
-        messages, airs={f"p{i}": (i % 3, 0) for i in range(12)}, classes={f"r{i}": kind for i in range(40)}
-    )
+    return connect(messages, airs={f"p{i}": (i % 3, 0) for i in range(12)}, classes={f"r{i}": kind for i in range(40)})
 
 
 DEGENERATE = {

@@ -61,9 +61,7 @@ class World:
     def matched(self):
         exposed = (self.airs > 0).astype(np.int64)
         pairs = length_matched_pairs(exposed, self.length, caliper=np.log(1.25), rng=self.rng)
-        return mean_difference(
-            self.successes / self.trials, pairs, n_draws=400, ci_level=0.95, rng=self.rng
-        ).p_value
+        return mean_difference(self.successes / self.trials, pairs, n_draws=400, ci_level=0.95, rng=self.rng).p_value
 
 
 def rejections(method, runs, slope, **world):

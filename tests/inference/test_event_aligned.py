@@ -32,8 +32,7 @@ def make(seed, n_threads=200, effect=0.0, enforce=0.15, max_size=15):
 def split(threads):
     ends = [*threads.starts[1:], threads.airs.size]
     return [
-        (threads.airs[a:b].tolist(), threads.enforces[a:b].tolist())
-        for a, b in zip(threads.starts, ends, strict=True)
+        (threads.airs[a:b].tolist(), threads.enforces[a:b].tolist()) for a, b in zip(threads.starts, ends, strict=True)
     ]
 
 
@@ -69,9 +68,7 @@ def test_random_placebo_follows_the_published_rule():
             else:
                 assert enforces[place] == 0
                 seen.add((t, int(place)))
-    eligible = {
-        (t, i) for t, (a, e) in enumerate(split(threads)) if len(a) >= 3 for i in range(len(a)) if e[i] == 0
-    }
+    eligible = {(t, i) for t, (a, e) in enumerate(split(threads)) if len(a) >= 3 for i in range(len(a)) if e[i] == 0}
     # Uniform: in 30 draws nearly every eligible comment of threads below 15 comments is drawn at least once.
     assert len(seen) > 0.85 * len(eligible)
     assert seen <= eligible

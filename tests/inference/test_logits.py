@@ -100,9 +100,7 @@ def test_quadrature_holds_for_one_large_group():
         return (y * z - np.logaddexp(0, z)).sum() - b * b / 2 - np.log(2 * np.pi) / 2
 
     top = optimize.minimize_scalar(lambda b: -log_integrand(b), bounds=(-10, 10), method="bounded").x
-    area = integrate.quad(lambda b: np.exp(log_integrand(b) - log_integrand(top)), top - 3, top + 3, epsrel=1e-12)[
-        0
-    ]
+    area = integrate.quad(lambda b: np.exp(log_integrand(b) - log_integrand(top)), top - 3, top + 3, epsrel=1e-12)[0]
     assert ours == pytest.approx(log_integrand(top) + np.log(area), abs=QUADRATURE)
 
 

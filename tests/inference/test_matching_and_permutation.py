@@ -53,9 +53,7 @@ def test_posts_of_equal_length_do_not_share_one_control():
 def test_matching_removes_a_confound_of_length_and_keeps_a_direct_effect():
     for direct in (0.0, 0.1):
         exposed, length, share = posts(2, direct=direct)
-        fit = mean_difference(
-            share, match(exposed, length), n_draws=2000, ci_level=0.95, rng=np.random.default_rng(1)
-        )
+        fit = mean_difference(share, match(exposed, length), n_draws=2000, ci_level=0.95, rng=np.random.default_rng(1))
         naive = share[exposed == 1].mean() - share[exposed == 0].mean()
         assert naive > direct + 0.1
         assert fit.conf_low < direct < fit.conf_high

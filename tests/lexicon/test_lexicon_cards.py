@@ -56,9 +56,7 @@ def test_shipped_examples_hold(cards: tuple[Card, ...]) -> None:
 
 def test_levels_are_data() -> None:
     airs = card_by_id(load_cards(LEXICON_FOLDER), "airs")
-    levels = duckdb.sql(
-        f"SELECT n, {level_case_sql(airs, 'n')} AS level FROM range(12) AS r(n) ORDER BY n"
-    ).fetchall()
+    levels = duckdb.sql(f"SELECT n, {level_case_sql(airs, 'n')} AS level FROM range(12) AS r(n) ORDER BY n").fetchall()
     assert levels == [(0, "low"), (1, "med"), *((n, "high") for n in range(2, 12))]
     with pytest.raises(ValueError, match="no levels"):
         level_case_sql(card_by_id(load_cards(LEXICON_FOLDER), "reply"), "n")
@@ -114,9 +112,7 @@ def test_load_reads_a_folder_sorted_by_id(tmp_path: Path) -> None:
 
 def test_errors_name_card_category_and_entry(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text(CARD_FILE.format(id="bad", entry="rules.*"), encoding="utf-8")
-    with pytest.raises(
-        ValueError, match=r"lexicon card bad\.toml: category 'first', entry 'rules\.\*' is rejected"
-    ):
+    with pytest.raises(ValueError, match=r"lexicon card bad\.toml: category 'first', entry 'rules\.\*' is rejected"):
         load_cards(tmp_path)
     (tmp_path / "bad.toml").write_text(CARD_FILE.format(id="good", entry="rules"), encoding="utf-8")
     with pytest.raises(ValueError, match=r"name the file good\.toml"):

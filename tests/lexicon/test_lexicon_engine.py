@@ -65,9 +65,7 @@ def entry_counts(card: Card, text: str) -> dict[tuple[str, str], int]:
 def test_counts_are_those_of_re(counting: str, texts: list[str]) -> None:
     card, engine = nasty(counting)
     found = engine.entry_counts(frame_of(texts))
-    expected = [
-        (f"{n:08d}", *key, count) for n, t in enumerate(texts) for key, count in entry_counts(card, t).items()
-    ]
+    expected = [(f"{n:08d}", *key, count) for n, t in enumerate(texts) for key, count in entry_counts(card, t).items()]
     assert found.select("text_hash", "category", "entry", "count").rows() == sorted(expected)
 
 
@@ -134,9 +132,9 @@ def test_slices_batches_and_order_do_not_matter(engine: Engine, cards: tuple[Car
 
 def test_literals_do_not_reach_across_texts() -> None:
     card = parse_card({**MINIMAL, "boundary": "none", "categories": [{"name": "a", "entries": ["ab", "bc"]}]})
-    assert Engine([card], slice_bytes=10**6).score(frame_of(["a", "b", "", "cab", "c"]))[
-        "text_hash"
-    ].to_list() == ["00000003"]
+    assert Engine([card], slice_bytes=10**6).score(frame_of(["a", "b", "", "cab", "c"]))["text_hash"].to_list() == [
+        "00000003"
+    ]
 
 
 def test_empty_input_has_the_schema(engine: Engine) -> None:

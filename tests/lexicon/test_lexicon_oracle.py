@@ -97,9 +97,7 @@ def observatory(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFr
             rows = list(csv.DictReader(lines))
         texts = [row.get("title", "") + "\n" + row["content"] for row in rows]
         hashes = [text_hash(text) for text in texts]
-        tables[kind] = pl.DataFrame(
-            {"message_id": [row["id"] for row in rows], "text_hash": hashes, "text": texts}
-        )
+        tables[kind] = pl.DataFrame({"message_id": [row["id"] for row in rows], "text_hash": hashes, "text": texts})
     return tables
 
 

@@ -37,9 +37,7 @@ def test_equal_to_the_independent_script(faults):
     expected = measure(messages)
     for name in set(ours) & set(expected):
         assert ours[name].value == pytest.approx(expected[name], abs=EXACT), name
-    assert {"reciprocity_reply_any", "reciprocity_comment_post_author", "degree_assortativity_reply_any"} <= set(
-        ours
-    )
+    assert {"reciprocity_reply_any", "reciprocity_comment_post_author", "degree_assortativity_reply_any"} <= set(ours)
     words = ours["reciprocity_reply_any"].warnings.split(",")
     assert ("null_authors" in words) is faults
     assert ("dangling_parents" in words) is faults

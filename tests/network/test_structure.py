@@ -136,9 +136,7 @@ def test_null_rejects_at_its_level_when_nothing_is_planted():
     rejected = collapsed = 0
     appeal = 12 / np.arange(1, 151)
     odds = appeal[:, None] * appeal[None, :]
-    np.fill_diagonal(
-        odds, 0
-    )  # independent ties with odds x_i y_j: given the degrees all networks are equally likely
+    np.fill_diagonal(odds, 0)  # independent ties with odds x_i y_j: given the degrees all networks are equally likely
     for seed in range(100):
         rng = np.random.default_rng(seed)
         source, target = np.nonzero(rng.random(odds.shape) < odds / (1 + odds))

@@ -106,9 +106,7 @@ def test_every_measure_is_described():
     assert frame["measure_id"].is_unique().all()
     assert set(frame["relation"]) <= set(load.RELATIONS)
     con = with_interactions(connect(random_threads(1)))
-    computed = {
-        r.measure_id for r in corpus_measures(con, seed=1, bootstrap_draws=5, null_draws=3, clustering_draws=1)
-    }
+    computed = {r.measure_id for r in corpus_measures(con, seed=1, bootstrap_draws=5, null_draws=3, clustering_draws=1)}
     described = set(frame["measure_id"])
     assert computed <= described
     rest = {name for name in described - computed if not name.startswith(("airs_", "reply_"))}

@@ -56,9 +56,7 @@ def independent_marginal(truth: ForumTruth) -> float:
 def test_marginal_log_odds_equal_scipy() -> None:
     for effect, spread in ((math.log(2), 0.4), (1.5, 1.2)):
         truth = ForumTruth(enforcement_log_odds=effect, post_effect_sd=spread)
-        assert truth.marginal_enforcement_log_odds == pytest.approx(
-            independent_marginal(truth), abs=QUADRATURE_ERROR
-        )
+        assert truth.marginal_enforcement_log_odds == pytest.approx(independent_marginal(truth), abs=QUADRATURE_ERROR)
     assert ForumTruth.null().marginal_enforcement_log_odds == 0.0
 
 
@@ -111,9 +109,7 @@ def _airs_around_first_enforcement(corpus: Corpus) -> Counter[tuple[bool, bool]]
 @pytest.mark.parametrize("effect", [0.0, -math.log(2)])
 def test_directives_fall_after_the_first_enforcement(effect: float) -> None:
     cells = _airs_around_first_enforcement(generate(ForumTruth(correction_log_odds=effect)))
-    log_odds = math.log(cells[True, True] / cells[True, False]) - math.log(
-        cells[False, True] / cells[False, False]
-    )
+    log_odds = math.log(cells[True, True] / cells[True, False]) - math.log(cells[False, True] / cells[False, False])
     woolf = math.sqrt(sum(1 / count for count in cells.values()))
     assert abs(log_odds - effect) < FOUR_SIGMA * woolf
     if effect:

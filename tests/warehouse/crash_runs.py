@@ -111,7 +111,7 @@ def summary(home: Path) -> None:
 
 
 def main(home: Path, stride: int, seed: int, attempts: int) -> None:
-    """Kill `attempts` runs, look after each, then run undisturbed and report; stride 0 kills at random instants."""
+    """Kill `attempts` runs, look after each, then run undisturbed; stride 0 kills at random instants."""
     rng = np.random.default_rng(seed)
     killed = with_temporary = 0
     for attempt in range(attempts):
