@@ -1,4 +1,4 @@
-"""`make bench`: time and memory of every asset, ingestion against plain readers, lexicons against the bare automaton."""
+"""`make bench`: time and memory of each asset, ingestion beside plain readers, lexicons beside a bare automaton."""
 
 from __future__ import annotations
 

@@ -96,11 +96,11 @@ def compare_with_vader(engine: Engine, frame: pl.DataFrame) -> str:
     )
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run the comparison and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--texts", type=Path, help="Parquet file with a column text")
-    path = parser.parse_args().texts
+    path = parser.parse_args(arguments).texts
     if path is None and "ETHOGRAM_REAL_DATA" not in os.environ:
         parser.error("give --texts FILE.parquet or set ETHOGRAM_REAL_DATA")
     texts = pl.read_parquet(path)["text"] if path else read_tree(Path(os.environ["ETHOGRAM_REAL_DATA"]))

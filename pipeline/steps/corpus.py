@@ -21,7 +21,7 @@ INGESTION_TABLES = (
 def _prepare(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object], Any]:
     folder = warehouse.settings.data / corpus_id
     config = load_config(folder, corpus_id, tuple(FORMATS))
-    found = scan(folder, config)
+    found = scan(folder.resolve(), config)
     state = {"scan": found, "config": config}
     settings = {key: str(value) for key, value in asdict(config).items()}
     return {"files": found.digest(), "corpus": settings, "formats": list(found.formats)}, state

@@ -194,7 +194,9 @@ def open_context(
     root = warehouse.settings.warehouse
     parent = root / ".steps"
     remove_stale(parent, root)
-    with temporary_folder(parent, root) as folder, warehouse.session(corpus_id, [folder]) as con:
+    # The user's folder may be a link to another disk; DuckDB allows the place that it leads to.
+    dump = (warehouse.settings.data / corpus_id).resolve()
+    with temporary_folder(parent, root) as folder, warehouse.session(corpus_id, [folder, dump]) as con:
         yield StepContext(warehouse, corpus_id, Throttled(progress), folder, con, state)
 
 

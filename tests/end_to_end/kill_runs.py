@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from whole_runs import leftovers, look, materialise, project, project_environment, stored, write_corpus
+import powerlaw  # noqa: F401 - with the next one, imported here so that not every fork imports them
+import statsmodels.api  # noqa: F401
+from whole_runs import leftovers, look_at, materialise, project, project_environment, stored, write_corpus
 
 from pipeline.warehouse import Warehouse
 
 CORPUS = "crash"
 EARLIER_POSTS, POSTS = 30, 50
-POLL_SECONDS = 0.0005
+POLL_SECONDS = 0.001
 KINDS = ("part", "catalogue", "manifest")  # temporaries worth waiting for; scratch folders are there all the time
 
 
@@ -119,7 +121,7 @@ class Killer:
 def show(home: Path) -> list[list[Any]] | None:
     """Return what the catalogue shows, None when there is none; raises when it cannot be read or is not whole."""
     path = home / "warehouse" / "ethogram.duckdb"
-    return in_child(lambda: look(path)) if path.exists() else None
+    return in_child(lambda: look_at(path)) if path.exists() else None
 
 
 def prepare(home: Path) -> dict[str, Any]:
@@ -157,6 +159,7 @@ def attempt(
             raise SystemExit(f"the catalogue shows neither the earlier nor the later state: {row}, {shown}")
         row["shows"] = "nothing" if shown is None else "later" if shown == states["later"] else "earlier"
         rows.append({**row, "is_fresh": is_fresh, "is_real": killer.is_real})
+        print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     settings = killer.settings
     in_child(lambda: materialise(settings, CORPUS) and None)
     if show(home) != states["later"] or in_child(lambda: stored(settings)) != states["later"]:
@@ -168,17 +171,18 @@ def attempt(
 
 
 def main(home: Path, seed: int, kills: int, kills_per_repair: int, real_kills: int) -> None:
-    """Kill, look, repair, compare; the last attempt, and the first of the real runs, begin with no warehouse."""
+    """Kill, look, repair, compare; the last forked run, and the first of the real runs, begin with no warehouse."""
     rng = np.random.default_rng(seed)
     states = prepare(home)
     rows: list[dict[str, Any]] = []
     killer = Killer(home, is_real=False)
     share = states["seconds"] / kills_per_repair  # each run in a chain begins where the one before was killed
-    while len(rows) < kills:
-        numbers = range(len(rows), min(len(rows) + kills_per_repair, kills))
+    while len(rows) < kills - 1:
+        numbers = range(len(rows), min(len(rows) + kills_per_repair, kills - 1))
         awaited = [KINDS[number // 2 % len(KINDS)] if number % 2 else None for number in numbers]
         plan = [(float(rng.uniform(0.01, share)), kind) for kind in awaited]
-        rows += attempt(home, states, killer, plan, is_fresh=len(rows) + kills_per_repair >= kills)
+        rows += attempt(home, states, killer, plan, is_fresh=False)
+    rows += attempt(home, states, killer, [(float(rng.uniform(0.01, states["seconds"])), None)], is_fresh=True)
     if real_kills:
         killer = Killer(home, is_real=True)
         for number in range(real_kills):

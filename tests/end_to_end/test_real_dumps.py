@@ -18,7 +18,7 @@ TREE, OBSERVATORY = "moltbook-api-v1-tree", "moltbook-observatory-csv"
 POSTS, COMMENTS = 14_291, 130_244
 # The same arithmetic in another order: only rounding may differ.
 ROUNDING = 1e-9
-# Acceptance: five minutes and 4 GiB on two cores. The time is not asserted here, since CI machines are shared and noisy.
+# The whole pipeline on the tree may take 4 GiB. Its time is not asserted: machines that run tests are shared.
 MOST_BYTES = 4 << 30
 NAMED = (
     "airs_positive_share", "activity_gini", "activity_tail_exponent", "reciprocity_reply_any",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,13 @@ def materialise(settings: Settings, corpus_id: str) -> list[Outcome]:
     return outcomes
 
 
-def look(catalogue: Path) -> list[PartRow]:
+def look_at(catalogue: Path) -> list[PartRow]:
+    """Open the catalogue and look."""
+    with duckdb.connect(str(catalogue), read_only=True) as con:
+        return look(con)
+
+
+def look(con: duckdb.DuckDBPyConnection) -> list[PartRow]:
     """Return ``meta.part`` after counting the rows of every table: what it says must be what is there.
 
     Raises
@@ -70,17 +77,21 @@ def look(catalogue: Path) -> list[PartRow]:
     AssertionError
         When a table holds another number of rows of a corpus than the part says.
     """
-    with duckdb.connect(str(catalogue), read_only=True) as con:
-        parts: list[PartRow] = con.sql(f"SELECT {PART_COLUMNS} FROM meta.part ORDER BY ALL").fetchall()
-        layers = dict(con.sql("SELECT table_name, table_schema FROM information_schema.tables").fetchall())
-        expected: dict[tuple[str, str], int] = {}
-        for table, corpus_id, _, _, rows, _ in parts:
-            expected[table, corpus_id] = expected.get((table, corpus_id), 0) + rows
-        for (table, corpus_id), rows in expected.items():
-            count = f"SELECT count(*) FROM {layers[table]}.{table} WHERE corpus_id = ?"
-            found = con.execute(count, [corpus_id]).fetchall()[0][0]
-            assert found == rows, f"{table} of {corpus_id}: {found} rows, meta.part says {rows}"
+    parts: list[PartRow] = con.sql(f"SELECT {PART_COLUMNS} FROM meta.part ORDER BY ALL").fetchall()
+    layers = dict(con.sql("SELECT table_name, table_schema FROM information_schema.tables").fetchall())
+    expected: dict[tuple[str, str], int] = {}
+    for table, corpus_id, _, _, rows, _ in parts:
+        expected[table, corpus_id] = expected.get((table, corpus_id), 0) + rows
+    for (table, corpus_id), rows in expected.items():
+        count = f"SELECT count(*) FROM {layers[table]}.{table} WHERE corpus_id = ?"
+        found = con.execute(count, [corpus_id]).fetchall()[0][0]
+        assert found == rows, f"{table} of {corpus_id}: {found} rows, meta.part says {rows}"
     return parts
+
+
+def parts_of(parts: list[PartRow], corpus_id: str) -> list[PartRow]:
+    """Return the rows of one corpus."""
+    return [row for row in parts if row[1] == corpus_id]
 
 
 def stored(settings: Settings) -> list[PartRow]:
@@ -91,8 +102,14 @@ def stored(settings: Settings) -> list[PartRow]:
 
 def leftovers(root: Path) -> list[str]:
     """Return everything temporary below a warehouse: parts, manifests, scratch and spill folders, databases."""
-    return sorted(
-        path.relative_to(root).as_posix()
-        for path in root.rglob("*")
-        if path.name.startswith((".tmp-", ".ethogram.duckdb-")) or path.name.endswith(".wal")
-    )
+    found = []
+    for base, folders, names in os.walk(root):  # unlike rglob, indifferent to folders that vanish meanwhile
+        temporary = [name for name in (*folders, *names) if is_temporary(name)]
+        found += [(Path(base) / name).relative_to(root).as_posix() for name in temporary]
+        folders[:] = [name for name in folders if name not in temporary]
+    return sorted(found)
+
+
+def is_temporary(name: str) -> bool:
+    """Tell whether a name is one of those under which work in progress is written."""
+    return name.startswith((".tmp-", ".ethogram.duckdb-")) or name.endswith(".wal")

@@ -9,7 +9,8 @@ import duckdb
 
 RECORDS_DDL = (
     "CREATE OR REPLACE TEMP TABLE records (file_no INTEGER, doc_no BIGINT, path VARCHAR, kind VARCHAR, rec JSON, "
-    "root_hint VARCHAR, parent_hint VARCHAR, observed_text VARCHAR, is_repaired BOOLEAN)"
+    "root_hint VARCHAR, parent_hint VARCHAR, observed_text VARCHAR, dump_text VARCHAR, repair VARCHAR, "
+    "replies JSON, nesting INTEGER)"
 )
 REJECTS_DDL = (
     "CREATE OR REPLACE TEMP TABLE rejects (file_no INTEGER, doc_no BIGINT, path VARCHAR, byte_offset BIGINT, "
@@ -24,7 +25,8 @@ class Adapter:
     Attributes
     ----------
     recognises
-        From path, container and the first 64 kB of a file: whether it is of this format.
+        From path, container and the first 64 kB of a file: whether it is of this format. Not asked for Parquet,
+        whose columns `table_kind` is asked about.
     extract
         Fills ``records`` and ``rejects`` from ``docs``.
     table_kind

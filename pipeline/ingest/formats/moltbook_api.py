@@ -15,7 +15,7 @@ import duckdb
 from pipeline.ingest import sqltools as q
 from pipeline.ingest.formats.base import RECORDS_DDL, REJECTS_DDL, Adapter
 
-MAX_NESTING = 1000
+MAX_NESTING = 200  # the platform's deepest thread has 13 levels
 _MARKERS = re.compile(
     rb'"(post|posts|comments|submolt|submolts|agent|recentPosts|success|post_id|submolt_name)"\s*:'
 )
@@ -25,7 +25,8 @@ _ENVELOPE = (
     '"collected_at":"VARCHAR","fetched_at":"VARCHAR","post":"JSON","posts":"JSON","comment":"JSON",'
     '"comments":"JSON","agent":"JSON","recentPosts":"JSON","submolt":"JSON","submolts":"JSON","post_id":"VARCHAR",'
     '"id":"VARCHAR","title":"VARCHAR","content":"VARCHAR","karma":"VARCHAR","name":"VARCHAR",'
-    '"subscriber_count":"VARCHAR","parent_id":"VARCHAR","submolt_name":"VARCHAR"}'
+    '"subscriber_count":"VARCHAR","parent_id":"VARCHAR","submolt_name":"VARCHAR","replies":"JSON",'
+    '"dump_date":"VARCHAR"}'
 )
 
 
@@ -38,54 +39,54 @@ def extract(con: duckdb.DuckDBPyConnection) -> None:
     """Fill ``records`` and ``rejects`` from ``docs``."""
     con.execute(RECORDS_DDL)
     con.execute(REJECTS_DDL)
-    con.execute(_ELEMENTS)
-    con.execute(_envelopes(_OBJECTS, "false"))
-    con.execute(_UNWRAP)
-    if _count(con, "wrapped"):
-        con.execute(_envelopes("wrapped", "true").replace("TABLE bodies", "TABLE unwrapped"))
+    con.execute(_bodies("bodies", _OBJECTS, is_inner=False))
+    if _count(con, "bodies WHERE is_wrapper"):
+        con.execute(_UNWRAP)
+        con.execute(_bodies("unwrapped", "wrapped", is_inner=True))
         con.execute("DELETE FROM bodies WHERE is_wrapper")
         con.execute("INSERT INTO bodies SELECT * FROM unwrapped")
-    con.execute(_BODY_RECORDS)
-    con.execute(_COMMENT_ROOTS)
-    depth = 0
-    while _count(con, "level") and depth < MAX_NESTING:
-        con.execute("INSERT INTO records SELECT * EXCLUDE (replies) FROM level WHERE starts_with(rec, '{')")
-        con.execute(_not_objects("level"))
-        con.execute(_NEXT_LEVEL)
-        con.execute("DROP TABLE level")
-        con.execute("ALTER TABLE next_level RENAME TO level")
-        depth += 1
+    con.execute(_BARE)
+    con.execute(_LISTED)
+    level = 0
+    while level < MAX_NESTING and _count(con, f"records WHERE nesting = {level} AND starts_with(replies, '[')"):
+        con.execute(_NEXT_LEVEL, {"level": level})
+        level += 1
+    if level == MAX_NESTING:
+        con.execute(_TOO_DEEP, {"level": level})
     con.execute(_BODY_REJECTS)
+    is_faulty = f"rec IS NULL OR NOT {q.starts_with_bracket('rec', '{')}"
+    if _count(con, f"records WHERE {is_faulty}"):
+        con.execute(_NOT_OBJECTS + is_faulty)
+        con.execute(f"DELETE FROM records WHERE {is_faulty}")
 
 
-def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
-    return int(con.sql(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+def _count(con: duckdb.DuckDBPyConnection, rows: str) -> int:
+    return int(con.sql(f"SELECT count(*) FROM {rows}").fetchall()[0][0])
 
 
-# A top-level array holds one body or record per element.
-_ELEMENTS = f"""
-CREATE OR REPLACE TEMP TABLE elements AS
-SELECT file_no, doc_no, byte_offset, lpad(CAST(position AS VARCHAR), 8, '0') || '/' AS path,
-       CAST(element AS VARCHAR) AS body, is_repaired, CAST(NULL AS VARCHAR) AS seen
-FROM (SELECT file_no, doc_no, byte_offset, is_repaired, unnest(items) AS element,
-             generate_subscripts(items, 1) AS position
-      FROM (SELECT file_no, doc_no, byte_offset, is_repaired, json_extract(doc, '$[*]') AS items
-            FROM docs WHERE {q.starts_with_bracket("doc", "[")}))
-"""
+# A top-level array holds one body or record per element; most files hold none, and the test is cheap.
 _OBJECTS = f"""
-(SELECT file_no, doc_no, byte_offset, '' AS path, doc AS body, is_repaired, CAST(NULL AS VARCHAR) AS seen
+(SELECT file_no, doc_no, byte_offset, '' AS path, doc AS body, repair, CAST(NULL AS VARCHAR) AS seen
  FROM docs WHERE NOT {q.starts_with_bracket("doc", "[")}
- UNION ALL SELECT * FROM elements)
+ UNION ALL
+ SELECT file_no, doc_no, byte_offset, lpad(CAST(position AS VARCHAR), 8, '0') || '/', CAST(element AS VARCHAR),
+        repair, CAST(NULL AS VARCHAR)
+ FROM (SELECT file_no, doc_no, byte_offset, repair, unnest(items) AS element,
+              generate_subscripts(items, 1) AS position
+       FROM (SELECT file_no, doc_no, byte_offset, repair, json_extract(doc, '$[*]') AS items
+             FROM docs WHERE {q.starts_with_bracket("doc", "[")})))
 """
 
 
-def _envelopes(source: str, inner: str) -> str:
-    """Return the statement that parses the keys of every object and says what the object is."""
+def _bodies(target: str, source: str, *, is_inner: bool) -> str:
+    """Return the statement that parses the keys of every object and says what the object is.
+
+    The text is kept where the object is itself a record, its parts where it is an envelope.
+    """
     return f"""
-CREATE OR REPLACE TEMP TABLE bodies AS
+CREATE OR REPLACE TEMP TABLE {target} AS
 WITH parsed AS (
-    SELECT file_no, doc_no, byte_offset, path, body, is_repaired, seen,
-           json_transform(body, '{_ENVELOPE}') AS e,
+    SELECT file_no, doc_no, byte_offset, path, body, repair, seen, json_transform(body, '{_ENVELOPE}') AS e,
            {q.starts_with_bracket("body", "{")} AS is_object
     FROM {source}
 ), typed AS (
@@ -94,133 +95,125 @@ WITH parsed AS (
            coalesce(starts_with(e.posts, '['), false) AS has_posts,
            coalesce(starts_with(e.comment, '{{'), false) AS has_comment,
            coalesce(starts_with(e.comments, '['), false) AS has_comments,
-           coalesce(starts_with(e.agent, '{{'), false) AS has_agent,
+           coalesce(starts_with(e.agent, '{{'), false) AND e.id IS NULL AS has_agent,
            coalesce(starts_with(e.recentPosts, '['), false) AS has_recent,
            coalesce(starts_with(e.submolts, '['), false) AS has_submolts,
-           coalesce(starts_with(e.submolt, '{{'), false) AND e.id IS NULL AS has_submolt
+           coalesce(starts_with(e.submolt, '{{'), false) AND e.id IS NULL AS has_submolt,
+           {str(not is_inner).lower()} AND coalesce(left(e.data, 1) IN ('{{', '['), false) AS has_data
     FROM parsed
-)
-SELECT * REPLACE (CASE WHEN shape <> 'envelope' THEN body END AS body) FROM (
-SELECT file_no, doc_no, byte_offset, path, body, is_repaired, e, observed_text, has_post, has_posts, has_comment,
-       has_comments, has_agent, has_recent, has_submolts, has_submolt,
-       NOT {inner} AND e.data IS NOT NULL AND json_type(e.data) IN ('OBJECT', 'ARRAY')
-           AND NOT (has_post OR has_posts OR has_comments OR has_agent OR has_submolts) AS is_wrapper,
-       CASE
+), shaped AS (
+    SELECT *, CASE
            WHEN NOT is_object THEN 'not_an_object'
            WHEN e.success = 'false' OR (e.error IS NOT NULL AND e.id IS NULL AND NOT (has_post OR has_posts
-                OR has_comments OR has_agent OR has_submolts OR has_submolt)) THEN 'api_error_body'
+                OR has_comments OR has_agent OR has_submolts OR has_submolt OR has_data)) THEN 'api_error_body'
            WHEN has_post OR has_posts OR has_comment OR (has_comments AND e.id IS NULL) OR has_agent OR has_recent
                 OR has_submolts OR has_submolt THEN 'envelope'
+           WHEN has_data AND e.id IS NULL THEN 'wrapper'
            WHEN e.post_id IS NOT NULL AND e.title IS NULL THEN 'comment'
            WHEN e.id IS NOT NULL AND (e.title IS NOT NULL OR e.submolt IS NOT NULL OR e.submolt_name IS NOT NULL)
                 THEN 'post'
            WHEN e.name IS NOT NULL AND e.subscriber_count IS NOT NULL THEN 'community'
            WHEN e.name IS NOT NULL AND e.karma IS NOT NULL THEN 'agent'
            WHEN e.id IS NOT NULL AND e.content IS NOT NULL AND e.parent_id IS NOT NULL THEN 'comment'
-           ELSE 'unknown_shape'
-       END AS shape
-FROM typed)
+           ELSE 'unknown_shape' END AS shape
+    FROM typed
+)
+SELECT file_no, doc_no, byte_offset, path, repair, observed_text, e.dump_date AS dump_text, shape,
+       shape = 'wrapper' AS is_wrapper,
+       CASE WHEN shape NOT IN ('envelope', 'wrapper') THEN body END AS body,
+       CASE WHEN shape = 'wrapper' THEN e.data END AS data, e.timestamp AS stamp,
+       CASE WHEN has_post THEN json_extract_string(e.post, '$.id') END AS inner_id, e.post_id, e.id,
+       CASE WHEN shape = 'comment' THEN nullif(e.replies, '[]') END AS replies,
+       CASE WHEN shape IN ('envelope', 'post') AND has_comments THEN e.comments END AS comments,
+       CASE WHEN shape = 'envelope' AND has_post THEN e.post END AS post,
+       CASE WHEN shape = 'envelope' AND has_comment THEN e.comment END AS comment,
+       CASE WHEN shape = 'envelope' AND has_agent THEN e.agent END AS agent,
+       CASE WHEN shape = 'envelope' AND has_submolt THEN e.submolt END AS submolt,
+       CASE WHEN shape = 'envelope' AND has_posts THEN e.posts END AS posts,
+       CASE WHEN shape = 'envelope' AND has_recent THEN e.recentPosts END AS recent,
+       CASE WHEN shape = 'envelope' AND has_submolts THEN e.submolts END AS submolts
+FROM shaped
 """
 
 
 _UNWRAP = """
 CREATE OR REPLACE TEMP TABLE wrapped AS
-SELECT file_no, doc_no, byte_offset, path, CAST(e.data AS VARCHAR) AS body, is_repaired, e.timestamp AS seen
-FROM bodies WHERE is_wrapper AND json_type(e.data) = 'OBJECT'
+SELECT file_no, doc_no, byte_offset, path, CAST(data AS VARCHAR) AS body, repair, stamp AS seen
+FROM bodies WHERE is_wrapper AND starts_with(data, '{')
 UNION ALL
 SELECT file_no, doc_no, byte_offset, path || lpad(CAST(position AS VARCHAR), 8, '0') || '/', CAST(element AS VARCHAR),
-       is_repaired, seen
-FROM (SELECT file_no, doc_no, byte_offset, path, is_repaired, e.timestamp AS seen,
-             unnest(json_extract(e.data, '$[*]')) AS element,
-             generate_subscripts(json_extract(e.data, '$[*]'), 1) AS position
-      FROM bodies WHERE is_wrapper AND json_type(e.data) = 'ARRAY')
-"""
-
-
-def _single(kind: str, field: str, rank: str, condition: str) -> str:
-    return (
-        f"SELECT file_no, doc_no, path || '{rank}', '{kind}' AS kind, {field}, CAST(NULL AS VARCHAR), "
-        f"CAST(NULL AS VARCHAR), observed_text, is_repaired FROM bodies WHERE {condition}"
-    )
-
-
-def _listed(kind: str, field: str, rank: str, condition: str) -> str:
-    return f"""
-SELECT file_no, doc_no, path || '{rank}' || lpad(CAST(position AS VARCHAR), 8, '0'), '{kind}', element,
-       CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR), observed_text, is_repaired
-FROM (SELECT file_no, doc_no, path, observed_text, is_repaired, unnest(items) AS element,
+       repair, stamp
+FROM (SELECT file_no, doc_no, byte_offset, path, repair, stamp, unnest(items) AS element,
              generate_subscripts(items, 1) AS position
-      FROM (SELECT *, json_extract({field}, '$[*]') AS items FROM bodies WHERE {condition}))
+      FROM (SELECT *, json_extract(data, '$[*]') AS items FROM bodies WHERE is_wrapper AND starts_with(data, '[')))
 """
 
-
-_ENVELOPED = "shape = 'envelope' AND "
-_ALL_BODY_RECORDS = " UNION ALL ".join(
-    (
-        _single("post", "e.post", "a", _ENVELOPED + "has_post"),
-        _single("post", "body", "a", "shape = 'post'"),
-        _single("agent", "e.agent", "c", _ENVELOPED + "has_agent"),
-        _single("agent", "body", "c", "shape = 'agent'"),
-        _single("community", "e.submolt", "d", _ENVELOPED + "has_submolt"),
-        _single("community", "body", "d", "shape = 'community'"),
-        _listed("post", "e.posts", "e", _ENVELOPED + "has_posts"),
-        _listed("post", "e.recentPosts", "f", _ENVELOPED + "has_recent"),
-        _listed("community", "e.submolts", "g", _ENVELOPED + "has_submolts"),
-    )
-)
-_BODY_RECORDS = f"""
-CREATE OR REPLACE TEMP TABLE body_records AS
-SELECT * FROM ({_ALL_BODY_RECORDS}) AS t(file_no, doc_no, path, kind, rec, root_hint, parent_hint, observed_text,
-                                         is_repaired);
-INSERT INTO records SELECT * FROM body_records WHERE starts_with(rec, '{{');
-INSERT INTO rejects
-SELECT file_no, doc_no, path, CAST(NULL AS BIGINT), 'not_an_object', 'expected a JSON object', left(CAST(rec AS VARCHAR), 200)
-FROM body_records WHERE rec IS NULL OR NOT starts_with(rec, '{{');
-DROP TABLE body_records
-"""
-
-# Comments of a body: in its list, as its single comment, or as the bare object itself.
-_COMMENT_ROOTS = """
-CREATE OR REPLACE TEMP TABLE level AS
-SELECT file_no, doc_no, path, kind, rec, root_hint, parent_hint, observed_text, is_repaired,
-       nullif(json_extract(rec, '$.replies'), '[]') AS replies
-FROM (
-    SELECT file_no, doc_no, path || 'b' || lpad(CAST(position AS VARCHAR), 8, '0') AS path, 'comment' AS kind,
-           element AS rec, root_hint, CAST(NULL AS VARCHAR) AS parent_hint, observed_text, is_repaired
-    FROM (SELECT file_no, doc_no, path, observed_text, is_repaired,
-                 coalesce(json_extract_string(e.post, '$.id'), e.post_id, e.id) AS root_hint,
-                 unnest(items) AS element, generate_subscripts(items, 1) AS position
-          FROM (SELECT *, json_extract(e.comments, '$[*]') AS items
-                FROM bodies WHERE has_comments AND shape IN ('envelope', 'post')))
-    UNION ALL
-    SELECT file_no, doc_no, path || 'b', 'comment', e.comment, e.post_id, CAST(NULL AS VARCHAR), observed_text,
-           is_repaired
-    FROM bodies WHERE shape = 'envelope' AND has_comment
-    UNION ALL
-    SELECT file_no, doc_no, path || 'b', 'comment', body, CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR), observed_text,
-           is_repaired
-    FROM bodies WHERE shape = 'comment'
-)
-"""
-
-_NEXT_LEVEL = """
-CREATE OR REPLACE TEMP TABLE next_level AS
-SELECT file_no, doc_no, path || '.' || lpad(CAST(position AS VARCHAR), 8, '0') AS path, 'comment' AS kind,
-       element AS rec, root_hint, parent_hint, observed_text, is_repaired,
-       nullif(json_extract(element, '$.replies'), '[]') AS replies
-FROM (SELECT file_no, doc_no, path, root_hint, json_extract_string(rec, '$.id') AS parent_hint, observed_text,
-             is_repaired, unnest(items) AS element, generate_subscripts(items, 1) AS position
-      FROM (SELECT *, json_extract(replies, '$[*]') AS items FROM level WHERE starts_with(replies, '[')))
-"""
+_COMMON = "observed_text, dump_text, repair"
 
 
-def _not_objects(table: str) -> str:
+def _single(kind: str, field: str, rank: str) -> str:
     return (
-        "INSERT INTO rejects SELECT file_no, doc_no, path, CAST(NULL AS BIGINT), 'not_an_object', "
-        f"'expected a comment object', left(CAST(rec AS VARCHAR), 200) FROM {table} "
-        "WHERE rec IS NULL OR NOT starts_with(rec, '{')"
+        f"SELECT file_no, doc_no, path || '{rank}', '{kind}', {field}, NULL, NULL, {_COMMON}, "
+        f"NULL, 0 FROM bodies WHERE {field} IS NOT NULL"
     )
 
+
+def _listed(kind: str, field: str, rank: str, root: str = "CAST(NULL AS VARCHAR)", replies: str = "NULL") -> str:
+    return f"""
+SELECT file_no, doc_no, path || '{rank}' || lpad(CAST(position AS VARCHAR), 8, '0'), '{kind}', element, root_hint,
+       NULL, {_COMMON}, {replies}, 0
+FROM (SELECT file_no, doc_no, path, {_COMMON}, root_hint, unnest(items) AS element,
+             generate_subscripts(items, 1) AS position
+      FROM (SELECT file_no, doc_no, path, {_COMMON}, {root} AS root_hint, json_extract({field}, '$[*]') AS items
+            FROM bodies WHERE {field} IS NOT NULL))
+"""
+
+
+# Objects that are records themselves.
+_BARE = f"""
+INSERT INTO records
+SELECT file_no, doc_no,
+       path || CASE shape WHEN 'post' THEN 'a' WHEN 'comment' THEN 'b' WHEN 'agent' THEN 'c' ELSE 'd' END,
+       shape, body, NULL, NULL, {_COMMON}, replies, 0
+FROM bodies WHERE shape IN ('post', 'comment', 'agent', 'community')
+"""
+_REPLIES = "nullif(json_extract({0}, '$.replies'), '[]')"
+_LISTED = "INSERT INTO records " + " UNION ALL ".join(
+    (
+        _single("post", "post", "a"),
+        _single("agent", "agent", "c"),
+        _single("community", "submolt", "d"),
+        f"SELECT file_no, doc_no, path || 'b', 'comment', comment, post_id, NULL, {_COMMON}, "
+        f"{_REPLIES.format('comment')}, 0 FROM bodies WHERE comment IS NOT NULL",
+        _listed("post", "posts", "e"),
+        _listed("post", "recent", "f"),
+        _listed("community", "submolts", "g"),
+        _listed("comment", "comments", "b", "coalesce(inner_id, post_id, id)", _REPLIES.format("element")),
+    )
+)
+
+_NEXT_LEVEL = f"""
+INSERT INTO records
+SELECT file_no, doc_no, path || '.' || lpad(CAST(position AS VARCHAR), 8, '0'), 'comment', element, root_hint,
+       parent_hint, {_COMMON}, {_REPLIES.format("element")}, $level + 1
+FROM (SELECT file_no, doc_no, path, root_hint, parent_hint, {_COMMON}, unnest(items) AS element,
+             generate_subscripts(items, 1) AS position
+      FROM (SELECT file_no, doc_no, path, coalesce(root_hint, json_extract_string(rec, '$.post_id')) AS root_hint,
+                   json_extract_string(rec, '$.id') AS parent_hint, {_COMMON},
+                   json_extract(replies, '$[*]') AS items
+            FROM records WHERE nesting = $level AND starts_with(replies, '[')))
+"""
+_TOO_DEEP = f"""
+INSERT INTO rejects
+SELECT file_no, doc_no, path || '.', CAST(NULL AS BIGINT), 'too_large',
+       'replies nested deeper than {MAX_NESTING} levels are not read', left(CAST(replies AS VARCHAR), 200)
+FROM records WHERE nesting = $level AND starts_with(replies, '[')
+"""
+_NOT_OBJECTS = """
+INSERT INTO rejects
+SELECT file_no, doc_no, path, CAST(NULL AS BIGINT), 'not_an_object', 'expected a JSON object for a ' || kind,
+       left(CAST(rec AS VARCHAR), 200)
+FROM records WHERE """
 
 _BODY_REJECTS = """
 INSERT INTO rejects

@@ -49,8 +49,9 @@ def extract(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(REJECTS_DDL)
     con.execute("""
         INSERT INTO records
-        SELECT file_no, doc_no, '', table_kind, CAST(doc AS JSON), CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR),
-               coalesce(json_extract_string(doc, '$.fetched_at'), json_extract_string(doc, '$.dump_date')), false
+        SELECT file_no, doc_no, '', table_kind, CAST(doc AS JSON), NULL, NULL,
+               coalesce(json_extract_string(doc, '$.fetched_at'), json_extract_string(doc, '$.dump_date')),
+               json_extract_string(doc, '$.dump_date'), repair, NULL, 0
         FROM docs
     """)
 
