@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import duckdb
 import numpy as np
 import polars as pl
 
-from pipeline.inference.enforcement_frames import DAY_PRECISIONS, SLICES, read_posts, slice_posts
+from pipeline.inference.enforcement_frames import DAY_PRECISIONS, read_posts
 from pipeline.inference.intervals import cluster_bootstrap_means, wilson
 from pipeline.inference.result import Floats, percentile_interval
+from pipeline.inference.slices import BUILT_IN_SLICES, SliceRule, slice_posts
 from pipeline.schema import Measure, join_warnings
 
 FAMILY = "airs"
@@ -28,7 +29,13 @@ SHARES = {
 MEANS = {"airs_mean_count": pl.col("airs"), "airs_fraction_mean": pl.col("airs_fraction")}
 
 
-def airs_measures(con: duckdb.DuckDBPyConnection, *, seed: int, ci_level: float = 0.95) -> list[Measure]:
+def airs_measures(
+    con: duckdb.DuckDBPyConnection,
+    *,
+    seed: int,
+    ci_level: float = 0.95,
+    slices: Sequence[SliceRule] = BUILT_IN_SLICES,
+) -> list[Measure]:
     """Return the AIRS measures of posts, for each slice as a whole and by day.
 
     Parameters
@@ -39,6 +46,8 @@ def airs_measures(con: duckdb.DuckDBPyConnection, *, seed: int, ci_level: float 
         Seed of the bootstrap over authors.
     ci_level
         Level of the intervals.
+    slices
+        The slices to compute on.
 
     Returns
     -------
@@ -50,8 +59,8 @@ def airs_measures(con: duckdb.DuckDBPyConnection, *, seed: int, ci_level: float 
     """
     posts = read_posts(con)
     rows: list[Measure] = []
-    for i, slice_id in enumerate(SLICES):
-        chosen = slice_posts(posts, slice_id)
+    for i, rule in enumerate(slices):
+        chosen, slice_id = slice_posts(posts, rule), rule.slice_id
         rng = np.random.default_rng([seed, i])
         rows += _rows(chosen, slice_id, None, ci_level, rng)
         rows += _day_rows(chosen, slice_id, ci_level, rng)

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import duckdb
 
 from pipeline.inference.enforcement_fits import Task, fit_specification
-from pipeline.inference.enforcement_frames import Sample, read_replies, slice_replies
+from pipeline.inference.enforcement_frames import Sample, read_replies
 from pipeline.inference.multiplicity import adjust
 from pipeline.inference.result import Fit
+from pipeline.inference.slices import BUILT_IN_SLICES, slice_replies
 from pipeline.inference.specification import BINARY_EXPOSURES, Grid, Specification, load_grid
 from pipeline.schema import Estimate, join_warnings
 
@@ -48,12 +49,13 @@ def enforcement_estimates(
     used = grid or load_grid()
     replies = read_replies(con)
     samples: dict[str, Sample] = {}
+    rules = {rule.slice_id: rule for rule in BUILT_IN_SLICES}
     rows = []
     for i, spec in enumerate(used.specifications, 1):
         if progress is not None:
             progress(f"enforcement {i}/{len(used.specifications)}: {spec.estimator}, {spec.formula}, {spec.slice}")
         if spec.slice not in samples:
-            samples[spec.slice] = Sample(slice_replies(replies, spec.slice))
+            samples[spec.slice] = Sample(slice_replies(replies, rules[spec.slice]))
         sample = samples[spec.slice]
         fit = fit_specification(Task(spec, sample, used.settings, seed, ci_level))
         rows.append(_row(spec, sample, fit, ci_level))

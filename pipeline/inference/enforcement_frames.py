@@ -1,6 +1,7 @@
 """The rows that the enforcement family is computed on: posts, replies with their post, target posts.
 
-What belongs here: SQL that joins messages with their scores, and the slices. What does not: any estimate.
+What belongs here: SQL that joins messages with their scores, with the flags that slices use. What does not: the
+slices themselves, and any estimate.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from pipeline.inference.event_aligned import Threads
 from pipeline.inference.result import Ints
 
 CLASSES = ("toxic", "enforce", "endorse", "other")
-SLICES = ("all", "without_duplicates", "without_token_mint")
 DAY_PRECISIONS = ("us", "ms", "s", "minute", "hour", "day")
 _EVEN = ("0", "2", "4", "6", "8", "a", "c", "e")
 
@@ -73,7 +73,7 @@ def replies_sql() -> str:
     WITH scored AS ({scored_messages_sql()})
     SELECT r.message_id, r.agent_id, r.root_id AS post_id, r.created_at, r.n_chars AS reply_chars,
            r.airs AS reply_airs, c.class,
-           p.agent_id AS post_author_id, p.community_id, p.n_chars AS post_chars,
+           p.agent_id AS post_author_id, p.created_at AS post_created_at, p.community_id, p.n_chars AS post_chars,
            p.airs, p.airs_action, p.airs_sensitive, p.airs_fraction,
            CASE WHEN SUBSTR(SHA256('negative control:' || p.message_id), 1, 1) IN ({even}) THEN 1 ELSE 0 END
                AS hash_binary,
@@ -99,12 +99,6 @@ def read_posts(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     )
 
 
-def slice_posts(posts: pl.DataFrame, slice_id: str) -> pl.DataFrame:
-    """Return the posts of a slice, order kept."""
-    flags = {"without_duplicates": pl.col("is_first_copy"), "without_token_mint": ~pl.col("is_mint")}
-    return posts if slice_id == "all" else posts.filter(flags[slice_id])
-
-
 def read_replies(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Return the replies with integer codes for posts, authors and communities, sorted by thread and time.
 
@@ -118,6 +112,7 @@ def read_replies(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
         "airs_fraction",
         "class",
         "created_at",
+        "post_created_at",
         "in_without_duplicates",
         "in_without_token_mint",
         pl.col("post_chars").log1p().alias("post_length"),
@@ -130,11 +125,6 @@ def read_replies(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
         community=pl.col("community_id").fill_null("").rank("dense").cast(pl.Int64) - 1,
         **{name: (pl.col("class") == name).cast(pl.Int64) for name in CLASSES},
     )
-
-
-def slice_replies(replies: pl.DataFrame, slice_id: str) -> pl.DataFrame:
-    """Return the replies of a slice: both the reply and its post belong to it."""
-    return replies if slice_id == "all" else replies.filter(pl.col(f"in_{slice_id}"))
 
 
 def _codes(frame: pl.DataFrame, column: str, fallback: str) -> pl.Series:

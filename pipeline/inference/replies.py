@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import duckdb
 import numpy as np
 import polars as pl
 
-from pipeline.inference.enforcement_frames import (
-    CLASSES,
-    SLICES,
-    read_posts,
-    read_replies,
-    slice_posts,
-    slice_replies,
-)
+from pipeline.inference.enforcement_frames import CLASSES, read_posts, read_replies
 from pipeline.inference.intervals import wilson
 from pipeline.inference.result import Ints
+from pipeline.inference.slices import BUILT_IN_SLICES, SliceRule, slice_posts, slice_replies
 from pipeline.schema import Measure, join_warnings
 
 FAMILY = "reply_class"
@@ -28,17 +22,19 @@ LEVELS = ("low", "med", "high")
 BINS = ("DI=0", *(f"Q{i}" for i in range(1, N_BINS + 1)))
 
 
-def reply_measures(con: duckdb.DuckDBPyConnection, *, seed: int = 0, ci_level: float = 0.95) -> list[Measure]:
+def reply_measures(
+    con: duckdb.DuckDBPyConnection, *, ci_level: float = 0.95, slices: Sequence[SliceRule] = BUILT_IN_SLICES
+) -> list[Measure]:
     """Return the share of each reply class overall, by AIRS level and by bin of the response curve, per slice.
 
     Parameters
     ----------
     con
         Connection with the views message, text, lexicon_score and reply_class of one corpus.
-    seed
-        Unused: nothing here is random. Accepted so that all entry points of the family are called alike.
     ci_level
         Level of the Wilson intervals.
+    slices
+        The slices to compute on.
 
     Returns
     -------
@@ -49,8 +45,9 @@ def reply_measures(con: duckdb.DuckDBPyConnection, *, seed: int = 0, ci_level: f
     """
     posts, replies = read_posts(con), read_replies(con)
     rows: list[Measure] = []
-    for slice_id in SLICES:
-        chosen = _with_bins(slice_replies(replies, slice_id), slice_posts(posts, slice_id))
+    for rule in slices:
+        slice_id = rule.slice_id
+        chosen = _with_bins(slice_replies(replies, rule), slice_posts(posts, rule))
         rows += _rows(chosen, slice_id, "corpus", "corpus", ci_level)
         for unit, names in (("airs_level", LEVELS), ("airs_bin", BINS)):
             for code, name in enumerate(names):

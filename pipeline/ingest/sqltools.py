@@ -7,12 +7,23 @@ from __future__ import annotations
 
 NULL_WORDS = ("", "none", "null", "nan", "undefined", "n/a")
 MAX_ID_CHARS = 200
+_SPACE = "chr(32) || chr(9) || chr(10) || chr(13)"
+
+
+def trimmed(expr: str) -> str:
+    """Return `expr` without white space around it; a copy is made only where there is some."""
+    edge = f"{expr} < '!' OR ends_with({expr}, ' ') OR ends_with({expr}, chr(10)) OR ends_with({expr}, chr(13)) "
+    return f"CASE WHEN {edge}OR ends_with({expr}, chr(9)) THEN trim({expr}, {_SPACE}) ELSE {expr} END"
 
 
 def null_if_word(expr: str) -> str:
     """Return `expr` trimmed, or NULL where it is one of the spellings of a missing value."""
     words = ", ".join(f"'{word}'" for word in NULL_WORDS)
-    return f"CASE WHEN lower(trim({expr})) IN ({words}) THEN NULL ELSE trim({expr}) END"
+    # The spellings are short: most values are told apart by their length alone.
+    return (
+        f"CASE WHEN strlen({expr}) > 24 THEN nullif({trimmed(expr)}, '') "
+        f"WHEN lower(trim({expr}, {_SPACE})) IN ({words}) THEN NULL ELSE trim({expr}, {_SPACE}) END"
+    )
 
 
 def identifier(expr: str) -> str:
@@ -49,8 +60,8 @@ def instant(expr: str) -> str:
     )
     return (
         f"CASE WHEN {expr} IS NULL THEN NULL "
-        f"WHEN regexp_full_match({expr}, '-?[0-9]{{5,19}}([.][0-9]*)?') THEN make_timestamp({micros}) "
-        f"ELSE try_cast({expr} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' END"
+        f"WHEN {expr} SIMILAR TO '[0-9]{{4}}-[0-9].*' THEN try_cast({expr} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' "
+        f"WHEN regexp_full_match({expr}, '-?[0-9]{{5,19}}([.][0-9]*)?') THEN make_timestamp({micros}) END"
     )
 
 
@@ -81,10 +92,11 @@ def precision_rank(expr: str) -> str:
     )
 
 
-def text_flags(expr: str, repaired: str) -> str:
+def text_flags(expr: str, repair: str) -> str:
     """Return the comma-separated flags of a text, NULL when it has none.
 
-    The zero-width joiner U+200D is legitimate inside emoji and is not flagged.
+    `repair` is SQL for the flag of what was mended in the document, NULL where nothing was. The zero-width joiner
+    U+200D is legitimate inside emoji and is not flagged.
     """
     zero_width = f"regexp_matches({expr}, '[\\x{{200B}}\\x{{200C}}\\x{{2060}}\\x{{FEFF}}]')"
     tags = f"regexp_matches({expr}, '[\\x{{E0000}}-\\x{{E007F}}]')"
@@ -92,21 +104,22 @@ def text_flags(expr: str, repaired: str) -> str:
     lost = f"contains({expr}, chr(65533))"
     parts = (
         f"CASE WHEN {c1} THEN 'c1_control' END",
+        f"CASE WHEN {lost} AND contains({repair}, 'nul_removed') THEN 'nul_removed' END",
         f"CASE WHEN {lost} THEN 'replacement_character' END",
-        f"CASE WHEN {repaired} AND {lost} THEN 'surrogate_repaired' END",
+        f"CASE WHEN {lost} AND contains({repair}, 'surrogate_repaired') THEN 'surrogate_repaired' END",
         f"CASE WHEN {tags} THEN 'tag_characters' END",
         f"CASE WHEN {zero_width} THEN 'zero_width' END",
     )
-    # Few texts have a flag: one pass over a class of all the suspects spares the rest five.
+    # ASCII has no flag, and few other texts do: one pass over a class of all the suspects spares the rest five.
     suspects = "[\\x{80}-\\x{9F}\\x{200B}\\x{200C}\\x{2060}\\x{FEFF}\\x{FFFD}\\x{E0000}-\\x{E007F}]"
     return (
-        f"CASE WHEN NOT regexp_matches({expr}, '{suspects}') THEN NULL "
+        f"CASE WHEN strlen({expr}) = length({expr}) THEN NULL WHEN NOT regexp_matches({expr}, '{suspects}') THEN NULL "
         f"ELSE nullif(concat_ws(',', {', '.join(parts)}), '') END"
     )
 
 
 def starts_with_bracket(expr: str, bracket: str) -> str:
     """Return whether JSON text starts with `bracket`, without parsing it; leading white space may be long."""
-    space = "chr(32) || chr(9) || chr(10) || chr(13)"
-    head = f"ltrim(left({expr}, 64), {space})"
-    return f"left(CASE WHEN {head} = '' THEN ltrim({expr}, {space}) ELSE {head} END, 1) = '{bracket}'"
+    head = f"ltrim(left({expr}, 64), {_SPACE})"
+    late = f"left(CASE WHEN {head} = '' THEN ltrim({expr}, {_SPACE}) ELSE {head} END, 1) = '{bracket}'"
+    return f"CASE WHEN {expr} >= '!' THEN starts_with({expr}, '{bracket}') ELSE {late} END"

@@ -9,6 +9,7 @@ from pipeline.activity.repetition import text_measures
 from pipeline.activity.row import Sampling
 from pipeline.activity.threads import thread_measures
 from pipeline.inference import airs_measures, enforcement_estimates, load_grid, reply_measures
+from pipeline.inference.slices import read_slices
 from pipeline.network.measures import network_measures
 from pipeline.published.load import load_measure_dictionary, load_published
 from pipeline.published.replication import replication
@@ -32,6 +33,15 @@ def _sampling(settings: Settings) -> Sampling:
 
 def _measures(compute: Callable[[StepContext], list[Measure]]) -> Callable[[StepContext], Mapping[str, Data]]:
     return lambda context: {"measure": measure_frame(compute(context))}
+
+
+def _airs(context: StepContext) -> list[Measure]:
+    settings, slices = context.settings, read_slices(context.con)
+    return airs_measures(context.con, seed=settings.seed, ci_level=settings.ci_level, slices=slices)
+
+
+def _replies(context: StepContext) -> list[Measure]:
+    return reply_measures(context.con, ci_level=context.settings.ci_level, slices=read_slices(context.con))
 
 
 def _enforcement(context: StepContext) -> Mapping[str, Data]:
@@ -123,7 +133,7 @@ ANALYSIS_STEPS = (
         tables=("measure",),
         reads=("message", "text", "lexicon_score", "slice"),
         family="airs",
-        compute=_measures(lambda c: airs_measures(c.con, seed=c.settings.seed, ci_level=c.settings.ci_level)),
+        compute=_measures(lambda c: _airs(c)),
         modules=("pipeline.inference",),
         libraries=_STATISTICS,
         description="Share of posts with action-inducing language (AIRS), whole and by day, by slice.",
@@ -133,7 +143,7 @@ ANALYSIS_STEPS = (
         tables=("measure",),
         reads=("message", "text", "lexicon_score", "reply_class", "slice"),
         family="reply_class",
-        compute=_measures(lambda c: reply_measures(c.con, seed=c.settings.seed, ci_level=c.settings.ci_level)),
+        compute=_measures(lambda c: _replies(c)),
         modules=("pipeline.inference",),
         libraries=_STATISTICS,
         description="Shares of reply classes, whole, by AIRS level and along the response curve.",

@@ -10,6 +10,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from pipeline.inference import Grid, airs_measures, enforcement_estimates, load_grid, reply_measures
 from pipeline.inference.replies import equal_frequency_bins
+from pipeline.inference.slices import SliceRule
 from pipeline.inference.specification import GridSettings
 from pipeline.schema import estimate_frame, measure_frame
 
@@ -291,3 +292,16 @@ def test_progress_names_only_the_grid():
     )
     assert len(lines) == len(GRID.specifications)
     assert not any("<" in line for line in lines)
+
+
+def test_a_window_of_corpus_toml_is_a_slice_of_its_own(tiny):
+    rules = (SliceRule("early", "none", None, DAY2), SliceRule("late", "without_token_mint", DAY2, None))
+    shares = measure_frame(airs_measures(tiny, seed=1, slices=rules)).filter(
+        pl.col("measure_id") == "airs_positive_share", pl.col("period").is_null()
+    )
+    assert {r["slice_id"]: r["n"] for r in shares.iter_rows(named=True)} == {"early": 2, "late": 2}
+    replies = measure_frame(reply_measures(tiny, slices=rules)).filter(
+        pl.col("measure_id") == "reply_enforce_share", pl.col("unit") == "corpus"
+    )
+    # r1 and r2 answer p1 on the first day; of the later ones r5 answers p3, r4 answers the mint post p4.
+    assert {r["slice_id"]: r["n"] for r in replies.iter_rows(named=True)} == {"early": 2, "late": 1}
