@@ -101,5 +101,5 @@ def _frame(rows: Sequence[Measure] | Sequence[Estimate], table: str) -> pl.DataF
 
     schema = {k: v for k, v in TABLES[table].polars_schema.items() if k != "corpus_id"}
     records = [asdict(row) for row in rows]
-    frame = pl.DataFrame(records, schema={k: schema[k] for k in schema}, strict=False)
+    frame = pl.DataFrame(records, schema={k: schema[k] for k in schema}, strict=False).fill_nan(None)
     return frame.sort(list(TABLES[table].key), nulls_last=False)
