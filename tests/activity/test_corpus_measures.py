@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from all_measures import corpus_measures
 from corpus_measures import count_rows, measure, read_tree
 from synthetic import START, connect, random_threads, with_interactions
 
 from pipeline.activity.concentration import fit_tail, tail_interval
-from pipeline.activity.corpus import corpus_measures
 from pipeline.activity.repetition import _PER_GROUP, _left_out
 from pipeline.schema import measure_frame
 

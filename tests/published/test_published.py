@@ -98,7 +98,7 @@ def test_parts_that_must_sum_do():
 
 
 def test_every_measure_is_described():
-    from pipeline.activity.corpus import corpus_measures
+    from all_measures import corpus_measures
 
     frame = load_measure_dictionary()
     expected = {k: v for k, v in TABLES["measure_dictionary"].polars_schema.items() if k != "corpus_id"}
