@@ -45,6 +45,7 @@ def row(
     interval: Interval = NO_INTERVAL,
     null: Null | None = None,
     warnings: Iterable[str] = (),
+    is_discrete: bool = False,
 ) -> Measure:
     """Build one row for the whole corpus in slice ``all``.
 
@@ -60,11 +61,13 @@ def row(
         no interval.
     warnings
         Words of the warning vocabulary.
+    is_discrete
+        True for a statistic that may stand still although the data vary, such as a quantile of whole numbers.
     """
     if value is None or not math.isfinite(value):
         value, interval, null = None, NO_INTERVAL, None
     words = list(warnings)
-    if interval.low is not None and interval.low == interval.high and _is_resampled(interval):
+    if interval.low is not None and interval.low == interval.high and _is_resampled(interval) and not is_discrete:
         # Resampling that never moves the value says that the data hold no variation, not that it is certain.
         interval = NO_INTERVAL
         words.append("no_variation")

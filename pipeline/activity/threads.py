@@ -169,7 +169,8 @@ def _depth_quantile(known: pl.DataFrame, share: float, name: str, sampling: Samp
             level=sampling.level,
             method="cluster_bootstrap_threads",
         )
-    return row(FAMILY, name, value, n, "comments", level=sampling.level, interval=interval, warnings=words)
+    emit = partial(row, FAMILY, name, value, n, "comments", level=sampling.level)
+    return emit(interval=interval, warnings=words, is_discrete=True)
 
 
 def _post_shares(posts: pl.DataFrame, sampling: Sampling) -> list[Measure]:

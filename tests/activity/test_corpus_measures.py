@@ -64,6 +64,15 @@ def test_every_value_lies_in_its_interval():
             assert row.ci_method == "census" or row.null_model or row.value is None or "mention" in row.measure_id
 
 
+def test_data_without_variation_get_no_interval_of_zero_width():
+    flat = [m for m in random_threads(5, posts=40, authors=20) if m["depth"] <= 1]
+    rows = compute(flat)
+    for name, value in (("comment_depth_mean", 1.0), ("replied_comment_share", 0.0)):
+        assert rows[name].value == value
+        assert (rows[name].ci_low, rows[name].ci_high) == (None, None)
+        assert "no_variation" in rows[name].warnings
+
+
 def test_depths_and_shares_by_hand():
     def message(name, author, parent, depth, minutes, text):
         kind = "post" if parent is None else "comment"
