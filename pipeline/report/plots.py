@@ -171,6 +171,9 @@ def _airs(axes: Axes, rows: pl.LazyFrame) -> None:
         if str(name[0]) == "all":
             axes.fill_between(days, part["ci_low"].to_list(), part["ci_high"].to_list(), color=LIGHT, alpha=0.5)
         axes.plot(days, part["value"].to_list(), marker="o", markersize=3, label=label(name[0]))
+    if frame.height == 0:
+        _say(axes, "no posts with a day")
+        return
     axes.set_ylim(0, 1)
     axes.set_ylabel("share of posts with AIRS > 0")
     axes.legend(frameon=False, fontsize=8)
@@ -181,6 +184,9 @@ def _reply(axes: Axes, rows: pl.LazyFrame) -> None:
     frame = rows.filter(
         (pl.col("unit") == "airs_bin") & (pl.col("slice_id") == "all") & pl.col("value").is_not_null()
     ).collect()
+    if frame.height == 0:
+        _say(axes, "no replies")
+        return
     for name, part in sorted(frame.group_by("measure_id"), key=lambda item: str(item[0])):
         if "other" in str(name[0]):
             continue
