@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import dagster as dg
 from rich.console import Console
 
 from pipeline.assets import corpora
+from pipeline.assets.instance import open_instance, process_tags
 from pipeline.assets.sensors import corpus_job
 
 
@@ -20,18 +24,43 @@ def materialise_corpus(corpus_id: str, console: Console) -> bool:
         The corpus; its partition is added when it is new.
     console
         Where progress is shown.
+
+    Raises
+    ------
+    KeyError
+        When ``DAGSTER_HOME`` is not set.
     """
     from pipeline.definitions import defs
 
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
-    with dg.DagsterInstance.get() as instance:
+    with open_instance(Path(os.environ["DAGSTER_HOME"])) as instance:
         if not instance.has_dynamic_partition(str(corpora.name), corpus_id):
             instance.add_dynamic_partitions(str(corpora.name), [corpus_id])
         job = defs.resolve_job_def(corpus_job.name)
-        result = job.execute_in_process(instance=instance, partition_key=corpus_id, raise_on_error=False)
-    for event in result.all_events:
-        if event.is_failure and event.is_step_event and event.step_failure_data.error is not None:
-            error = event.step_failure_data.error
-            cause = error.cause or error
-            console.print(f"{event.step_key}: {cause.message.strip()}", style="red", markup=False, soft_wrap=True)
-    return result.success
+        result = job.execute_in_process(
+            instance=instance, partition_key=corpus_id, raise_on_error=False, tags=process_tags(instance)
+        )
+    for sentence in failures(result.all_events):
+        console.print(sentence, style="red", markup=False, soft_wrap=True)
+    return bool(result.success)
+
+
+def failures(events: Sequence[dg.DagsterEvent]) -> Iterator[str]:
+    """Yield a sentence for each step that failed: what went wrong first, or which check the rows did not pass."""
+    for event in events:
+        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            if not check.passed:
+                yield f"{check.asset_key.to_user_string()}: check {check.check_name} failed: {check.description}"
+        elif event.is_step_failure and (error := event.step_failure_data.error) is not None:
+            while error.cause is not None:
+                error = error.cause
+            if error.cls_name != "DagsterAssetCheckFailedError":  # said above, check by check
+                yield f"{event.step_key}: {_without_class(error.message.strip(), error.cls_name)}"
+
+
+def _without_class(message: str, name: str | None) -> str:
+    """Return the message of an error of ours without the name of its class; a stranger's keeps it."""
+    head, separator, tail = message.partition(": ")
+    is_ours = head.startswith("pipeline.") and head.endswith(f".{name}")
+    return tail if separator and is_ours else message

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from pipeline.assets.instance import claim_run
 from pipeline.assets.metadata import table_metadata
 from pipeline.assets.partitions import corpora
 from pipeline.assets.resource import WarehouseResource
@@ -61,6 +62,7 @@ def build_asset(step: Step) -> dg.AssetsDefinition:
     def compute(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource
     ) -> Iterator[dg.MaterializeResult[None]]:
+        claim_run(context.instance, context.run)
         store = warehouse.store()
         corpus_id = "*" if step.is_project else context.partition_key
         outcome = run_step(step, store, corpus_id, context.log.info)

@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 
 from pipeline.assets.partitions import corpora
-from pipeline.warehouse.files import is_alive, token
+from pipeline.warehouse.files import TMP_PREFIX, is_stale, remove_dead_tokens, token
 from pipeline.warehouse.locks import exclusive
 
 PROCESS_TAG = "ethogram/process"
@@ -53,11 +53,13 @@ def settle_lost_runs(instance: dg.DagsterInstance) -> list[str]:
     """Report the started runs whose process is gone as failed; return their ids."""
     if instance.is_ephemeral:
         return []
+    home = Path(instance.root_directory)
     started = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
     lost = []
     for run in instance.get_runs(dg.RunsFilter(statuses=started)):
         process = run.tags.get(PROCESS_TAG)
-        if process is not None and not is_alive(Path(instance.root_directory), process):
+        if process is not None and is_stale(home / f"{TMP_PREFIX}{process}", home):
             instance.report_run_failed(run, LOST)
             lost.append(run.run_id)
+    remove_dead_tokens(home)
     return lost

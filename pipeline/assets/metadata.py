@@ -1,17 +1,19 @@
 """What a person wants to see of a stored table: row count, schema, preview, and one useful plot."""
 
 import base64
+from pathlib import Path
 
 import dagster as dg
 import polars as pl
 
-from pipeline.report.plots import plot_table
 from pipeline.schema import TABLES, Table
 from pipeline.steps import Outcome
 from pipeline.warehouse import Warehouse, redact
+from pipeline.warehouse.files import remove_stale, temporary_folder
 
 PREVIEW_ROWS = 5
 PREVIEW_CHARS = 60
+HASH_DIGITS = 10
 
 _SIMPLE_TYPES = {"BIGINT": "int", "INTEGER": "int", "DOUBLE": "float", "BOOLEAN": "bool"}
 
@@ -41,13 +43,34 @@ def table_metadata(store: Warehouse, outcome: Outcome, table: str) -> dict[str, 
         "fingerprint": dg.MetadataValue.text(outcome.fingerprint),
         "table_hash": dg.MetadataValue.text(manifest.table_hash),
     }
-    name = f"{table}-{outcome.step.family}.png" if outcome.step.family else f"{table}.png"
-    path = store.layout.figures(target) / name
-    if not (outcome.is_skipped and path.exists()):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(plot_table(table, outcome.step.family, rows))
+    path = figure(store, outcome, table, rows)
     metadata["plot"] = dg.MetadataValue.md(f"![plot]({_data_uri(path.read_bytes())})")
     return metadata
+
+
+def figure(store: Warehouse, outcome: Outcome, table: str, rows: pl.LazyFrame) -> Path:
+    """Return the picture of a table, drawn anew unless there is one of these very rows.
+
+    The name carries the beginning of the table's hash, so a run that was killed before it drew does not leave an
+    old picture beside new rows.
+    """
+    family = outcome.step.family
+    stem = f"{table}-{family}" if family else table
+    folder = store.layout.figures(outcome.step.target(outcome.corpus_id))
+    path = folder / f"{stem}.{outcome.manifests[table].table_hash[:HASH_DIGITS]}.png"
+    if not path.exists():
+        from pipeline.report.plots import plot_table  # matplotlib takes a second to import
+
+        folder.mkdir(parents=True, exist_ok=True)
+        png = plot_table(table, family, rows)
+        with temporary_folder(folder, store.layout.root) as temporary:
+            (temporary / path.name).write_bytes(png)
+            (temporary / path.name).replace(path)
+    for old in folder.glob(f"{stem}.*.png"):
+        if old != path:
+            old.unlink(missing_ok=True)
+    remove_stale(folder, store.layout.root)
+    return path
 
 
 def column_schema(table: Table) -> dg.TableSchema:

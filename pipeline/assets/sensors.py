@@ -3,15 +3,19 @@
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
 
 from pipeline.assets.build import STEP_ASSETS
 from pipeline.assets.catalogue import catalogue
+from pipeline.assets.instance import settle_lost_runs
 from pipeline.assets.partitions import corpora
 from pipeline.ingest.config import CORPUS_ID
 from pipeline.settings import Settings
+
+Cursor = dict[str, dict[str, str | int | None]]
 
 corpus_job = dg.define_asset_job(
     "corpus",
@@ -49,35 +53,51 @@ def signature(folder: Path) -> str | None:
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Adds a partition and starts a run for each folder under data/ whose files did not change for a tick.",
 )
-def dropped_folders(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+def dropped_folders(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Look at the folders under data/; the cursor holds what was seen at the last tick and what was launched."""
+    if lost := settle_lost_runs(context.instance):
+        context.log.warning(f"runs {', '.join(lost)} lost their process and count as failed now")
     data = Settings.load().data
-    cursor = json.loads(context.cursor or "{}")
-    seen, requests, odd = {}, [], []
-    for folder in sorted(path for path in data.iterdir() if path.is_dir()) if data.is_dir() else []:
-        if not CORPUS_ID.match(folder.name):
-            odd.append(folder.name)
-            continue
-        mark = signature(folder)
-        before = cursor.get(folder.name, {})
-        launched = before.get("launched")
-        if mark is not None and mark == before.get("seen") and mark != launched:
-            requests.append(dg.RunRequest(run_key=f"{folder.name}-{mark}", partition_key=folder.name))
-            launched = mark
-        seen[folder.name] = {"seen": mark, "launched": launched}
-    if odd:
+    folders = sorted(path for path in data.iterdir() if path.is_dir()) if data.is_dir() else []
+    marks = {folder.name: signature(folder) for folder in folders if CORPUS_ID.match(folder.name)}
+    if odd := [folder.name for folder in folders if folder.name not in marks]:
         context.log.warning(
             f"folders {', '.join(odd)} are not corpora: expected names of lower-case letters, digits and hyphens"
         )
-    context.update_cursor(json.dumps(seen, sort_keys=True))
-    if not requests:
-        return dg.SkipReason("no folder under data/ is new or changed, or its files still change")
+    cursor, requests = advance(json.loads(context.cursor or "{}"), marks)
     names = [str(request.partition_key) for request in requests]
     return dg.SensorResult(
         run_requests=requests,
-        cursor=json.dumps(seen, sort_keys=True),
-        dynamic_partitions_requests=[corpora.build_add_request(names)],
+        skip_reason=None if names else "no folder under data/ is new or changed, or its files still change",
+        cursor=json.dumps(cursor, sort_keys=True),
+        dynamic_partitions_requests=[corpora.build_add_request(names)] if names else [],
     )
+
+
+def advance(cursor: Cursor, marks: Mapping[str, str | None]) -> tuple[Cursor, list[dg.RunRequest]]:
+    """Return the cursor after a tick and the runs to start: of folders that are as at the last tick, but not as run.
+
+    Parameters
+    ----------
+    cursor
+        By folder: the signature seen last, the one launched last, and the number of launches. That number makes the
+        key of a run its own: a folder that was forgotten and comes back unchanged runs again.
+    marks
+        The signatures now; ``None`` for a folder without files.
+    """
+    after: Cursor = {}
+    requests = []
+    for name in sorted({*cursor, *marks}):
+        mark = marks.get(name)
+        before = cursor.get(name, {"seen": None, "launched": None, "launches": 0})
+        entry = {**before, "seen": mark}
+        if mark is None:
+            entry["launched"] = None
+        elif mark == before["seen"] and mark != before["launched"]:
+            entry |= {"launched": mark, "launches": int(before["launches"] or 0) + 1}
+            requests.append(dg.RunRequest(run_key=f"{name}-{mark}-{entry['launches']}", partition_key=name))
+        after[name] = entry
+    return after, requests
 
 
 @dg.run_status_sensor(

@@ -1,12 +1,14 @@
 """Cuts files into JSON documents and hands them on in batches of bounded size, as Arrow columns.
 
-A document is a whole file (container json), a line (jsonl), or a row turned into an object (csv, parquet). Nothing
-here knows what a document means. Offsets come from numpy over the bytes of a chunk: no Python loop over lines.
+A document is a whole file (container json) or a line (jsonl); rows of tables come from `tables`. Nothing here knows
+what a document means. Offsets come from numpy over the bytes of a chunk: no Python loop over lines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,56 +18,66 @@ import pyarrow as pa
 
 from pipeline.ingest.repair import Rejected, repair_document
 from pipeline.ingest.scan import SourceFile
+from pipeline.ingest.tables import TableRows, table_batches
 
-BATCH_BYTES = 48 << 20
+BATCH_BYTES = 24 << 20
 DOCUMENT_LIMIT = 512 << 20
 BOM = b"\xef\xbb\xbf"
 UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
+Bad = list[tuple[int, int, int | None, Rejected]]
+
 
 @dataclass(slots=True)
 class Batch:
-    """Documents of one or several files: file number, number in the file, byte offset, text.
+    """Documents of one or several files: file number, number in the file, byte offset, text, kind of table.
 
-    `doc_no` counts the documents of a file from 0 across batches; `rejected` holds the documents that are not
-    JSON, with reason and excerpt.
+    `doc_no` counts the documents of a file from 0 across batches; `rejected` holds what could not be framed, with
+    reason and excerpt; `single` is the file number when the file may have further batches.
     """
 
     documents: pa.Table
-    rejected: list[tuple[int, int, int, Rejected]] = field(default_factory=list)
+    rejected: Bad = field(default_factory=list)
     n_bytes: int = 0
+    single: int | None = None
+    table_kind: str | None = None
 
 
-def json_batches(folder: Path, files: list[tuple[int, SourceFile]]) -> Iterator[Batch]:
-    """Yield the documents of JSON and JSON-lines files.
+def batches(
+    folder: Path, files: list[tuple[int, SourceFile]], table_kind: Callable[[frozenset[str]], str | None]
+) -> Iterator[Batch]:
+    """Yield the documents of files.
 
     Parameters
     ----------
     folder
         Folder of the corpus.
     files
-        Pairs of file number and file, in reading order; other containers than json and jsonl are refused.
+        Pairs of file number and file, in reading order.
+    table_kind
+        Says what the rows of a table are, from its columns.
     """
     pending = _Pending()
-    for number, file in files:
-        path = folder / file.path
-        if file.container == "jsonl":
-            if pending.size:
-                yield pending.flush()
-            yield from _lines(path, number)
-            continue
-        if file.size > DOCUMENT_LIMIT:
-            pending.reject(number, Rejected("too_large", f"a document of {file.size} bytes; use JSON lines", ""))
-            continue
-        body = path.read_bytes()
-        if len(body) != file.size:
-            pending.reject(number, Rejected("file_changed", "run again once the file is complete", ""))
-            continue
-        pending.add(number, body)
-        if pending.size >= BATCH_BYTES:
+    root = os.open(folder, os.O_RDONLY)
+    try:
+        for number, file in files:
+            if file.container == "json":
+                pending.read(root, number, file)
+                if pending.size >= BATCH_BYTES:
+                    yield pending.flush()
+                continue
+            try:
+                if file.container == "jsonl":
+                    yield from _lines(folder / file.path, number, file.size)
+                else:
+                    for rows in table_batches(folder / file.path, file, table_kind):
+                        yield _table_batch(number, rows)
+            except OSError:
+                pending.reject(number, Rejected("unreadable", "the file could be listed but not read", ""))
+        if pending.size or pending.rejected:
             yield pending.flush()
-    if pending.size or pending.rejected:
-        yield pending.flush()
+    finally:
+        os.close(root)
 
 
 class _Pending:
@@ -75,9 +87,25 @@ class _Pending:
         self.bodies: list[bytes] = []
         self.numbers: list[int] = []
         self.size = 0
-        self.rejected: list[tuple[int, int, int, Rejected]] = []
+        self.rejected: Bad = []
+
+    def read(self, root: int, number: int, file: SourceFile) -> None:
+        """Read one file, or say why it cannot be."""
+        if file.size > DOCUMENT_LIMIT:
+            self.reject(number, Rejected("too_large", f"a document of {file.size} bytes; use JSON lines", ""))
+            return
+        try:
+            body = _read(root, file)
+        except OSError:
+            self.reject(number, Rejected("unreadable", "the file could be listed but not read", ""))
+            return
+        if len(body) != file.size or hashlib.sha256(body).hexdigest() != file.sha256:
+            self.reject(number, Rejected("file_changed", "run again once the file is complete", ""))
+            return
+        self.add(number, body)
 
     def add(self, number: int, body: bytes) -> None:
+        """Add one document, without its byte order mark."""
         if body.startswith(UTF16_BOMS):
             body = body.decode("utf-16", "replace").encode("utf-8", "replace")
         self.bodies.append(body.removeprefix(BOM))
@@ -85,55 +113,75 @@ class _Pending:
         self.size += len(body)
 
     def reject(self, number: int, rejected: Rejected) -> None:
+        """Note that a file gives no document."""
         self.rejected.append((number, 0, 0, rejected))
 
     def flush(self) -> Batch:
+        """Return what was collected, and start again."""
         lengths = np.fromiter((len(body) for body in self.bodies), np.int64, len(self.bodies))
         offsets = np.concatenate(([0], np.cumsum(lengths)))
         zeros = np.zeros(len(self.bodies), np.int64)
         batch = _batch(b"".join(self.bodies), offsets, np.array(self.numbers, np.int32), zeros, zeros)
         batch.rejected = [*self.rejected, *batch.rejected]
-        self.__init__()  # type: ignore[misc]
+        self.bodies, self.numbers, self.size, self.rejected = [], [], 0, []
         return batch
 
 
-def _lines(path: Path, number: int) -> Iterator[Batch]:
-    """Cut a JSON-lines file at its newlines; a chunk ends at the last newline that it holds."""
-    doc_no = 0
-    position = 0
-    rest = b""
-    with path.open("rb") as stream:
+def _read(root: int, file: SourceFile) -> bytes:
+    descriptor = os.open(file.path, os.O_RDONLY, dir_fd=root)
+    try:
+        body = os.read(descriptor, file.size + 1)
+        while 0 < len(body) < file.size and (more := os.read(descriptor, file.size + 1 - len(body))):
+            body += more
+        return body
+    finally:
+        os.close(descriptor)
+
+
+def _lines(path: Path, number: int, size: int) -> Iterator[Batch]:
+    """Cut a JSON-lines file at its newlines; a chunk ends at the last newline that it holds.
+
+    At most `size` bytes are read: what was appended since the file was listed belongs to the next run.
+    """
+    doc_no = position = 0
+    rest: list[bytes] = []
+    with path.open("rb", buffering=0) as stream:
+        left = size
         while True:
-            block = stream.read(BATCH_BYTES)
-            if position == 0 and not rest:
-                block = block.removeprefix(BOM)
-            chunk = rest + block
-            cut = len(chunk) if not block else chunk.rfind(b"\n") + 1
-            if cut == 0 and block:
-                rest = chunk
+            block = stream.read(min(BATCH_BYTES, left)) if left else b""
+            left -= len(block)
+            if position == 0 and not rest and block.startswith(BOM):
+                position, block = len(BOM), block[len(BOM) :]
+            cut = block.rfind(b"\n") + 1
+            if block and not cut:
+                rest.append(block)  # one line longer than a block
                 continue
-            batch = _cut_lines(chunk[:cut], number, doc_no, position)
-            doc_no += batch.documents.num_rows + len(batch.rejected)
-            position += cut
-            rest = chunk[cut:]
-            yield batch
+            chunk = b"".join((*rest, block[:cut])) if block else b"".join(rest)
+            rest = [block[cut:]]
+            if chunk:
+                batch = _cut_lines(chunk, number, doc_no, position)
+                doc_no += batch.documents.num_rows
+                position += len(chunk)
+                yield batch
             if not block:
-                return
+                break
+    if left:
+        changed = _cut_lines(b"", number, doc_no, position)
+        rejected = Rejected("file_changed", f"the file ended {left} bytes early; run again once it is complete", "")
+        changed.rejected = [(number, doc_no, position, rejected)]
+        yield changed
 
 
 def _cut_lines(chunk: bytes, number: int, doc_no: int, position: int) -> Batch:
     ends = np.flatnonzero(np.frombuffer(chunk, np.uint8) == 10) + 1
-    if len(ends) == 0 or ends[-1] != len(chunk):
+    if chunk and (len(ends) == 0 or ends[-1] != len(chunk)):
         ends = np.append(ends, len(chunk))
     offsets = np.concatenate(([0], ends)).astype(np.int64)
     n = len(offsets) - 1
-    return _batch(
-        chunk,
-        offsets,
-        np.full(n, number, np.int32),
-        np.arange(doc_no, doc_no + n, dtype=np.int64),
-        offsets[:-1] + position,
-    )
+    numbers, order = np.full(n, number, np.int32), np.arange(doc_no, doc_no + n, dtype=np.int64)
+    batch = _batch(chunk, offsets, numbers, order, offsets[:-1] + position)
+    batch.single = number
+    return batch
 
 
 def _batch(
@@ -143,42 +191,60 @@ def _batch(
     doc_no: npt.NDArray[np.int64],
     positions: npt.NDArray[np.int64],
 ) -> Batch:
-    """Build the Arrow columns over the bytes; documents that are not UTF-8 are repaired one by one."""
+    """Build the Arrow columns over the bytes; what is not UTF-8 becomes U+FFFD, document by document."""
     buffers = [None, pa.py_buffer(offsets.tobytes()), pa.py_buffer(body)]
     raw = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)
-    rejected: list[tuple[int, int, int, Rejected]] = []
     try:
         text = raw.cast(pa.large_string())
     except pa.ArrowInvalid:
-        decoded = [value.as_py().decode("utf-8", "replace") for value in raw]
-        text = pa.array(decoded, pa.large_string())
-    table = pa.table({"file_no": numbers, "doc_no": doc_no, "byte_offset": positions, "doc": text})
-    return Batch(table, rejected, len(body))
+        text = pa.array([value.as_py().decode("utf-8", "replace") for value in raw], pa.large_string())
+    return Batch(_documents(numbers, doc_no, positions, text, None), [], len(body))
 
 
-def repaired_table(rows: list[tuple[int, int, int, str]]) -> tuple[pa.Table, list[tuple[int, int, int, Rejected]]]:
+def _documents(numbers: object, doc_no: object, positions: object, text: pa.Array, kind: str | None) -> pa.Table:
+    none = pa.nulls(len(text), pa.string())
+    kinds = none if kind is None else pa.repeat(pa.scalar(kind), len(text))
+    return pa.table(
+        {
+            "file_no": pa.array(numbers, pa.int32()), "doc_no": pa.array(doc_no, pa.int64()),
+            "byte_offset": pa.array(positions, pa.int64()), "doc": text, "repair": none, "table_kind": kinds,
+        }
+    )  # fmt: skip
+
+
+def _table_batch(number: int, rows: TableRows) -> Batch:
+    n = len(rows.text)
+    documents = _documents(np.full(n, number, np.int32), rows.numbers, pa.nulls(n, pa.int64()), rows.text, rows.kind)
+    rejected: Bad = [(number, row, None, reason) for row, reason in rows.rejected]
+    return Batch(documents, rejected, rows.n_bytes, number, rows.kind)
+
+
+def repaired_table(rows: list[tuple[int, int, int | None, str]], kind: str | None = None) -> tuple[pa.Table, Bad]:
     """Repair documents that a strict parser refuses.
 
     Parameters
     ----------
     rows
         File number, document number, byte offset and text of each document.
+    kind
+        Kind of table that the documents are rows of.
 
     Returns
     -------
     tuple
         The documents that could be repaired, and those that could not, with the reason.
     """
-    good: list[tuple[int, int, int, str]] = []
-    bad: list[tuple[int, int, int, Rejected]] = []
+    good: list[tuple[int, int, int | None, str, str | None]] = []
+    bad: Bad = []
     for number, doc_no, offset, text in rows:
         outcome = repair_document(text)
         if isinstance(outcome, Rejected):
-            bad.append((number, doc_no, offset + outcome.offset, outcome))
+            bad.append((number, doc_no, (offset or 0) + outcome.offset, outcome))
         else:
-            good.append((number, doc_no, offset, outcome))
-    columns = list(zip(*good, strict=True)) if good else [[], [], [], []]
-    types = (pa.int32(), pa.int64(), pa.int64(), pa.large_string())
-    names = ("file_no", "doc_no", "byte_offset", "doc")
+            good.append((number, doc_no, offset, outcome.text, outcome.flags))
+    columns = list(zip(*good, strict=True)) if good else [[], [], [], [], []]
+    types = (pa.int32(), pa.int64(), pa.int64(), pa.large_string(), pa.string())
+    names = ("file_no", "doc_no", "byte_offset", "doc", "repair")
     table = pa.table({n: pa.array(c, t) for n, c, t in zip(names, columns, types, strict=True)})
-    return table, bad
+    kinds = pa.nulls(len(good), pa.string()) if kind is None else pa.repeat(pa.scalar(kind), len(good))
+    return table.append_column("table_kind", kinds), bad

@@ -1,8 +1,9 @@
 """Records become observations: canonical columns, whatever a field was called, one row per record and per mention.
 
-Reads the temporary table ``placed`` (records with their position in the file) and leaves ``obs_message``,
+Reads the temporary view ``placed`` (records with their position in the file) and leaves ``obs_message``,
 ``obs_agent``, ``obs_community``, ``obs_membership`` and ``obs_reject``. The aliases of a field are listed once, in
-`ALIASES`; keys that are mapped nowhere are kept in ``extra``.
+`MESSAGE_KEYS` and its like; keys that are mapped nowhere are kept in ``extra``. A record is parsed once: DuckDB
+copies what it selects, so wide columns are touched in as few statements as possible.
 """
 
 from __future__ import annotations
@@ -61,18 +62,23 @@ COMMUNITY_KEYS: dict[str, tuple[str, ...]] = {
     "created_by": ("created_by", "createdBy"),
     "moderators": ("moderators",),
 }
+# Keys that no column holds but that most records of API v2 and v3 have: read in the same pass as the columns.
+_MESSAGE_EXTRA = (
+    "type", "hot_score", "is_pinned", "is_locked", "updated_at", "verification_status", "reply_count", "depth",
+    "post_title", "post_url", "featured_at", "enrichment",
+)  # fmt: skip
 # Keys that are read elsewhere (provenance, nesting), and so are no part of `extra`.
-_PLACED_KEYS = ("replies", "comments", "fetched_at", "dump_date", "_downloaded_at", "_endpoint", "agent")
+_PLACED_KEYS = ("replies", "comments", "fetched_at", "dump_date", "_downloaded_at", "collected_at", "_endpoint")
 _JSON_FIELDS = frozenset({"author", "submolt", "owner", "created_by", "moderators"})
 
 
-def _transform(expr: str, keys: dict[str, tuple[str, ...]]) -> str:
+def _transform(expr: str, keys: dict[str, tuple[str, ...]], more: tuple[str, ...] = ()) -> str:
     names = {
         alias: ("JSON" if field in _JSON_FIELDS else "VARCHAR")
         for field, aliases in keys.items()
         for alias in aliases
     }
-    return f"json_transform({expr}, '{json.dumps(names)}')"
+    return f"json_transform({expr}, '{json.dumps({**names, **dict.fromkeys(more, 'JSON')})}')"
 
 
 def _pick(struct: str, keys: dict[str, tuple[str, ...]], field: str) -> str:
@@ -81,122 +87,182 @@ def _pick(struct: str, keys: dict[str, tuple[str, ...]], field: str) -> str:
     return parts[0] if len(parts) == 1 else f"coalesce({', '.join(parts)})"
 
 
+def _has_only(expr: str, names: list[str]) -> str:
+    known = ", ".join(f"'{name}'" for name in names)
+    return f"list_has_all([{known}], json_keys({expr}))"
+
+
 def _extra(expr: str, keys: dict[str, tuple[str, ...]]) -> str:
     gone = [*(alias for aliases in keys.values() for alias in aliases), *_PLACED_KEYS]
-    known = ", ".join(f"'{name}'" for name in gone)
     kept = f"CAST(json_merge_patch({expr}, '{json.dumps(dict.fromkeys(gone))}') AS VARCHAR)"
     # Most records have no unknown key; looking at the keys is far cheaper than copying the record.
-    return f"CASE WHEN list_has_all([{known}], json_keys({expr})) THEN NULL ELSE nullif({kept}, '{{}}') END"
+    return f"CASE WHEN {_has_only(expr, gone)} THEN NULL ELSE nullif({kept}, '{{}}') END"
+
+
+def _message_extra(*, has_unknown: bool) -> str:
+    """Return SQL for the unmapped members: of the usual keys from the struct, of others from the record itself."""
+    pieces = ", ".join(f"'\"{key}\":' || m.\"{key}\"" for key in _MESSAGE_EXTRA)
+    usual = f"nullif('{{' || concat_ws(',', {pieces}) || '}}', '{{}}')"
+    if not has_unknown:
+        return usual
+    gone = [*(alias for aliases in MESSAGE_KEYS.values() for alias in aliases), *_PLACED_KEYS]
+    kept = f"nullif(CAST(json_merge_patch(rec, '{json.dumps(dict.fromkeys(gone))}') AS VARCHAR), '{{}}')"
+    return f"CASE WHEN {_has_only('rec', [*gone, *_MESSAGE_EXTRA])} THEN {usual} ELSE {kept} END"
+
+
+def unknown_keys_sql() -> str:
+    """Return the query that counts keys of messages which are neither mapped nor usual."""
+    known = [*(alias for aliases in MESSAGE_KEYS.values() for alias in aliases), *_PLACED_KEYS, *_MESSAGE_EXTRA]
+    listed = ", ".join(f"('{name}')" for name in known)
+    return (
+        "SELECT count(*) FROM (SELECT unnest(k) AS key FROM (SELECT DISTINCT json_keys(rec) AS k FROM records "
+        f"WHERE kind IN ('post', 'comment'))) WHERE key NOT IN (VALUES {listed})"
+    )
 
 
 def _name(expr: str) -> str:
     """Return a handle without the ``u/`` or ``@`` that some dumps put before it."""
-    return f"regexp_replace({q.identifier(expr)}, '^(u/|@)', '')"
+    is_prefixed = f"starts_with({expr}, 'u/') OR starts_with({expr}, '@')"
+    bare = q.identifier(f"regexp_replace({expr}, '^(u/|@)', '')")
+    return f"CASE WHEN {is_prefixed} THEN {bare} ELSE {q.identifier(expr)} END"
 
 
 def _reference(expr: str) -> tuple[str, str]:
     """Return SQL for id and name of an author or creator that is an object, a string or null."""
-    is_object = f"starts_with({expr}, '{{')"
+    parsed = f"json_transform({expr}, '{json.dumps(_REFERENCE)}')"
+    ident = f"CASE WHEN starts_with({expr}, '{{') THEN coalesce({parsed}.id, {parsed}.agent_id) END"
     text = f"CASE WHEN starts_with({expr}, chr(34)) THEN json_extract_string({expr}, '$') END"
-    ident = q.identifier(f"json_extract_string({expr}, '$.id')")
-    name = _name(f"coalesce(CASE WHEN {is_object} THEN json_extract_string({expr}, '$.name') END, {text})")
-    return f"CASE WHEN {is_object} THEN {ident} END", name
+    name = f"CASE WHEN starts_with({expr}, '{{') THEN coalesce({parsed}.name, {parsed}.username) ELSE {text} END"
+    return ident, name
+
+
+_REFERENCE = dict.fromkeys(("id", "agent_id", "name", "username"), "VARCHAR")
+
+
+def parsed_sql(*, has_unknown: bool) -> str:
+    """Return the statement that parses every post and comment, once."""
+    return f"""
+CREATE OR REPLACE TEMP TABLE parsed_message AS
+SELECT file_no, source_row, kind, root_hint, parent_hint, observed_text, dump_text, repair, {_pick("m", MESSAGE_KEYS, "author")} AS author_object,
+       {_pick("m", MESSAGE_KEYS, "submolt")} AS submolt, m, {_message_extra(has_unknown=has_unknown)} AS extra
+FROM (SELECT *, {_transform("rec", MESSAGE_KEYS, _MESSAGE_EXTRA)} AS m FROM placed
+      WHERE kind IN ('post', 'comment'))
+"""
 
 
 def message_sql() -> str:
     """Return the statement that makes ``obs_message`` from posts and comments."""
-    m, keys = "m", MESSAGE_KEYS
-    author_id, author_name = _reference(_pick(m, keys, "author"))
-    submolt = _pick(m, keys, "submolt")
+    keys = MESSAGE_KEYS
+
+    def m(field: str) -> str:
+        return _pick("m", keys, field)
+
+    author_id, author_name = _reference("author")
     slug = (
-        f"CASE WHEN json_type({submolt}) = 'OBJECT' THEN coalesce(json_extract_string({submolt}, '$.name'), "
-        f"'id:' || json_extract_string({submolt}, '$.id')) WHEN json_type({submolt}) = 'VARCHAR' "
-        f"THEN json_extract_string({submolt}, '$') END"
+        "CASE WHEN starts_with(submolt, '{') THEN coalesce(json_extract_string(submolt, '$.name'), "
+        "'id:' || json_extract_string(submolt, '$.id')) WHEN starts_with(submolt, chr(34)) "
+        "THEN json_extract_string(submolt, '$') END"
     )
-    created = q.null_if_word(_pick(m, keys, "created"))
-    text = "coalesce(title, '') || chr(10) || coalesce(content, '')"
     return f"""
-CREATE OR REPLACE TEMP TABLE parsed_message AS
-SELECT file_no, source_row, kind, root_hint, parent_hint, observed_text, is_repaired,
-       {_transform("rec", keys)} AS m, {_extra("rec", keys)} AS extra
-FROM placed WHERE kind IN ('post', 'comment');
 CREATE OR REPLACE TEMP TABLE obs_message AS
 WITH picked AS (
-    SELECT file_no, source_row, kind, is_repaired, {q.null_if_word("observed_text")} AS observed_text,
-           {q.identifier(_pick(m, keys, "id"))} AS message_id,
-           coalesce({author_id}, {q.identifier(_pick(m, keys, "author_id"))}) AS author_id,
-           coalesce({author_name}, {_name(_pick(m, keys, "author_name"))}) AS author_name,
-           {q.identifier(f"coalesce({slug}, {_pick(m, keys, 'submolt_name')})")} AS community_id,
-           {q.identifier(f"coalesce({_pick(m, keys, 'post_id')}, root_hint)")} AS post_id,
-           {q.identifier(f"coalesce({_pick(m, keys, 'parent_id')}, parent_hint)")} AS answered_id,
-           {_pick(m, keys, "title")} AS title, {_pick(m, keys, "content")} AS content,
-           {created} AS created_text,
-           {q.integer(_pick(m, keys, "score"))} AS score, {q.integer(_pick(m, keys, "upvotes"))} AS upvotes,
-           {q.integer(_pick(m, keys, "downvotes"))} AS downvotes,
-           {q.integer(_pick(m, keys, "comment_count"), is_count=True)} AS claimed_comment_count,
-           {q.boolean(_pick(m, keys, "is_deleted"))} AS is_deleted,
-           {q.boolean(_pick(m, keys, "is_spam"))} AS is_spam,
-           {q.null_if_word(_pick(m, keys, "url"))} AS url, extra
+    SELECT file_no, source_row, kind, repair, extra, root_hint, parent_hint, observed_text, dump_text,
+           {m("author")} AS author, {m("author_id")} AS flat_id, {m("author_name")} AS flat_name, submolt,
+           {m("submolt_name")} AS flat_submolt, {m("id")} AS raw_id, {m("post_id")} AS raw_post,
+           {m("parent_id")} AS raw_parent, {m("title")} AS title, {m("content")} AS content,
+           {m("created")} AS raw_created, {m("score")} AS raw_score, {m("upvotes")} AS raw_up,
+           {m("downvotes")} AS raw_down, {m("comment_count")} AS raw_count, {m("is_deleted")} AS raw_deleted,
+           {m("is_spam")} AS raw_spam, {m("url")} AS raw_url
     FROM parsed_message
+), named AS (
+    SELECT *, coalesce({author_id}, flat_id) AS raw_author, coalesce({author_name}, flat_name) AS raw_name,
+           coalesce({slug}, flat_submolt) AS raw_community, coalesce(raw_post, root_hint) AS raw_root,
+           coalesce(raw_parent, parent_hint) AS raw_answered,
+           coalesce(title, '') || chr(10) || coalesce(content, '') AS scored
+    FROM picked
+), cleaned AS (
+    SELECT *, {q.identifier("raw_id")} AS message_id, {q.identifier("raw_author")} AS author_id,
+           {_name("raw_name")} AS author_name, {q.identifier("raw_community")} AS community_id,
+           {q.identifier("raw_root")} AS post_id, {q.identifier("raw_answered")} AS answered_id,
+           {q.null_if_word("raw_created")} AS created_text, {q.null_if_word("observed_text")} AS seen_text,
+           {q.null_if_word("dump_text")} AS dumped_text, {q.null_if_word("raw_url")} AS link
+    FROM named
+), timed AS (
+    SELECT *, {q.instant("created_text")} AS created_at, {q.precision("created_text")} AS written,
+           CASE WHEN kind = 'comment' THEN coalesce(answered_id, post_id) END AS parent_id,
+           CASE WHEN kind = 'comment' THEN post_id ELSE message_id END AS root_id
+    FROM cleaned
 )
-SELECT file_no, source_row, kind, message_id, author_id, author_name, community_id,
-       CASE WHEN kind = 'comment' THEN coalesce(answered_id, post_id) END AS parent_id,
-       CASE WHEN kind = 'comment' THEN post_id ELSE message_id END AS root_id,
-       title, content, {q.instant("created_text")} AS created_at, {q.precision("created_text")} AS at_precision,
-       score, upvotes, downvotes, claimed_comment_count, is_deleted, is_spam,
-       CASE WHEN contains(url, message_id) THEN NULL ELSE url END AS url,
-       {q.text_flags(text, "is_repaired")} AS flags,
-       {q.instant("observed_text")} AS observed_at, extra
-FROM picked
+SELECT file_no, source_row, kind, message_id, author_id, author_name, community_id, parent_id, root_id, title, content,
+       left(sha256(scored), 32) AS text_hash, length(content) AS n_chars, created_at,
+       CASE WHEN created_at IS NOT NULL THEN written END AS at_precision,
+       {q.integer("raw_score")} AS score, {q.integer("raw_up")} AS upvotes, {q.integer("raw_down")} AS downvotes,
+       {q.integer("raw_count", is_count=True)} AS claimed_comment_count, {q.boolean("raw_deleted")} AS is_deleted,
+       {q.boolean("raw_spam")} AS is_spam, CASE WHEN contains(link, message_id) THEN NULL ELSE link END AS url,
+       {q.text_flags("scored", "repair")} AS flags, {q.instant("seen_text")} AS observed_at,
+       {q.instant("dumped_text")} AS dumped_at, coalesce(starts_with(author, '{{'), false) AS has_author_record, extra,
+       {_fault("message_id", "raw_id", "kind = 'comment' AND root_id IS NULL AND parent_id IS NULL")} AS fault
+FROM timed
 """
+
+
+def _fault(ident: str, raw: str, is_homeless: str = "false") -> str:
+    """Return SQL for the reason why a record cannot be kept, NULL when it can."""
+    return (
+        f"CASE WHEN {ident} IS NULL OR starts_with({raw}, '{{') OR starts_with({raw}, '[') THEN 'missing_id' "
+        f"WHEN length({ident}) > {q.MAX_ID_CHARS} THEN 'id_too_long' "
+        f"WHEN {is_homeless} THEN 'missing_post_id' END"
+    )
 
 
 def agent_sql() -> str:
     """Return the statement that makes ``obs_agent`` from agent records, authors and creators of communities."""
     a, keys = "a", AGENT_KEYS
     owner = _pick(a, keys, "owner")
-    created = q.null_if_word(_pick(a, keys, "created"))
 
     def owned(field: str) -> str:
-        paths = [f"json_extract_string({owner}, '$.{alias}')" for alias in OWNER_KEYS[field]]
+        paths = [f'o."{alias}"' for alias in OWNER_KEYS[field]]
         return f"coalesce({', '.join(paths)})"
 
-    owner_text = f"CASE WHEN json_type({owner}) = 'VARCHAR' THEN json_extract_string({owner}, '$') END"
+    owner_text = f"CASE WHEN starts_with({owner}, chr(34)) THEN json_extract_string({owner}, '$') END"
     return f"""
 CREATE OR REPLACE TEMP TABLE obs_agent AS
 WITH seen AS (
-    SELECT file_no, source_row, true AS is_record, rec AS body, observed_text FROM placed WHERE kind = 'agent'
+    SELECT file_no, source_row, true AS is_record, rec AS body, observed_text, dump_text
+    FROM placed WHERE kind = 'agent'
     UNION ALL
-    SELECT file_no, source_row, false, body, observed_text
-    FROM (SELECT file_no, source_row, {_pick("m", MESSAGE_KEYS, "author")} AS body, observed_text
-          FROM parsed_message) WHERE starts_with(body, '{{')
+    SELECT file_no, min(source_row), false, author_object, observed_text, dump_text
+    FROM parsed_message WHERE starts_with(author_object, '{{')
+    GROUP BY file_no, author_object, observed_text, dump_text
     UNION ALL
-    SELECT file_no, source_row, false, body, observed_text
-    FROM (SELECT file_no, source_row, coalesce(json_extract(rec, '$.created_by'), json_extract(rec, '$.createdBy'))
-                 AS body, observed_text FROM placed WHERE kind = 'community') WHERE json_type(body) = 'OBJECT'
+    SELECT file_no, source_row, false, coalesce(json_extract(rec, '$.created_by'), json_extract(rec, '$.createdBy'))
+                 AS body, observed_text, dump_text FROM placed WHERE kind = 'community'
 ), parsed AS (
-    SELECT *, {_transform("body", keys)} AS a FROM seen
+    SELECT *, {_transform("body", keys)} AS a FROM seen WHERE is_record OR starts_with(body, '{{')
 ), picked AS (
-    SELECT file_no, source_row, is_record, {q.null_if_word("observed_text")} AS observed_text,
-           {q.identifier(_pick(a, keys, "id"))} AS agent_id, {_name(_pick(a, keys, "name"))} AS name,
-           {_pick(a, keys, "persona")} AS persona, {created} AS created_text,
-           {q.integer(_pick(a, keys, "karma"))} AS karma,
-           {q.integer(_pick(a, keys, "followers"), is_count=True)} AS followers,
-           {q.integer(_pick(a, keys, "following"), is_count=True)} AS following,
-           {q.boolean(_pick(a, keys, "is_claimed"))} AS is_claimed,
-           {q.null_if_word(_pick(a, keys, "deleted"))} IS NOT NULL AS is_deleted,
-           coalesce({owned("handle")}, {owner_text}, {_pick(a, keys, "owner_handle")}) AS owner_handle,
-           {owned("name")} AS owner_name, {owned("bio")} AS owner_bio,
-           {q.integer(owned("followers"))} AS owner_followers,
-           {_extra("body", keys)} AS extra
+    SELECT *, {_pick(a, keys, "id")} AS raw_id, {_pick(a, keys, "name")} AS raw_name,
+           {q.null_if_word(_pick(a, keys, "created"))} AS created_text,
+           {q.null_if_word("observed_text")} AS seen_text, {q.null_if_word("dump_text")} AS dumped_text,
+           CASE WHEN starts_with({owner}, '{{') THEN {_transform(owner, OWNER_KEYS)} END AS o, {owner_text} AS owner_text
     FROM parsed
+), cleaned AS (
+    SELECT *, {q.identifier("raw_id")} AS agent_id, {_name("raw_name")} AS name, {q.instant("created_text")} AS created_at
+    FROM picked
 )
-SELECT file_no, min(source_row) AS source_row, is_record, agent_id, name, persona,
-       {q.instant("created_text")} AS created_at, {q.precision("created_text")} AS at_precision, karma, followers,
-       following, is_claimed, is_deleted, owner_handle, owner_name, owner_bio, owner_followers,
-       {q.instant("observed_text")} AS observed_at, extra
-FROM picked
-GROUP BY ALL
+SELECT file_no, source_row, is_record, agent_id, name, {_pick(a, keys, "persona")} AS persona, created_at,
+       CASE WHEN created_at IS NOT NULL THEN {q.precision("created_text")} END AS at_precision,
+       {q.integer(_pick(a, keys, "karma"))} AS karma,
+       {q.integer(_pick(a, keys, "followers"), is_count=True)} AS followers,
+       {q.integer(_pick(a, keys, "following"), is_count=True)} AS following,
+       {q.boolean(_pick(a, keys, "is_claimed"))} AS is_claimed,
+       {q.null_if_word(_pick(a, keys, "deleted"))} IS NOT NULL AS is_deleted,
+       coalesce({owned("handle")}, owner_text, {_pick(a, keys, "owner_handle")}) AS owner_handle,
+       {owned("name")} AS owner_name, {owned("bio")} AS owner_bio, {q.integer(owned("followers"))} AS owner_followers,
+       {q.instant("seen_text")} AS observed_at, {q.instant("dumped_text")} AS dumped_at,
+       {_extra("body", keys)} AS extra,
+       CASE WHEN is_record OR coalesce(agent_id, name) IS NOT NULL
+            THEN {_fault("coalesce(agent_id, name)", "coalesce(raw_id, raw_name)")} ELSE 'unusable' END AS fault
+FROM cleaned
 """
 
 
@@ -207,28 +273,30 @@ def community_sql() -> str:
     return f"""
 CREATE OR REPLACE TEMP TABLE obs_community AS
 WITH seen AS (
-    SELECT file_no, source_row, true AS is_record, rec AS body, observed_text FROM placed WHERE kind = 'community'
+    SELECT file_no, source_row, true AS is_record, rec AS body, observed_text, dump_text
+    FROM placed WHERE kind = 'community'
     UNION ALL
-    SELECT file_no, source_row, false, body, observed_text
-    FROM (SELECT file_no, source_row, {_pick("m", MESSAGE_KEYS, "submolt")} AS body, observed_text
-          FROM parsed_message) WHERE starts_with(body, '{{')
+    SELECT file_no, min(source_row), false, submolt, observed_text, dump_text
+    FROM parsed_message WHERE starts_with(submolt, '{{') GROUP BY file_no, submolt, observed_text, dump_text
 ), parsed AS (
     SELECT *, {_transform("body", keys)} AS c FROM seen
 ), picked AS (
-    SELECT file_no, source_row, is_record, {q.null_if_word("observed_text")} AS observed_text,
-           coalesce({q.identifier(_pick(c, keys, "name"))}, 'id:' || {q.identifier(_pick(c, keys, "id"))})
-               AS community_id,
-           {_pick(c, keys, "title")} AS title, {_pick(c, keys, "description")} AS description,
-           {created} AS created_text, {q.integer(_pick(c, keys, "subscribers"), is_count=True)} AS subscribers,
-           {q.integer(_pick(c, keys, "post_count"), is_count=True)} AS claimed_post_count,
-           CASE WHEN is_record THEN {_extra("body", keys)} END AS extra
+    SELECT *, {_pick(c, keys, "name")} AS raw_name, {q.identifier(_pick(c, keys, "name"))} AS slug,
+           {q.identifier(_pick(c, keys, "id"))} AS ident, {created} AS created_text,
+           {q.null_if_word("observed_text")} AS seen_text, {q.null_if_word("dump_text")} AS dumped_text
     FROM parsed
+), cleaned AS (
+    SELECT *, coalesce(slug, 'id:' || ident) AS community_id, {q.instant("created_text")} AS created_at FROM picked
 )
-SELECT file_no, min(source_row) AS source_row, is_record, community_id, title, description,
-       {q.instant("created_text")} AS created_at, {q.precision("created_text")} AS at_precision, subscribers,
-       claimed_post_count, {q.instant("observed_text")} AS observed_at, extra
-FROM picked
-GROUP BY ALL
+SELECT file_no, source_row, is_record, community_id, {_pick(c, keys, "title")} AS title,
+       {_pick(c, keys, "description")} AS description, created_at,
+       CASE WHEN created_at IS NOT NULL THEN {q.precision("created_text")} END AS at_precision,
+       {q.integer(_pick(c, keys, "subscribers"), is_count=True)} AS subscribers,
+       {q.integer(_pick(c, keys, "post_count"), is_count=True)} AS claimed_post_count,
+       {q.instant("seen_text")} AS observed_at, {q.instant("dumped_text")} AS dumped_at,
+       CASE WHEN is_record THEN {_extra("body", keys)} END AS extra,
+       {_fault("community_id", "raw_name")} AS fault
+FROM cleaned
 """
 
 
@@ -236,6 +304,7 @@ def membership_sql() -> str:
     """Return the statement that makes ``obs_membership`` from creators and moderators of communities."""
     keys = COMMUNITY_KEYS
     creator_id, creator_name = _reference("created_by")
+    member_id, member_name = _reference("moderator")
     return f"""
 CREATE OR REPLACE TEMP TABLE obs_membership AS
 WITH parsed AS (
@@ -244,44 +313,40 @@ WITH parsed AS (
     SELECT {q.identifier(_pick("c", keys, "name"))} AS community_id, {_pick("c", keys, "created_by")} AS created_by,
            {_pick("c", keys, "moderators")} AS moderators FROM parsed
 ), unnested AS (
-    SELECT community_id, unnest(json_extract(moderators, '$[*]')) AS moderator FROM picked
-    WHERE json_type(moderators) = 'ARRAY'
+    SELECT community_id, CAST(unnest(json_extract(moderators, '$[*]')) AS VARCHAR) AS moderator FROM picked
+    WHERE starts_with(moderators, '[')
+), members AS (
+    SELECT community_id, {creator_id} AS raw_id, {creator_name} AS raw_name, 'create' AS action,
+           'creator' AS role, 'created_by' AS origin FROM picked
+    UNION ALL
+    SELECT community_id, {member_id}, {member_name}, 'moderate',
+           CASE WHEN starts_with(moderator, '{{') THEN json_extract_string(moderator, '$.role') END, 'moderators'
+    FROM unnested
 )
-SELECT DISTINCT community_id, {creator_id} AS agent_id, {creator_name} AS agent_name, 'create' AS action,
-       'creator' AS role, 'created_by' AS origin
-FROM picked WHERE json_type(created_by) IN ('OBJECT', 'VARCHAR')
-UNION
-SELECT DISTINCT community_id, {q.identifier("json_extract_string(moderator, '$.id')")},
-       {_name("json_extract_string(moderator, '$.name')")}, 'moderate', json_extract_string(moderator, '$.role'),
-       'moderators'
-FROM unnested WHERE json_type(moderator) = 'OBJECT'
+SELECT DISTINCT community_id, {q.identifier("raw_id")} AS agent_id, {_name("raw_name")} AS agent_name, action, role,
+       origin FROM members WHERE raw_id IS NOT NULL OR raw_name IS NOT NULL
 """
 
 
 def reject_sql() -> str:
     """Return the statement that makes ``obs_reject``: records without what identifies them, and rejected documents."""
-    too_long = f"length(ident) > {q.MAX_ID_CHARS}"
+    faulty = " UNION ALL ".join(
+        f"SELECT file_no, source_row, {kind} AS kind, fault FROM {table} WHERE fault IS NOT NULL AND {condition}"
+        for table, kind, condition in (
+            ("obs_message", "kind", "true"),
+            ("obs_agent", "'agent'", "is_record"),
+            ("obs_community", "'community'", "is_record"),
+        )
+    )
     return f"""
 CREATE OR REPLACE TEMP TABLE obs_reject AS
-WITH keyed AS (
-    SELECT file_no, source_row, kind, message_id AS ident, kind = 'comment' AND root_id IS NULL
-           AND parent_id IS NULL AS is_homeless FROM obs_message
-    UNION ALL
-    SELECT file_no, source_row, 'agent', coalesce(agent_id, name), false FROM obs_agent WHERE is_record
-    UNION ALL
-    SELECT file_no, source_row, 'community', community_id, false FROM obs_community WHERE is_record
-), faulty AS (
-    SELECT file_no, source_row,
-           CASE WHEN ident IS NULL THEN 'missing_id' WHEN {too_long} THEN 'id_too_long'
-                WHEN is_homeless THEN 'missing_post_id' END AS reason,
-           'the ' || kind || CASE WHEN ident IS NULL THEN ' has no id; expected a value under id or name'
-                WHEN {too_long} THEN ' has an id of more than {q.MAX_ID_CHARS} characters'
-                ELSE ' names neither its post nor its parent; expected post_id or parent_id' END AS detail
-    FROM keyed WHERE ident IS NULL OR {too_long} OR is_homeless
-)
-SELECT faulty.file_no, faulty.source_row, CAST(NULL AS BIGINT) AS byte_offset, faulty.reason, faulty.detail,
+SELECT f.file_no, f.source_row, CAST(NULL AS BIGINT) AS byte_offset, f.fault AS reason,
+       'the ' || f.kind || CASE f.fault
+            WHEN 'missing_id' THEN ' has no id; expected a text or number under id or name'
+            WHEN 'id_too_long' THEN ' has an id of more than {q.MAX_ID_CHARS} characters'
+            ELSE ' names neither its post nor its parent; expected post_id or parent_id' END AS detail,
        left(CAST(placed.rec AS VARCHAR), 200) AS excerpt
-FROM faulty JOIN placed ON placed.file_no = faulty.file_no AND placed.source_row = faulty.source_row
+FROM ({faulty}) f JOIN placed ON placed.file_no = f.file_no AND placed.source_row = f.source_row
 UNION ALL
 SELECT file_no, source_row, byte_offset, reason, detail, excerpt FROM placed_rejects
 """

@@ -1,7 +1,7 @@
 """Observations of all files become the tables of layer ``corpus``.
 
-The rule of merging: observations of a key are ordered by time of observation, then by the digest of their file, then
-by position. The latest value that is not null wins, column by column, so that a thinner record (a list without
+The rule of merging: observations of a key are ordered by time of observation, then by the date of their dump, then by
+the digest of their file, then by position. The latest value that is not null wins, column by column, so that a thinner record (a list without
 authors) never erases what a fuller one said; times are taken from the observation that has them most precisely. The
 first observation is ``new``, a later one ``repeated`` when it says nothing else than the state before it, else
 ``revised``. So the result does not depend on the order of files.
@@ -41,6 +41,11 @@ _STATE = {
     "agent": ("name", "persona", "karma", "followers", "following", "is_claimed", "is_deleted"),
     "community": ("title", "description", "subscribers", "claimed_post_count"),
 }
+# Flags are those of the latest record with a text, even when it has none; hash and length are of the merged text.
+_LATEST_FLAGS = (
+    "nullif(arg_max(coalesce(flags, ''), k) FILTER (WHERE title IS NOT NULL OR content IS NOT NULL), '')"
+)
+_TEXT = ", left(sha256(coalesce(title, '') || chr(10) || coalesce(content, '')), 32), length(content)"
 KEY = {"message": "message_id", "agent": "agent_id", "community": "community_id"}
 
 
@@ -54,13 +59,13 @@ def prepare(con: duckdb.DuckDBPyConnection, staging: Path) -> None:
         con.execute(f"CREATE OR REPLACE TEMP VIEW st_{table} AS SELECT * FROM read_parquet('{pattern}')")
     con.execute(_FILE_TIME)
     con.execute(_NAME_MAP)
-    con.execute(_seen_message())
-    con.execute(_SEEN_AGENT)
-    con.execute(_SEEN_COMMUNITY)
+    for statement in (_SEEN_MESSAGE, _MENTIONED_AGENT, _SEEN_AGENT, _SEEN_AGENT_MENTIONS, _SEEN_COMMUNITY):
+        con.execute(statement)
     for kind in ("message", "agent", "community"):
         con.execute(_repeated_keys(kind))
         con.execute(_ordered(kind))
-        con.execute(_merged(kind))
+        for statement in _merged(kind):
+            con.execute(statement)
     con.execute(_outcome())
     con.execute(_DEPTH)
 
@@ -85,45 +90,58 @@ GROUP BY name HAVING count(DISTINCT agent_id) = 1
 """
 
 
-def _seen_message() -> str:
-    return """
+_SEEN_MESSAGE = """
 CREATE OR REPLACE TEMP VIEW seen_message AS
 SELECT o.* REPLACE (coalesce(o.observed_at, t.observed_at) AS observed_at), f.sha256, true AS is_record
 FROM st_obs_message o JOIN files f ON f.file_no = o.file_no JOIN file_time t ON t.file_no = o.file_no
 """
 
-
+# Authors that are known by id or handle alone say something only where no record of theirs was read: their handle,
+# the latest one they were seen with.
+_MENTIONED_AGENT = """
+CREATE OR REPLACE TEMP TABLE mentioned_agent AS
+WITH mentions AS (
+    SELECT coalesce(o.author_id, m.agent_id, 'name:' || o.author_name) AS agent_id, o.author_name AS name,
+           max(coalesce(o.observed_at, t.observed_at)) AS seen_at, max(o.created_at) AS written_at,
+           min(f.sha256 || lpad(CAST(o.source_row AS VARCHAR), 12, '0')) AS place
+    FROM st_obs_message o JOIN files f ON f.file_no = o.file_no JOIN file_time t ON t.file_no = o.file_no
+    LEFT JOIN name_map m ON m.name = o.author_name
+    WHERE NOT o.has_author_record AND (o.author_id IS NOT NULL OR o.author_name IS NOT NULL)
+    GROUP BY ALL
+), ranked AS (
+    SELECT agent_id, name, min(place) OVER (PARTITION BY agent_id) AS place,
+           row_number() OVER (PARTITION BY agent_id ORDER BY name IS NULL, seen_at DESC NULLS LAST,
+                              written_at DESC NULLS LAST, name) AS k
+    FROM mentions
+)
+SELECT r.agent_id, r.name, f.file_no, CAST(substr(r.place, 65) AS BIGINT) AS source_row, f.sha256
+FROM ranked r JOIN (SELECT sha256, min(file_no) AS file_no FROM files GROUP BY sha256) f
+    ON f.sha256 = left(r.place, 64)
+WHERE r.k = 1
+"""
 _SEEN_AGENT = """
 CREATE OR REPLACE TEMP TABLE seen_agent AS
 SELECT o.* REPLACE (coalesce(o.observed_at, t.observed_at) AS observed_at,
                     coalesce(o.agent_id, m.agent_id, 'name:' || o.name) AS agent_id), f.sha256
 FROM st_obs_agent o JOIN files f ON f.file_no = o.file_no JOIN file_time t ON t.file_no = o.file_no
 LEFT JOIN name_map m ON m.name = o.name
-WHERE o.agent_id IS NOT NULL OR o.name IS NOT NULL
-UNION ALL BY NAME
-SELECT a.agent_id, a.name, a.file_no, a.source_row, false AS is_record, a.observed_at, a.sha256
-FROM (
-    SELECT coalesce(o.author_id, m.agent_id, 'name:' || o.author_name) AS agent_id,
-           arg_min(o.author_name, f.sha256 || lpad(CAST(o.source_row AS VARCHAR), 12, '0')) AS name,
-           min(o.file_no) AS file_no, min(o.source_row) AS source_row, min(f.sha256) AS sha256,
-           CAST(NULL AS TIMESTAMP) AS observed_at
-    FROM st_obs_message o JOIN files f ON f.file_no = o.file_no LEFT JOIN name_map m ON m.name = o.author_name
-    WHERE (o.author_id IS NOT NULL OR o.author_name IS NOT NULL)
-    GROUP BY ALL) a
-WHERE NOT EXISTS (SELECT 1 FROM st_obs_agent s LEFT JOIN name_map n ON n.name = s.name
-                  WHERE coalesce(s.agent_id, n.agent_id, 'name:' || s.name) = a.agent_id)
+"""
+_SEEN_AGENT_MENTIONS = """
+INSERT INTO seen_agent BY NAME
+SELECT a.agent_id, a.name, a.file_no, a.source_row, false AS is_record, a.sha256
+FROM mentioned_agent a WHERE NOT EXISTS (SELECT 1 FROM seen_agent s WHERE s.agent_id = a.agent_id)
 """
 
 _SEEN_COMMUNITY = """
 CREATE OR REPLACE TEMP TABLE seen_community AS
 SELECT o.* REPLACE (coalesce(o.observed_at, t.observed_at) AS observed_at), f.sha256
 FROM st_obs_community o JOIN files f ON f.file_no = o.file_no JOIN file_time t ON t.file_no = o.file_no
-WHERE o.community_id IS NOT NULL
 UNION ALL BY NAME
-SELECT c.community_id, c.file_no, c.source_row, false AS is_record, c.sha256
-FROM (SELECT o.community_id, min(o.file_no) AS file_no, min(o.source_row) AS source_row, min(f.sha256) AS sha256
+SELECT c.community_id, f.file_no, CAST(substr(c.place, 65) AS BIGINT) AS source_row, false AS is_record, f.sha256
+FROM (SELECT o.community_id, min(f.sha256 || lpad(CAST(o.source_row AS VARCHAR), 12, '0')) AS place
       FROM st_obs_message o JOIN files f ON f.file_no = o.file_no WHERE o.community_id IS NOT NULL
       GROUP BY o.community_id) c
+JOIN (SELECT sha256, min(file_no) AS file_no FROM files GROUP BY sha256) f ON f.sha256 = left(c.place, 64)
 WHERE NOT EXISTS (SELECT 1 FROM st_obs_community s WHERE s.community_id = c.community_id)
 """
 
@@ -139,7 +157,7 @@ def _repeated_keys(kind: str) -> str:
 def _ordered(kind: str) -> str:
     """Return the statement that orders the observations of the keys that were seen more than once."""
     key = KEY[kind]
-    window = f"PARTITION BY {key} ORDER BY observed_at NULLS FIRST, sha256, source_row, is_record"
+    window = f"PARTITION BY {key} ORDER BY observed_at NULLS FIRST, dumped_at NULLS FIRST, sha256, source_row, is_record"
     same = " AND ".join(
         f"({c} IS NULL OR {c} IS NOT DISTINCT FROM lag({c} IGNORE NULLS) OVER w)" for c in _STATE[kind]
     )
@@ -149,26 +167,39 @@ SELECT *, row_number() OVER w AS k, CASE WHEN is_record THEN row_number() OVER r
        {same} AS says_nothing_new
 FROM seen_{kind} WHERE {key} IN (SELECT {key} FROM repeated_{kind})
 WINDOW w AS ({window}),
-       r AS (PARTITION BY {key}, is_record ORDER BY observed_at NULLS FIRST, sha256, source_row)
+       r AS (PARTITION BY {key}, is_record ORDER BY observed_at NULLS FIRST, dumped_at NULLS FIRST, sha256, source_row)
 """
 
 
-def _merged(kind: str) -> str:
+def _merged(kind: str) -> tuple[str, str]:
+    """Return the statements that merge the keys seen more than once, and show them beside the others.
+
+    The others, nearly all of a corpus, stay where they are staged: their texts are read once, when they are written.
+    """
     key, columns = KEY[kind], _LATEST[kind]
-    latest = ", ".join(f"arg_max({c}, k) FILTER (WHERE {c} IS NOT NULL) AS {c}" for c in columns)
+    latest = {c: f"arg_max({c}, k) FILTER (WHERE {c} IS NOT NULL)" for c in columns}
+    if kind == "message":
+        latest["flags"] = _LATEST_FLAGS
+    merged = ", ".join(f"{expression} AS {c}" for c, expression in latest.items())
     finest = f"{q.precision_rank('at_precision')} * CAST(1000000000 AS BIGINT) - k"
     place = "coalesce(record_k, 0) * CAST(1000000000 AS BIGINT) + k"
-    return f"""
-CREATE OR REPLACE TEMP TABLE merged_{kind} AS
-SELECT {key}, {", ".join(columns)}, created_at, at_precision, observed_at, file_no, source_row,
-       is_record AS has_profile
-FROM seen_{kind} WHERE {key} NOT IN (SELECT {key} FROM repeated_{kind})
-UNION ALL
-SELECT {key}, {latest},
-       arg_min(created_at, {finest}) FILTER (WHERE created_at IS NOT NULL),
-       arg_min(at_precision, {finest}) FILTER (WHERE created_at IS NOT NULL),
-       max(observed_at), arg_max(file_no, {place}), arg_max(source_row, {place}), bool_or(is_record)
+    several = f"""
+CREATE OR REPLACE TEMP TABLE several_{kind} AS
+SELECT {key}, {merged},
+       arg_min(created_at, {finest}) FILTER (WHERE created_at IS NOT NULL) AS created_at,
+       arg_min(at_precision, {finest}) FILTER (WHERE created_at IS NOT NULL) AS at_precision,
+       max(observed_at) AS observed_at, arg_max(file_no, {place}) AS file_no, arg_max(source_row, {place}) AS source_row,
+       bool_or(is_record) AS has_profile
 FROM ordered_{kind} GROUP BY {key}
+"""
+    staged, hashed = (", text_hash, n_chars", _TEXT) if kind == "message" else ("", "")
+    others = ", ".join((key, *columns, "created_at", "at_precision", "observed_at", "file_no", "source_row"))
+    return several, f"""
+CREATE OR REPLACE TEMP VIEW merged_{kind} AS
+SELECT {others}, is_record AS has_profile{staged}
+FROM seen_{kind} s WHERE NOT EXISTS (SELECT 1 FROM repeated_{kind} r WHERE r.{key} = s.{key})
+UNION ALL
+SELECT {others}, has_profile{hashed} FROM several_{kind}
 """
 
 

@@ -2,12 +2,13 @@
 
 Only the few documents that fail strict validation come here. Two faults are mended and flagged: unpaired surrogate
 escapes (a crawler cut a text inside a character) and NUL characters; both become U+FFFD. `NaN` and `Infinity`, which
-some writers emit, become null.
+some writers emit, become null; raw control characters inside strings are kept.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 
@@ -30,7 +31,29 @@ class Rejected:
     offset: int = 0
 
 
-def repair_document(text: str) -> str | Rejected:
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """A document as strict JSON, and the flags of what was mended, comma-separated; none when nothing was."""
+
+    text: str
+    flags: str | None = None
+
+
+class _Mender:
+    """Replaces faulty escapes, and remembers which faults there were."""
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+
+    def __call__(self, match: re.Match[str]) -> str:
+        kept: str | None = match.group("backslash") or match.group("pair")
+        if kept is not None:
+            return kept
+        self.found.add("nul_removed" if match.group("nul") else "surrogate_repaired")
+        return REPLACEMENT
+
+
+def repair_document(text: str) -> Repaired | Rejected:
     """Return the document as strict JSON, or the reason why it is none.
 
     Parameters
@@ -38,21 +61,34 @@ def repair_document(text: str) -> str | Rejected:
     text
         The document as it was read.
     """
-    mended = _ESCAPES.sub(_replace, text)
+    mender = _Mender()
+    mended = _ESCAPES.sub(mender, text)
+    if "\x00" in mended:
+        mender.found.add("nul_removed")
+        mended = mended.replace("\x00", "\ufffd")
+    constants: list[str] = []
     try:
-        value = json.loads(mended, parse_constant=lambda _: None)
+        try:
+            json.loads(mended, parse_constant=constants.append)
+            is_strict = not constants
+        except json.JSONDecodeError as error:
+            if "control character" not in error.msg:
+                return _reject(mended, error)
+            is_strict = False
+        if not is_strict:
+            # Written anew: constants become null, raw control characters become escapes.
+            value = json.loads(mended, parse_constant=lambda _: None, parse_float=_finite, strict=False)
+            mended = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except json.JSONDecodeError as error:
         return _reject(mended, error)
     except (RecursionError, ValueError) as error:
         return Rejected("invalid_json", f"not readable as JSON ({type(error).__name__})", mended[:200])
-    if re.search(r"\b(NaN|Infinity)\b", mended):
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
-    return mended
+    return Repaired(mended, ",".join(sorted(mender.found)) or None)
 
 
-def _replace(match: re.Match[str]) -> str:
-    kept: str | None = match.group("backslash") or match.group("pair")
-    return kept if kept is not None else REPLACEMENT
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
 
 
 def _reject(text: str, error: json.JSONDecodeError) -> Rejected:

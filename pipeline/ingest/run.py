@@ -106,7 +106,7 @@ def ingest(
 _WALLS = f"""
 CREATE OR REPLACE TEMP TABLE wall AS
 WITH lengths AS (
-    SELECT kind, length(content) AS n_chars, count(*) AS n FROM merged_message WHERE content <> '' GROUP BY ALL
+    SELECT kind, n_chars, count(*) AS n FROM merged_message WHERE n_chars > 0 GROUP BY ALL
 ), longest AS (
     SELECT kind, max(n_chars) AS n_chars, sum(n) AS total FROM lengths GROUP BY kind
 )
@@ -130,13 +130,11 @@ _AUTHOR = "coalesce(m.author_id, n.agent_id, 'name:' || m.author_name)"
 _MESSAGE = f"""
 (SELECT m.message_id, 'observed' AS run_id, m.kind, {_AUTHOR} AS agent_id, m.community_id, m.parent_id, m.root_id,
         d.depth, m.title, m.content,
-        left(sha256(coalesce(m.title, '') || chr(10) || coalesce(m.content, '')), 32) AS text_hash,
-        m.created_at, m.at_precision, CAST(NULL AS BIGINT) AS step,
+        m.text_hash, m.created_at, m.at_precision, CAST(NULL AS BIGINT) AS step,
         coalesce(m.score, m.upvotes - m.downvotes) AS score, m.upvotes, m.downvotes, m.claimed_comment_count,
-        coalesce(length(m.content) = w.n_chars, false) AS is_truncated, m.is_deleted, m.is_spam, m.url, m.flags,
-        coalesce(m.observed_at, t.observed_at) AS observed_at, f.source_file_id, m.source_row, m.extra
+        coalesce(m.n_chars = w.n_chars, false) AS is_truncated, m.is_deleted, m.is_spam, m.url, m.flags,
+        m.observed_at, f.source_file_id, m.source_row, m.extra
  FROM merged_message m JOIN files f ON f.file_no = m.file_no
- LEFT JOIN file_time t ON t.file_no = m.file_no
  LEFT JOIN depth d ON d.message_id = m.message_id
  LEFT JOIN wall w ON w.kind = m.kind
  LEFT JOIN name_map n ON n.name = m.author_name)
@@ -147,8 +145,7 @@ _QUERIES: dict[str, str] = {
     "message_snapshot": """
 (SELECT s.message_id, s.observed_at, coalesce(s.score, s.upvotes - s.downvotes) AS score, s.upvotes, s.downvotes,
         s.claimed_comment_count,
-        left(sha256(coalesce(s.title, '') || chr(10) || coalesce(s.content, '')), 32) AS text_hash,
-        f.source_file_id, s.source_row
+        s.text_hash, f.source_file_id, s.source_row
  FROM seen_message s JOIN files f ON f.file_no = s.file_no)
 """,
     "agent": """

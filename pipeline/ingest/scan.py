@@ -6,18 +6,24 @@ does not: the content of records, which is the business of `framing` and `format
 
 from __future__ import annotations
 
+import csv
 import fnmatch
 import hashlib
+import io
 import json
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from pipeline.ingest.config import CorpusConfig
 from pipeline.ingest.formats import FORMATS
 
 HEAD_BYTES = 65_536
+DELIMITERS = {"csv": ",", "tsv": "\t"}
 IGNORED_NAMES = re.compile(
     r"(^|/)(\.[^/]*|__MACOSX(/.*)?|Thumbs\.db|corpus\.toml|LICEN[CS]E[^/]*|COPYING[^/]*|README[^/]*|CHANGELOG[^/]*)$"
     r"|(^|/)(\.[^/]*|__MACOSX)/|\.(md|rst|txt|pdf|png|jpe?g|gif|svg|html?|py|ipynb|lock|tmp|part)$",
@@ -113,10 +119,39 @@ def _describe(folder: Path, path: str, exclude: tuple[str, ...]) -> SourceFile:
     container, reason = _container(path, head, tail, size)
     if reason is not None:
         return SourceFile(path, sha256, size, container, None, "unreadable", reason)
+    if container == "parquet" or container in DELIMITERS:
+        return _table(folder, path, sha256, size, container)
     for name, adapter in FORMATS.items():
         if container in adapter.containers and adapter.recognises(path, container, head):
             return SourceFile(path, sha256, size, container, name, "read")
     return SourceFile(path, sha256, size, container, None, "ignored", "no known shape in its first 64 kB")
+
+
+def _table(folder: Path, path: str, sha256: str, size: int, container: str) -> SourceFile:
+    """Recognise a table by its columns."""
+    try:
+        columns = table_columns(folder / path, container)
+    except (OSError, ValueError, pa.ArrowException):
+        return SourceFile(path, sha256, size, container, None, "unreadable", "bad_parquet")
+    for name, adapter in FORMATS.items():
+        if container in adapter.containers and adapter.table_kind(columns) is not None:
+            return SourceFile(path, sha256, size, container, name, "read")
+    return SourceFile(path, sha256, size, container, None, "ignored", "its columns are those of no table that is read")
+
+
+def table_columns(path: Path, container: str) -> frozenset[str]:
+    """Return the column names of a CSV, TSV or Parquet file."""
+    if container == "parquet":
+        return frozenset(pq.read_schema(path).names)
+    with path.open(encoding=encoding_of(path), errors="replace", newline="") as stream:
+        header = next(csv.reader(io.StringIO(stream.read(HEAD_BYTES)), delimiter=DELIMITERS[container]), [])
+    return frozenset(name.strip() for name in header)
+
+
+def encoding_of(path: Path) -> str:
+    """Return the encoding that the byte order mark of a text file announces, UTF-8 when there is none."""
+    with path.open("rb") as stream:
+        return "utf-16" if stream.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 
 
 def _size(path: Path) -> int:

@@ -12,23 +12,27 @@ _SPACE = "chr(32) || chr(9) || chr(10) || chr(13)"
 
 def trimmed(expr: str) -> str:
     """Return `expr` without white space around it; a copy is made only where there is some."""
-    edge = f"{expr} < '!' OR ends_with({expr}, ' ') OR ends_with({expr}, chr(10)) OR ends_with({expr}, chr(13)) "
-    return f"CASE WHEN {edge}OR ends_with({expr}, chr(9)) THEN trim({expr}, {_SPACE}) ELSE {expr} END"
+    return f"CASE WHEN {_is_bare(expr)} THEN {expr} ELSE trim({expr}, {_SPACE}) END"
 
 
-def null_if_word(expr: str) -> str:
-    """Return `expr` trimmed, or NULL where it is one of the spellings of a missing value."""
-    words = ", ".join(f"'{word}'" for word in NULL_WORDS)
+def _is_bare(expr: str) -> str:
+    """Return whether there is no white space around a text, without copying it."""
+    return f"{expr} >= '!' AND NOT regexp_matches({expr}, '[ \\t\\r\\n]$')"
+
+
+def null_if_word(expr: str, *more: str) -> str:
+    """Return `expr` trimmed, or NULL where it is one of the spellings of a missing value (or one of `more`)."""
+    words = ", ".join(f"'{word}'" for word in (*NULL_WORDS, *more))
     # The spellings are short: most values are told apart by their length alone.
     return (
-        f"CASE WHEN strlen({expr}) > 24 THEN nullif({trimmed(expr)}, '') "
+        f"CASE WHEN strlen({expr}) > 9 AND {_is_bare(expr)} THEN {expr} "
         f"WHEN lower(trim({expr}, {_SPACE})) IN ({words}) THEN NULL ELSE trim({expr}, {_SPACE}) END"
     )
 
 
 def identifier(expr: str) -> str:
     """Return an identifier: trimmed, without spellings of null and without the sentinel -1."""
-    return f"nullif({null_if_word(expr)}, '-1')"
+    return null_if_word(expr, "-1")
 
 
 def integer(expr: str, *, is_count: bool = False) -> str:
@@ -60,7 +64,7 @@ def instant(expr: str) -> str:
     )
     return (
         f"CASE WHEN {expr} IS NULL THEN NULL "
-        f"WHEN {expr} SIMILAR TO '[0-9]{{4}}-[0-9].*' THEN try_cast({expr} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' "
+        f"WHEN {expr} >= '1000' AND {expr} < '9999-12-3' AND {expr} SIMILAR TO '[0-9]{{4}}-[0-9].*' THEN try_cast({expr} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' "
         f"WHEN regexp_full_match({expr}, '-?[0-9]{{5,19}}([.][0-9]*)?') THEN make_timestamp({micros}) END"
     )
 
@@ -120,6 +124,7 @@ def text_flags(expr: str, repair: str) -> str:
 
 def starts_with_bracket(expr: str, bracket: str) -> str:
     """Return whether JSON text starts with `bracket`, without parsing it; leading white space may be long."""
+    expr = f"CAST({expr} AS VARCHAR)"
     head = f"ltrim(left({expr}, 64), {_SPACE})"
     late = f"left(CASE WHEN {head} = '' THEN ltrim({expr}, {_SPACE}) ELSE {head} END, 1) = '{bracket}'"
     return f"CASE WHEN {expr} >= '!' THEN starts_with({expr}, '{bracket}') ELSE {late} END"

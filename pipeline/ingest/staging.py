@@ -1,12 +1,14 @@
 """Runs the adapters over the batches and stages the observations of each batch as Parquet.
 
-One batch is in memory at a time; what it yields is appended to the staging folder, from which `merge` reads.
+A few batches are in memory at a time, each worked on by a thread with a cursor of its own; what a batch yields is
+appended to the staging folder, from which `merge` reads. The names of the staged files follow the order of reading,
+so threads change nothing in the result.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -15,35 +17,30 @@ import pyarrow as pa
 from pipeline.ingest import mapping
 from pipeline.ingest.formats import FORMATS, Adapter
 from pipeline.ingest.formats.base import RECORDS_DDL, REJECTS_DDL
-from pipeline.ingest.framing import Batch, json_batches, repaired_table
+from pipeline.ingest.framing import Bad, Batch, batches, repaired_table
 from pipeline.ingest.repair import Rejected
-from pipeline.ingest.scan import Scan, SourceFile
+from pipeline.ingest.scan import Scan
 
 STAGED = ("obs_message", "obs_agent", "obs_community", "obs_membership", "obs_reject")
-CSV_LINE_LIMIT = 256 << 20
+MOST_WORKERS = 4
 
-_DOCS_DDL = (
-    "CREATE OR REPLACE TEMP TABLE docs (file_no INTEGER, doc_no BIGINT, byte_offset BIGINT, doc VARCHAR, "
-    "is_repaired BOOLEAN, table_kind VARCHAR)"
-)
 # Position in reading order within the file; what was rejected has a position too.
 _POSITIONS = """
 CREATE OR REPLACE TEMP TABLE positions AS
-SELECT file_no, doc_no, path, $base + row_number() OVER (PARTITION BY file_no ORDER BY doc_no, path) - 1 AS source_row
-FROM (SELECT file_no, doc_no, path FROM records UNION ALL SELECT file_no, doc_no, path FROM rejects)
+SELECT file_no, rid, is_reject, row_number() OVER (PARTITION BY file_no ORDER BY doc_no, path) - 1 AS source_row
+FROM (SELECT file_no, doc_no, path, rowid AS rid, false AS is_reject FROM records
+      UNION ALL SELECT file_no, doc_no, path, rowid, true FROM rejects)
 """
-_PLACED = """
-CREATE OR REPLACE TEMP TABLE placed AS
-SELECT r.file_no, p.source_row, r.kind, r.rec, r.root_hint, r.parent_hint, r.observed_text, r.is_repaired
-FROM records r JOIN positions p ON p.file_no = r.file_no AND p.doc_no = r.doc_no AND p.path = r.path;
-CREATE OR REPLACE TEMP TABLE placed_rejects AS
-SELECT r.file_no, p.source_row, r.byte_offset, r.reason, r.detail, r.excerpt
-FROM rejects r JOIN positions p ON p.file_no = r.file_no AND p.doc_no = r.doc_no AND p.path = r.path
-"""
-_DROP_REJECTED = """
-DELETE FROM {table} WHERE EXISTS (
-    SELECT 1 FROM obs_reject r WHERE r.file_no = {table}.file_no AND r.source_row = {table}.source_row)
-"""
+_PLACED = (
+    "CREATE OR REPLACE TEMP VIEW placed AS SELECT r.file_no, p.source_row, r.kind, r.rec, r.root_hint, r.parent_hint, "
+    "r.observed_text, r.dump_text, r.repair FROM records r JOIN positions p ON NOT p.is_reject AND p.rid = r.rowid",
+    "CREATE OR REPLACE TEMP VIEW placed_rejects AS SELECT r.file_no, p.source_row, r.byte_offset, r.reason, r.detail, "
+    "r.excerpt FROM rejects r JOIN positions p ON p.is_reject AND p.rid = r.rowid",
+)
+# NUL has no place in a text column, and NaN none in strict JSON; a parser that accepts them must not pass them on.
+_IS_SOUND = r"""json_valid(doc) AND NOT contains(doc, '\u0000') AND NOT CASE
+    WHEN contains(doc, 'NaN') OR contains(doc, 'Infinity') THEN regexp_matches(doc, '[:,\[]\s*-?(NaN|Infinity)')
+    ELSE false END"""
 
 
 class Stager:
@@ -52,7 +49,7 @@ class Stager:
     Parameters
     ----------
     con
-        A connection of this ingestion alone; temporary tables are left in it.
+        A connection of this ingestion alone; every worker opens a cursor on it.
     folder
         Where the staged Parquet files go; empty at the start.
     """
@@ -61,7 +58,10 @@ class Stager:
         self.con = con
         self.folder = folder
         self.n_batches = 0
-        self.rows_of: dict[int, int] = {}
+        threads = int(con.sql("SELECT current_setting('threads')").fetchall()[0][0])
+        self.n_workers = min(threads, MOST_WORKERS)
+        for table in STAGED:
+            (folder / table).mkdir(parents=True, exist_ok=True)
 
     def run(self, scan: Scan, progress: Callable[[int], None]) -> None:
         """Stage every file that is read, and one reject for every file that cannot be.
@@ -73,147 +73,142 @@ class Stager:
         progress
             Called with the number of bytes that each batch held.
         """
-        numbered = list(enumerate(scan.files))
-        self._unreadable([(n, file) for n, file in numbered if file.status == "unreadable"])
-        for name in scan.formats:
-            adapter = FORMATS[name]
-            chosen = [(n, file) for n, file in numbered if file.status == "read" and file.format == name]
-            json_files = [(n, file) for n, file in chosen if file.container in ("json", "jsonl")]
-            for batch in json_batches(scan.folder, json_files):
-                self._json(adapter, batch)
-                progress(batch.n_bytes)
-            for number, file in chosen:
-                if file.container in ("csv", "tsv", "parquet"):
-                    self._table(adapter, scan.folder, number, file)
-                    progress(file.size)
-
-    def _unreadable(self, files: list[tuple[int, SourceFile]]) -> None:
-        rejected = [
+        bad: Bad = [
             (n, 0, 0, Rejected(file.reason or "unreadable", "see the meaning of the reason", ""))
-            for n, file in files
+            for n, file in enumerate(scan.files)
+            if file.status == "unreadable"
         ]
+        worker = _Worker(self.con.cursor(), self.folder)
+        worker.empty(bad)
+        worker.close()
+        self.n_batches = 1
+        with ThreadPoolExecutor(self.n_workers) as pool:
+            for name in scan.formats:
+                chosen = [
+                    (n, f) for n, f in enumerate(scan.files) if f.status == "read" and f.format == name
+                ]
+                self._stage(FORMATS[name], pool, batches(scan.folder, chosen, FORMATS[name].table_kind), progress)
+
+    def _stage(self, adapter: Adapter, pool: ThreadPoolExecutor, source: Iterator[Batch], progress: Callable[[int], None]) -> None:
+        """Hand the batches to the workers, never more than one beyond what they can hold."""
+        waiting: list[tuple[Future[None], int]] = []
+        bases: dict[int, Future[int]] = {}
+        for batch in source:
+            base: Future[int] | None = None
+            after: Future[int] = Future()
+            if batch.single is not None:
+                base, bases[batch.single] = bases.get(batch.single), after
+            future = pool.submit(self._work, adapter, batch, self.n_batches, base, after)
+            waiting.append((future, batch.n_bytes))
+            self.n_batches += 1
+            while len(waiting) > self.n_workers:
+                _finish(waiting.pop(0), progress)
+        while waiting:
+            _finish(waiting.pop(0), progress)
+
+    def _work(
+        self, adapter: Adapter, batch: Batch, number: int, base: Future[int] | None, after: Future[int]
+    ) -> None:
+        worker = _Worker(self.con.cursor(), self.folder)
+        try:
+            worker.batch(adapter, batch, number, base, after)
+        except BaseException as error:
+            if not after.done():
+                after.set_exception(error)
+            raise
+        finally:
+            worker.close()
+
+
+def _finish(waiting: tuple[Future[None], int], progress: Callable[[int], None]) -> None:
+    future, n_bytes = waiting
+    future.result()
+    progress(n_bytes)
+
+
+class _Worker:
+    """Works on one batch at a time, in temporary tables that nobody else sees."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+        self.con = con
+        self.folder = folder
+        con.execute("SET TimeZone = 'UTC'")
+
+    def close(self) -> None:
+        self.con.close()
+
+    def empty(self, bad: Bad) -> None:
+        """Stage rejects alone, and with them every table in its shape even when no file is read."""
         self.con.execute(RECORDS_DDL)
         self.con.execute(REJECTS_DDL)
-        self._finish(rejected, 0)
+        self._place(bad)
+        self._map(0, 0)
 
-    def _json(self, adapter: Adapter, batch: Batch) -> None:
+    def batch(
+        self, adapter: Adapter, batch: Batch, number: int, base: Future[int] | None, after: Future[int]
+    ) -> None:
+        """Stage one batch; `base` tells how many rows of the same file came before, `after` is told their new number."""
+        bad = self._docs(batch)
+        adapter.extract(self.con)
+        self._place([*batch.rejected, *bad])
+        rows = int(self.con.sql("SELECT count(*) FROM positions").fetchall()[0][0])
+        before = base.result() if base is not None else 0
+        after.set_result(before + rows)
+        self._map(number, before)
+        self.con.unregister("framed")
+
+    def _docs(self, batch: Batch) -> Bad:
+        """Make ``docs``: the Arrow columns in place, or a copy when some documents had to be repaired."""
         con = self.con
         con.register("framed", batch.documents)
-        is_good = "json_valid(doc) AND NOT contains(doc, '\\u0000')"
+        columns = "file_no, doc_no, byte_offset, doc, repair, table_kind"
         faulty = con.sql(
-            f"SELECT file_no, doc_no, byte_offset, doc FROM framed WHERE NOT ({is_good}) ORDER BY file_no, doc_no"
+            f"SELECT file_no, doc_no, byte_offset, doc FROM framed WHERE NOT ({_IS_SOUND}) ORDER BY file_no, doc_no"
         ).fetchall()
-        if faulty:
-            mended, bad = repaired_table([row for row in faulty if row[3].strip()])
-            con.register("mended", mended)
-            con.execute(_DOCS_DDL)
-            con.execute(
-                f"INSERT INTO docs SELECT file_no, doc_no, byte_offset, doc, false, NULL FROM framed WHERE {is_good} "
-                "UNION ALL SELECT file_no, doc_no, byte_offset, doc, true, NULL FROM mended"
-            )
-            con.unregister("mended")
-        else:
-            # All documents are sound: the adapter reads the Arrow columns in place.
-            con.execute("DROP TABLE IF EXISTS docs")
-            con.execute("CREATE OR REPLACE TEMP VIEW docs AS SELECT *, false AS is_repaired FROM framed")
-            bad = []
-        adapter.extract(con)
-        con.execute("DROP VIEW docs" if not faulty else "DROP TABLE docs")
-        con.unregister("framed")
-        numbers = batch.documents["file_no"]
-        single = numbers[0].as_py() if len(numbers) and numbers[0] == numbers[-1] else None
-        self._finish([*batch.rejected, *bad], self.rows_of.get(single, 0) if single is not None else 0, single)
-
-    def _table(self, adapter: Adapter, folder: Path, number: int, file: SourceFile) -> None:
-        self.con.execute(_DOCS_DDL)
-        loader = self._load_parquet if file.container == "parquet" else self._load_csv
-        bad = loader(adapter, folder / file.path, number)
-        adapter.extract(self.con)
-        self._finish(bad, 0)
-
-    def _load_parquet(self, adapter: Adapter, path: Path, number: int) -> list[tuple[int, int, int, Rejected]]:
-        try:
-            names = self.con.sql("SELECT * FROM read_parquet($path) LIMIT 0", params={"path": str(path)}).columns
-            kind = adapter.table_kind(frozenset(names))
-            if kind is None:
-                return []
-            self.con.execute(
-                "INSERT INTO docs SELECT $number, row_number() OVER () - 1, NULL, CAST(to_json(t) AS VARCHAR), false, "
-                "$kind FROM read_parquet($path, hive_partitioning = false) t",
-                {"number": number, "kind": kind, "path": str(path)},
-            )
-        except duckdb.Error as error:
-            self.con.execute(_DOCS_DDL)
-            return [(number, 0, 0, Rejected("bad_parquet", str(error).split("\n", 1)[0][:200], ""))]
-        return []
-
-    def _load_csv(self, adapter: Adapter, path: Path, number: int) -> list[tuple[int, int, int, Rejected]]:
-        delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-            header = [name.strip() for name in next(csv.reader(stream, delimiter=delimiter), [])]
-        kind = adapter.table_kind(frozenset(header))
-        if kind is None or len(set(header)) != len(header):
+        if not faulty:
+            con.execute(f"CREATE OR REPLACE TEMP VIEW docs AS SELECT {columns} FROM framed")
             return []
-        types = dict.fromkeys(header, "VARCHAR")
-        self.con.execute(
-            "INSERT INTO docs SELECT $number, row_number() OVER () - 1, NULL, CAST(to_json(t) AS VARCHAR), false, $kind "
-            "FROM read_csv($path, auto_detect = false, columns = $types, header = true, delim = $delim, quote = '\"', "
-            "escape = '\"', store_rejects = true, rejects_table = 'csv_rejects', rejects_scan = 'csv_scans', "
-            "max_line_size = $limit, strict_mode = true, parallel = false) t",
-            {
-                "number": number,
-                "kind": kind,
-                "path": str(path),
-                "types": types,
-                "delim": delimiter,
-                "limit": CSV_LINE_LIMIT,
-            },
+        mended, bad = repaired_table([row for row in faulty if row[3].strip()], batch.table_kind)
+        con.register("mended", mended)
+        con.execute("CREATE OR REPLACE TEMP TABLE faulty (file_no INTEGER, doc_no BIGINT)")
+        con.executemany("INSERT INTO faulty VALUES ($1, $2)", [row[:2] for row in faulty])
+        con.execute(
+            f"CREATE OR REPLACE TEMP VIEW docs AS SELECT {columns} FROM framed d WHERE NOT EXISTS (SELECT 1 FROM faulty "
+            f"f WHERE f.file_no = d.file_no AND f.doc_no = d.doc_no) UNION ALL SELECT {columns} FROM mended"
         )
-        return list(self._csv_rejects(number))
+        return bad
 
-    def _csv_rejects(self, number: int) -> Iterator[tuple[int, int, int, Rejected]]:
-        rows = self.con.sql(
-            "SELECT line, min(line_byte_position), min(CAST(error_type AS VARCHAR)), min(csv_line) FROM csv_rejects "
-            "GROUP BY line ORDER BY line"
-        ).fetchall()
-        self.con.execute("DROP TABLE csv_rejects; DROP TABLE csv_scans")
-        for index, (line, offset, kind, text) in enumerate(rows):
-            reason = "invalid_utf8" if "UNICODE" in kind.upper() else "bad_row_width"
-            detail = f"line {line}: {kind.lower().replace('_', ' ')}; the row was set aside"
-            yield number, 10**12 + index, offset, Rejected(reason, detail, text or "")
-
-    def _finish(self, bad: list[tuple[int, int, int, Rejected]], base: int, single: int | None = None) -> None:
-        """Place the records in their files, map them, and write the observations of the batch."""
+    def _place(self, bad: Bad) -> None:
+        """Give every record and every reject its position in the file."""
         con = self.con
         if bad:
             con.register("bad", _rejects_table(bad))
             con.execute("INSERT INTO rejects SELECT * FROM bad")
             con.unregister("bad")
-        con.execute(_POSITIONS, {"base": base})
-        if single is not None:
-            self.rows_of[single] = base + int(con.sql("SELECT count(*) FROM positions").fetchall()[0][0])
-        for statement in _PLACED.split(";"):
+        con.execute(_POSITIONS)
+        for statement in _PLACED:
             con.execute(statement)
-        for statement in mapping.message_sql().split(";\n"):
+
+    def _map(self, number: int, base: int) -> None:
+        """Map the records and write the observations of the batch."""
+        con = self.con
+        has_unknown = con.sql(mapping.unknown_keys_sql()).fetchall()[0][0] > 0
+        for statement in (
+            mapping.parsed_sql(has_unknown=has_unknown), mapping.message_sql(), mapping.agent_sql(),
+            mapping.community_sql(), mapping.membership_sql(), mapping.reject_sql(),
+        ):  # fmt: skip
             con.execute(statement)
-        con.execute(mapping.agent_sql())
-        con.execute(mapping.community_sql())
-        con.execute(mapping.membership_sql())
-        con.execute(mapping.reject_sql())
-        for table in ("obs_message", "obs_agent", "obs_community"):
-            con.execute(_DROP_REJECTED.format(table=table))
         for table in STAGED:
-            target = self.folder / table / f"{self.n_batches:06d}.parquet"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            con.execute(f"COPY {table} TO '{_quoted(target)}' (FORMAT parquet)")
-        self.n_batches += 1
+            target = str(self.folder / table / f"{number:06d}.parquet").replace("'", "''")
+            body = {
+                "obs_membership": "*",
+                "obs_reject": f"* REPLACE (source_row + {base} AS source_row)",
+            }.get(table, f"* EXCLUDE (fault) REPLACE (source_row + {base} AS source_row)")
+            where = "" if table in ("obs_membership", "obs_reject") else " WHERE fault IS NULL"
+            con.execute(f"COPY (SELECT {body} FROM {table}{where}) TO '{target}' (FORMAT parquet)")
 
 
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
-def _rejects_table(bad: list[tuple[int, int, int, Rejected]]) -> pa.Table:
+def _rejects_table(bad: Bad) -> pa.Table:
     return pa.table(
         {
             "file_no": pa.array([b[0] for b in bad], pa.int32()),

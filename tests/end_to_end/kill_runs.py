@@ -91,7 +91,7 @@ class Killer:
     def has(self, kind: str) -> bool:
         """Tell whether a temporary of a kind is there now; the parent holds no lock that a child could see."""
         if kind == "catalogue":
-            return any(name.startswith(".ethogram.duckdb-") for name in os.listdir(self.warehouse))
+            return any(self.warehouse.glob(".ethogram.duckdb-*"))
         return any(kind_of(path) == kind for path in leftovers(self.warehouse))
 
     def kill(self, delay: float, kind: str | None) -> dict[str, Any]:

@@ -8,9 +8,6 @@ when a row was fetched. The tables ``snapshots`` and ``word_frequency`` are aggr
 
 from __future__ import annotations
 
-import csv
-import io
-
 import duckdb
 
 from pipeline.ingest.formats.base import RECORDS_DDL, REJECTS_DDL, Adapter
@@ -31,18 +28,6 @@ def table_kind(columns: frozenset[str]) -> str | None:
     return None
 
 
-def recognises(path: str, container: str, head: bytes) -> bool:
-    """Tell a CSV table by its header; a Parquet table is told by its columns when it is opened."""
-    if container == "parquet":
-        return True
-    first = io.StringIO(head.decode("utf-8-sig", "replace"))
-    try:
-        header = next(csv.reader(first, delimiter="\t" if container == "tsv" else ","), [])
-    except csv.Error:
-        return False
-    return table_kind(frozenset(name.strip() for name in header)) is not None
-
-
 def extract(con: duckdb.DuckDBPyConnection) -> None:
     """Fill ``records`` from ``docs``: every row is one record of the kind of its table."""
     con.execute(RECORDS_DDL)
@@ -61,7 +46,7 @@ ADAPTER = Adapter(
     version="1",
     system="Moltbook",
     containers=frozenset({"csv", "tsv", "parquet"}),
-    recognises=recognises,
+    recognises=lambda path, container, head: False,
     extract=extract,
     table_kind=table_kind,
     describes=__doc__ or "",

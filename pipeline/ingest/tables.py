@@ -1,0 +1,151 @@
+"""Rows of tables (CSV, TSV, Parquet) become JSON documents, in batches of bounded size.
+
+CSV is read by the standard library: its reader is the reference for stray quotes, embedded line ends and rows of the
+wrong width. An empty field is null, an empty line is no row. Keys and values are data: they reach JSON through its
+writer, never a statement.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.ingest.repair import Rejected
+from pipeline.ingest.scan import DELIMITERS, SourceFile, encoding_of, table_columns
+
+BATCH_ROWS = 20_000
+BATCH_BYTES = 16 << 20
+CHUNK_ROWS = 64
+FIELD_LIMIT = 1 << 30
+_END = "\x00the end of the file\x00"
+
+
+@dataclass(slots=True)
+class TableRows:
+    """Rows of a table: kind of record, row numbers, JSON texts, the rows set aside with their number, bytes read."""
+
+    kind: str
+    numbers: list[int] = field(default_factory=list)
+    text: pa.Array = field(default_factory=lambda: pa.array([], pa.large_string()))
+    rejected: list[tuple[int, Rejected]] = field(default_factory=list)
+    n_bytes: int = 0
+
+
+def table_batches(
+    path: Path, file: SourceFile, table_kind: Callable[[frozenset[str]], str | None]
+) -> Iterator[TableRows]:
+    """Yield the rows of a table as JSON objects.
+
+    Parameters
+    ----------
+    path
+        The file.
+    file
+        Its description; the container says how it is read.
+    table_kind
+        Says what the rows are, from the columns.
+    """
+    kind = table_kind(table_columns(path, file.container)) or "unknown"
+    return _parquet(path, kind) if file.container == "parquet" else _csv(path, file, kind)
+
+
+def _parquet(path: Path, kind: str) -> Iterator[TableRows]:
+    number = 0
+    try:
+        with pq.ParquetFile(path) as parquet:
+            n_rows = max(parquet.metadata.num_rows, 1)
+            size = path.stat().st_size
+            for part in parquet.iter_batches(BATCH_ROWS):
+                n = part.num_rows
+                yield TableRows(kind, list(range(number, number + n)), _json_rows(part), [], size * n // n_rows)
+                number += n
+    except (pa.ArrowException, ValueError) as error:
+        detail = str(error).split("\n", 1)[0][:200]
+        yield TableRows(kind, rejected=[(number, Rejected("bad_parquet", detail, ""))])
+
+
+def _json_rows(part: pa.RecordBatch) -> pa.Array:
+    """Return every row as a JSON object; binary columns are dropped, as JSON has no form for them."""
+    kept = [i for i, entry in enumerate(part.schema) if not pa.types.is_binary(entry.type)]
+    frame = pl.from_arrow(part.select(kept))
+    if not isinstance(frame, pl.DataFrame):
+        raise TypeError("expected a table")
+    return _written(frame)
+
+
+def _written(frame: pl.DataFrame) -> pa.Array:
+    """Write a frame as JSON lines and return the lines."""
+    if not frame.height:
+        return pa.array([], pa.large_string())
+    buffer = io.BytesIO()
+    frame.write_ndjson(buffer)
+    body = buffer.getvalue()
+    ends = np.flatnonzero(np.frombuffer(body, np.uint8) == 10) + 1
+    offsets = pa.py_buffer(np.concatenate(([0], ends)).astype(np.int64).tobytes())
+    return pa.LargeStringArray.from_buffers(len(ends), offsets, pa.py_buffer(body))
+
+
+def _csv(path: Path, file: SourceFile, kind: str) -> Iterator[TableRows]:
+    previous = csv.field_size_limit(FIELD_LIMIT)
+    try:
+        with path.open(encoding=encoding_of(path), errors="replace", newline="") as stream:
+            # The last line is ours: when the file leaves a quotation mark open, it ends up inside a field.
+            reader = csv.reader(chain(stream, [_END]), delimiter=DELIMITERS[file.container])
+            header = [name.strip() for name in next(reader, [])]
+            if len(set(header)) != len(header):
+                detail = "the header names a column twice; give every column a name of its own"
+                yield TableRows(kind, rejected=[(0, Rejected("unknown_shape", detail, ""))])
+                return
+            yield from _csv_batches(reader, stream, header, kind)
+    finally:
+        csv.field_size_limit(previous)
+
+
+def _csv_batches(
+    reader: Iterator[list[str]], stream: io.TextIOWrapper, header: list[str], kind: str
+) -> Iterator[TableRows]:
+    """Collect rows of the right width until a batch is full; set the others aside."""
+    batch, good, number, read = TableRows(kind), [], 0, 0
+    held: list[list[str]] = []
+    is_last = False
+    while not is_last:
+        chunk = list(islice(reader, CHUNK_ROWS))
+        is_last = len(chunk) < CHUNK_ROWS
+        rows = held + [row for row in chunk if row]
+        held = [rows.pop()] if rows else []  # the last row may be the end of the file
+        for row in rows:
+            if len(row) == len(header):
+                good.append(row)
+                batch.numbers.append(number)
+            else:
+                batch.rejected.append((number, _wrong_width(row, header)))
+            number += 1
+        if is_last and held and held[0] != [_END]:
+            detail = "a quotation mark is opened and never closed; the rest of the file was set aside"
+            excerpt = ",".join(held[0])[:200]
+            batch.rejected.append((number, Rejected("bad_row_width", detail, excerpt)))
+        position = stream.buffer.tell()
+        if is_last or len(good) >= BATCH_ROWS or position - read >= BATCH_BYTES:
+            batch.text, batch.n_bytes, read = _encoded(good, header), position - read, position
+            yield batch
+            batch, good = TableRows(kind), []
+
+
+def _wrong_width(row: list[str], header: list[str]) -> Rejected:
+    detail = f"the row has {len(row)} fields, the header has {len(header)}; the row was set aside"
+    return Rejected("bad_row_width", detail, ",".join(row)[:200])
+
+
+def _encoded(rows: list[list[str]], header: list[str]) -> pa.Array:
+    columns = zip(*rows, strict=True)
+    series = [pl.Series(name, column, pl.String) for name, column in zip(header, columns, strict=False)]
+    return _written(pl.DataFrame(series).with_columns(pl.all().replace("", None)))
