@@ -1,4 +1,8 @@
-"""The console logger: what our own code says, and errors; the rest of Dagster's events stay in its event log."""
+"""The console logger: what our own code says; Dagster's events and errors stay in its event log.
+
+Errors are told once, at the end, by `pipeline.headless.failures`: a sentence each, without the steps that then did not
+run.
+"""
 
 import logging
 import sys
@@ -7,13 +11,13 @@ import dagster as dg
 
 
 class _OwnWordsOnly(logging.Filter):
-    """Lets through messages of steps and errors, without Dagster's prefix."""
+    """Lets through messages of steps, without Dagster's prefix."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         meta = getattr(record, "dagster_meta", {})
         is_event = meta.get("dagster_event") is not None
         record.own = meta.get("orig_message") or record.getMessage()
-        return record.levelno >= logging.ERROR or not is_event
+        return record.levelno < logging.ERROR and not is_event
 
 
 @dg.logger(None, description="Progress of the steps, one line each.")

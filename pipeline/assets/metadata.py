@@ -1,7 +1,6 @@
 """What a person wants to see of a stored table: row count, schema, preview, and one useful plot."""
 
 import base64
-from pathlib import Path
 
 import dagster as dg
 import polars as pl
@@ -43,12 +42,12 @@ def table_metadata(store: Warehouse, outcome: Outcome, table: str) -> dict[str, 
         "fingerprint": dg.MetadataValue.text(outcome.fingerprint),
         "table_hash": dg.MetadataValue.text(manifest.table_hash),
     }
-    path = figure(store, outcome, table, rows)
-    metadata["plot"] = dg.MetadataValue.md(f"![plot]({_data_uri(path.read_bytes())})")
+    png = figure(store, outcome, table, rows)
+    metadata["plot"] = dg.MetadataValue.md(f"![plot]({_data_uri(png)})")
     return metadata
 
 
-def figure(store: Warehouse, outcome: Outcome, table: str, rows: pl.LazyFrame) -> Path:
+def figure(store: Warehouse, outcome: Outcome, table: str, rows: pl.LazyFrame) -> bytes:
     """Return the picture of a table, drawn anew unless there is one of these very rows.
 
     The name carries the beginning of the table's hash, so a run that was killed before it drew does not leave an
@@ -58,7 +57,9 @@ def figure(store: Warehouse, outcome: Outcome, table: str, rows: pl.LazyFrame) -
     stem = f"{table}-{family}" if family else table
     folder = store.layout.figures(outcome.step.target(outcome.corpus_id))
     path = folder / f"{stem}.{outcome.manifests[table].table_hash[:HASH_DIGITS]}.png"
-    if not path.exists():
+    if path.exists():
+        png = path.read_bytes()
+    else:
         from pipeline.report.plots import plot_table  # matplotlib takes a second to import
 
         folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +71,7 @@ def figure(store: Warehouse, outcome: Outcome, table: str, rows: pl.LazyFrame) -
         if old != path:
             old.unlink(missing_ok=True)
     remove_stale(folder, store.layout.root)
-    return path
+    return png
 
 
 def column_schema(table: Table) -> dg.TableSchema:

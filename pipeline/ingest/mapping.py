@@ -92,9 +92,14 @@ def _has_only(expr: str, names: list[str]) -> str:
     return f"list_has_all([{known}], json_keys({expr}))"
 
 
+def _without(expr: str, names: list[str]) -> str:
+    """Return SQL for a JSON object without some members, and without those that are null."""
+    return f"json_merge_patch('{{}}', json_merge_patch({expr}, '{json.dumps(dict.fromkeys(names))}'))"
+
+
 def _extra(expr: str, keys: dict[str, tuple[str, ...]]) -> str:
     gone = [*(alias for aliases in keys.values() for alias in aliases), *_PLACED_KEYS]
-    kept = f"CAST(json_merge_patch({expr}, '{json.dumps(dict.fromkeys(gone))}') AS VARCHAR)"
+    kept = f"CAST({_without(expr, gone)} AS VARCHAR)"
     # Most records have no unknown key; looking at the keys is far cheaper than copying the record.
     return f"CASE WHEN {_has_only(expr, gone)} THEN NULL ELSE nullif({kept}, '{{}}') END"
 
@@ -106,7 +111,7 @@ def _message_extra(*, has_unknown: bool) -> str:
     if not has_unknown:
         return usual
     gone = [*(alias for aliases in MESSAGE_KEYS.values() for alias in aliases), *_PLACED_KEYS]
-    kept = f"nullif(CAST(json_merge_patch(rec, '{json.dumps(dict.fromkeys(gone))}') AS VARCHAR), '{{}}')"
+    kept = f"nullif(CAST({_without('rec', gone)} AS VARCHAR), '{{}}')"
     return f"CASE WHEN {_has_only('rec', [*gone, *_MESSAGE_EXTRA])} THEN {usual} ELSE {kept} END"
 
 
@@ -122,85 +127,111 @@ def unknown_keys_sql() -> str:
 
 def _name(expr: str) -> str:
     """Return a handle without the ``u/`` or ``@`` that some dumps put before it."""
+    bare = q.named(f"regexp_replace({expr}, '^(u/|@)', '')")
     is_prefixed = f"starts_with({expr}, 'u/') OR starts_with({expr}, '@')"
-    bare = q.identifier(f"regexp_replace({expr}, '^(u/|@)', '')")
-    return f"CASE WHEN {is_prefixed} THEN {bare} ELSE {q.identifier(expr)} END"
+    return f"CASE WHEN {is_prefixed} THEN {bare} ELSE {q.trimmed(expr)} END"
+
+
+_REFERENCE = dict.fromkeys(("id", "agent_id", "name", "username"), "VARCHAR")
 
 
 def _reference(expr: str) -> tuple[str, str]:
     """Return SQL for id and name of an author or creator that is an object, a string or null."""
     parsed = f"json_transform({expr}, '{json.dumps(_REFERENCE)}')"
     ident = f"CASE WHEN starts_with({expr}, '{{') THEN coalesce({parsed}.id, {parsed}.agent_id) END"
-    text = f"CASE WHEN starts_with({expr}, chr(34)) THEN json_extract_string({expr}, '$') END"
+    # Inside an object a name is a name; a bare text may be the word that a writer put for nothing.
+    bare = q.null_if_word(f"json_extract_string({expr}, '$')")
+    text = f"CASE WHEN starts_with({expr}, chr(34)) THEN {bare} END"
     name = f"CASE WHEN starts_with({expr}, '{{') THEN coalesce({parsed}.name, {parsed}.username) ELSE {text} END"
     return ident, name
 
 
-_REFERENCE = dict.fromkeys(("id", "agent_id", "name", "username"), "VARCHAR")
-
-
-def parsed_sql(*, has_unknown: bool) -> str:
-    """Return the statement that parses every post and comment, once."""
-    return f"""
-CREATE OR REPLACE TEMP TABLE parsed_message AS
-SELECT file_no, source_row, kind, root_hint, parent_hint, observed_text, dump_text, repair, {_pick("m", MESSAGE_KEYS, "author")} AS author_object,
-       {_pick("m", MESSAGE_KEYS, "submolt")} AS submolt, m, {_message_extra(has_unknown=has_unknown)} AS extra
-FROM (SELECT *, {_transform("rec", MESSAGE_KEYS, _MESSAGE_EXTRA)} AS m FROM placed
-      WHERE kind IN ('post', 'comment'))
+# The times of observation of a batch: few, and written in every form.
+CLOCKS = f"""
+CREATE OR REPLACE TEMP TABLE clocks AS
+WITH texts AS (
+    SELECT observed_text, dump_text, {q.null_if_word("observed_text")} AS seen, {q.null_if_word("dump_text")} AS dumped
+    FROM (SELECT DISTINCT observed_text, dump_text FROM records)
+)
+SELECT observed_text, dump_text, {q.instant("seen")} AS observed_at, {q.instant("dumped")} AS dumped_at FROM texts
 """
 
 
-def message_sql() -> str:
-    """Return the statement that makes ``obs_message`` from posts and comments."""
-    keys = MESSAGE_KEYS
+def parsed_message_sql(*, has_unknown: bool) -> str:
+    """Return the statement that parses every post and comment, once, and finds its values under any alias."""
 
     def m(field: str) -> str:
-        return _pick("m", keys, field)
+        return _pick("m", MESSAGE_KEYS, field)
 
     author_id, author_name = _reference("author")
+    bare = q.null_if_word("json_extract_string(submolt, '$')")
     slug = (
         "CASE WHEN starts_with(submolt, '{') THEN coalesce(json_extract_string(submolt, '$.name'), "
         "'id:' || json_extract_string(submolt, '$.id')) WHEN starts_with(submolt, chr(34)) "
-        "THEN json_extract_string(submolt, '$') END"
+        f"THEN {bare} END"
     )
     return f"""
-CREATE OR REPLACE TEMP TABLE obs_message AS
+CREATE OR REPLACE TEMP TABLE parsed_message AS
 WITH picked AS (
-    SELECT file_no, source_row, kind, repair, extra, root_hint, parent_hint, observed_text, dump_text,
-           {m("author")} AS author, {m("author_id")} AS flat_id, {m("author_name")} AS flat_name, submolt,
-           {m("submolt_name")} AS flat_submolt, {m("id")} AS raw_id, {m("post_id")} AS raw_post,
-           {m("parent_id")} AS raw_parent, {m("title")} AS title, {m("content")} AS content,
-           {m("created")} AS raw_created, {m("score")} AS raw_score, {m("upvotes")} AS raw_up,
-           {m("downvotes")} AS raw_down, {m("comment_count")} AS raw_count, {m("is_deleted")} AS raw_deleted,
-           {m("is_spam")} AS raw_spam, {m("url")} AS raw_url
-    FROM parsed_message
-), named AS (
-    SELECT *, coalesce({author_id}, flat_id) AS raw_author, coalesce({author_name}, flat_name) AS raw_name,
-           coalesce({slug}, flat_submolt) AS raw_community, coalesce(raw_post, root_hint) AS raw_root,
-           coalesce(raw_parent, parent_hint) AS raw_answered,
+    SELECT file_no, source_row, kind, repair, observed_at, dumped_at, {m("author")} AS author, {m("submolt")} AS submolt,
+           m, root_hint, parent_hint, {_message_extra(has_unknown=has_unknown)} AS extra
+    FROM (SELECT *, {_transform("rec", MESSAGE_KEYS, _MESSAGE_EXTRA)} AS m FROM placed
+          WHERE kind IN ('post', 'comment'))
+)
+SELECT file_no, source_row, kind, repair, observed_at, dumped_at, extra,
+       CASE WHEN starts_with(author, '{{') THEN author END AS author,
+       CASE WHEN starts_with(submolt, '{{') THEN submolt END AS submolt,
+       {m("id")} AS raw_id, coalesce({author_id}, {m("author_id")}) AS raw_author,
+       coalesce({author_name}, {q.null_if_word(m("author_name"))}) AS raw_name,
+           coalesce({slug}, {q.null_if_word(m("submolt_name"))}) AS raw_community,
+       coalesce({m("post_id")}, root_hint) AS raw_root, coalesce({m("parent_id")}, parent_hint) AS raw_answered,
+       {m("title")} AS title, {m("content")} AS content, {m("created")} AS raw_created, {m("score")} AS raw_score,
+       {m("upvotes")} AS raw_up, {m("downvotes")} AS raw_down, {m("comment_count")} AS raw_count,
+       {m("is_deleted")} AS raw_deleted, {m("is_spam")} AS raw_spam, {m("url")} AS raw_url
+FROM picked
+"""
+
+
+_MESSAGE_IDS = ("raw_id", "raw_author", "raw_root", "raw_answered")
+UNCLEAN_MESSAGES = (
+    "SELECT count(*) FROM parsed_message "
+    f"WHERE {q.unclean(_MESSAGE_IDS, ('raw_name', 'raw_community'))} OR {q.unusual_time('raw_created')}"
+)
+
+
+def message_sql(*, is_clean: bool) -> str:
+    """Return the statement that makes ``obs_message``.
+
+    Parameters
+    ----------
+    is_clean
+        True when no row of ``parsed_message`` is unclean (`UNCLEAN_MESSAGES`): then identifiers are what they are.
+    """
+    clean = (lambda expr: expr) if is_clean else q.identifier
+    name = "raw_name" if is_clean else _name("raw_name")
+    instant, precision = (q.iso_instant, q.iso_precision) if is_clean else (q.instant, q.precision)
+    return f"""
+CREATE OR REPLACE TEMP TABLE obs_message AS
+WITH cleaned AS (
+    SELECT *, {clean("raw_id")} AS message_id, {clean("raw_author")} AS author_id, {name} AS author_name,
+           {"raw_community" if is_clean else q.named("raw_community")} AS community_id, {clean("raw_root")} AS post_id, {clean("raw_answered")} AS answered_id,
+           {"raw_created" if is_clean else q.null_if_word("raw_created")} AS created_text,
            coalesce(title, '') || chr(10) || coalesce(content, '') AS scored
-    FROM picked
-), cleaned AS (
-    SELECT *, {q.identifier("raw_id")} AS message_id, {q.identifier("raw_author")} AS author_id,
-           {_name("raw_name")} AS author_name, {q.identifier("raw_community")} AS community_id,
-           {q.identifier("raw_root")} AS post_id, {q.identifier("raw_answered")} AS answered_id,
-           {q.null_if_word("raw_created")} AS created_text, {q.null_if_word("observed_text")} AS seen_text,
-           {q.null_if_word("dump_text")} AS dumped_text, {q.null_if_word("raw_url")} AS link
-    FROM named
+    FROM parsed_message
 ), timed AS (
-    SELECT *, {q.instant("created_text")} AS created_at, {q.precision("created_text")} AS written,
+    SELECT *, {instant("created_text")} AS created_at,
            CASE WHEN kind = 'comment' THEN coalesce(answered_id, post_id) END AS parent_id,
            CASE WHEN kind = 'comment' THEN post_id ELSE message_id END AS root_id
     FROM cleaned
 )
 SELECT file_no, source_row, kind, message_id, author_id, author_name, community_id, parent_id, root_id, title, content,
        left(sha256(scored), 32) AS text_hash, length(content) AS n_chars, created_at,
-       CASE WHEN created_at IS NOT NULL THEN written END AS at_precision,
+       CASE WHEN created_at IS NOT NULL THEN {precision("created_text")} END AS at_precision,
        {q.integer("raw_score")} AS score, {q.integer("raw_up")} AS upvotes, {q.integer("raw_down")} AS downvotes,
        {q.integer("raw_count", is_count=True)} AS claimed_comment_count, {q.boolean("raw_deleted")} AS is_deleted,
-       {q.boolean("raw_spam")} AS is_spam, CASE WHEN contains(link, message_id) THEN NULL ELSE link END AS url,
-       {q.text_flags("scored", "repair")} AS flags, {q.instant("seen_text")} AS observed_at,
-       {q.instant("dumped_text")} AS dumped_at, coalesce(starts_with(author, '{{'), false) AS has_author_record, extra,
+       {q.boolean("raw_spam")} AS is_spam,
+       CASE WHEN contains(raw_url, message_id) THEN NULL ELSE {q.null_if_word("raw_url")} END AS url,
+       {q.text_flags("scored", "repair")} AS flags, observed_at, dumped_at, author IS NOT NULL AS has_author_record, extra,
        {_fault("message_id", "raw_id", "kind = 'comment' AND root_id IS NULL AND parent_id IS NULL")} AS fault
 FROM timed
 """
@@ -215,89 +246,120 @@ def _fault(ident: str, raw: str, is_homeless: str = "false") -> str:
     )
 
 
-def agent_sql() -> str:
-    """Return the statement that makes ``obs_agent`` from agent records, authors and creators of communities."""
-    a, keys = "a", AGENT_KEYS
-    owner = _pick(a, keys, "owner")
+def parsed_agent_sql() -> str:
+    """Return the statement that parses agent records, and each distinct author or creator of a file once."""
+    keys = AGENT_KEYS
+
+    def a(field: str) -> str:
+        return _pick("a", keys, field)
+
+    creator = "coalesce(json_extract(rec, '$.created_by'), json_extract(rec, '$.createdBy'))"
+    return f"""
+CREATE OR REPLACE TEMP TABLE parsed_agent AS
+WITH seen AS (
+    SELECT file_no, source_row, true AS is_record, CAST(rec AS VARCHAR) AS body, observed_at, dumped_at
+    FROM placed WHERE kind = 'agent'
+    UNION ALL
+    SELECT file_no, min(source_row), false, author, observed_at, dumped_at
+    FROM parsed_message WHERE author IS NOT NULL GROUP BY file_no, author, observed_at, dumped_at
+    UNION ALL
+    SELECT file_no, source_row, false, CAST({creator} AS VARCHAR), observed_at, dumped_at
+    FROM placed WHERE kind = 'community'
+), parsed AS (
+    SELECT *, {_transform("body", keys)} AS a FROM seen WHERE is_record OR starts_with(body, '{{')
+)
+SELECT file_no, source_row, is_record, body, observed_at, dumped_at, {a("id")} AS raw_id, {a("name")} AS raw_name,
+       {a("persona")} AS persona, {a("karma")} AS raw_karma, {a("followers")} AS raw_followers,
+       {a("following")} AS raw_following, {a("is_claimed")} AS raw_claimed, {a("created")} AS raw_created,
+       {a("deleted")} AS raw_deleted, {a("owner")} AS owner, {a("owner_handle")} AS raw_handle
+FROM parsed
+"""
+
+
+UNCLEAN_AGENTS = (
+    f"SELECT count(*) FROM parsed_agent WHERE {q.unclean(('raw_id',), ('raw_name',))} OR {q.unusual_time('raw_created')}"
+)
+
+
+def agent_sql(*, is_clean: bool) -> str:
+    """Return the statement that makes ``obs_agent``.
+
+    Parameters
+    ----------
+    is_clean
+        True when no row of ``parsed_agent`` is unclean (`UNCLEAN_AGENTS`).
+    """
+    instant, precision = (q.iso_instant, q.iso_precision) if is_clean else (q.instant, q.precision)
 
     def owned(field: str) -> str:
         paths = [f'o."{alias}"' for alias in OWNER_KEYS[field]]
         return f"coalesce({', '.join(paths)})"
 
-    owner_text = f"CASE WHEN starts_with({owner}, chr(34)) THEN json_extract_string({owner}, '$') END"
+    text = "CASE WHEN starts_with(owner, chr(34)) THEN json_extract_string(owner, '$') END"
+    owner = f"CASE WHEN starts_with(owner, '{{') THEN {_transform('owner', OWNER_KEYS)} END"
     return f"""
 CREATE OR REPLACE TEMP TABLE obs_agent AS
-WITH seen AS (
-    SELECT file_no, source_row, true AS is_record, rec AS body, observed_text, dump_text
-    FROM placed WHERE kind = 'agent'
-    UNION ALL
-    SELECT file_no, min(source_row), false, author_object, observed_text, dump_text
-    FROM parsed_message WHERE starts_with(author_object, '{{')
-    GROUP BY file_no, author_object, observed_text, dump_text
-    UNION ALL
-    SELECT file_no, source_row, false, coalesce(json_extract(rec, '$.created_by'), json_extract(rec, '$.createdBy'))
-                 AS body, observed_text, dump_text FROM placed WHERE kind = 'community'
-), parsed AS (
-    SELECT *, {_transform("body", keys)} AS a FROM seen WHERE is_record OR starts_with(body, '{{')
-), picked AS (
-    SELECT *, {_pick(a, keys, "id")} AS raw_id, {_pick(a, keys, "name")} AS raw_name,
-           {q.null_if_word(_pick(a, keys, "created"))} AS created_text,
-           {q.null_if_word("observed_text")} AS seen_text, {q.null_if_word("dump_text")} AS dumped_text,
-           CASE WHEN starts_with({owner}, '{{') THEN {_transform(owner, OWNER_KEYS)} END AS o, {owner_text} AS owner_text
-    FROM parsed
-), cleaned AS (
-    SELECT *, {q.identifier("raw_id")} AS agent_id, {_name("raw_name")} AS name, {q.instant("created_text")} AS created_at
-    FROM picked
+WITH cleaned AS (
+    SELECT *, {"raw_id" if is_clean else q.identifier("raw_id")} AS agent_id,
+           {"raw_name" if is_clean else _name("raw_name")} AS name,
+           {"raw_created" if is_clean else q.null_if_word("raw_created")} AS created_text,
+           {owner} AS o
+    FROM parsed_agent
+), timed AS (
+    SELECT *, {instant("created_text")} AS created_at FROM cleaned
 )
-SELECT file_no, source_row, is_record, agent_id, name, {_pick(a, keys, "persona")} AS persona, created_at,
-       CASE WHEN created_at IS NOT NULL THEN {q.precision("created_text")} END AS at_precision,
-       {q.integer(_pick(a, keys, "karma"))} AS karma,
-       {q.integer(_pick(a, keys, "followers"), is_count=True)} AS followers,
-       {q.integer(_pick(a, keys, "following"), is_count=True)} AS following,
-       {q.boolean(_pick(a, keys, "is_claimed"))} AS is_claimed,
-       {q.null_if_word(_pick(a, keys, "deleted"))} IS NOT NULL AS is_deleted,
-       coalesce({owned("handle")}, owner_text, {_pick(a, keys, "owner_handle")}) AS owner_handle,
-       {owned("name")} AS owner_name, {owned("bio")} AS owner_bio, {q.integer(owned("followers"))} AS owner_followers,
-       {q.instant("seen_text")} AS observed_at, {q.instant("dumped_text")} AS dumped_at,
-       {_extra("body", keys)} AS extra,
+SELECT file_no, source_row, is_record, agent_id, name, persona, created_at,
+       CASE WHEN created_at IS NOT NULL THEN {precision("created_text")} END AS at_precision,
+       {q.integer("raw_karma")} AS karma, {q.integer("raw_followers", is_count=True)} AS followers,
+       {q.integer("raw_following", is_count=True)} AS following, {q.boolean("raw_claimed")} AS is_claimed,
+       {q.null_if_word("raw_deleted")} IS NOT NULL AS is_deleted,
+       coalesce({owned("handle")}, {text}, raw_handle) AS owner_handle, {owned("name")} AS owner_name,
+       {owned("bio")} AS owner_bio, {q.integer(owned("followers"))} AS owner_followers,
+       observed_at, dumped_at, {_extra("body", AGENT_KEYS)} AS extra,
        CASE WHEN is_record OR coalesce(agent_id, name) IS NOT NULL
             THEN {_fault("coalesce(agent_id, name)", "coalesce(raw_id, raw_name)")} ELSE 'unusable' END AS fault
-FROM cleaned
+FROM timed
 """
 
 
 def community_sql() -> str:
     """Return the statement that makes ``obs_community`` from community records and the communities of messages."""
-    c, keys = "c", COMMUNITY_KEYS
-    created = q.null_if_word(_pick(c, keys, "created"))
+    keys = COMMUNITY_KEYS
+
+    def c(field: str) -> str:
+        return _pick("c", keys, field)
+
     return f"""
 CREATE OR REPLACE TEMP TABLE obs_community AS
 WITH seen AS (
-    SELECT file_no, source_row, true AS is_record, rec AS body, observed_text, dump_text
+    SELECT file_no, source_row, true AS is_record, CAST(rec AS VARCHAR) AS body, observed_at, dumped_at
     FROM placed WHERE kind = 'community'
     UNION ALL
-    SELECT file_no, min(source_row), false, submolt, observed_text, dump_text
-    FROM parsed_message WHERE starts_with(submolt, '{{') GROUP BY file_no, submolt, observed_text, dump_text
-), parsed AS (
-    SELECT *, {_transform("body", keys)} AS c FROM seen
+    SELECT file_no, min(source_row), false, submolt, observed_at, dumped_at
+    FROM parsed_message WHERE submolt IS NOT NULL GROUP BY file_no, submolt, observed_at, dumped_at
 ), picked AS (
-    SELECT *, {_pick(c, keys, "name")} AS raw_name, {q.identifier(_pick(c, keys, "name"))} AS slug,
-           {q.identifier(_pick(c, keys, "id"))} AS ident, {created} AS created_text,
-           {q.null_if_word("observed_text")} AS seen_text, {q.null_if_word("dump_text")} AS dumped_text
-    FROM parsed
+    SELECT *, {c("name")} AS raw_name, {c("id")} AS raw_id, {c("created")} AS raw_created
+    FROM (SELECT *, {_transform("body", keys)} AS c FROM seen)
 ), cleaned AS (
-    SELECT *, coalesce(slug, 'id:' || ident) AS community_id, {q.instant("created_text")} AS created_at FROM picked
+    SELECT *, coalesce({q.named("raw_name")}, 'id:' || {q.identifier("raw_id")}) AS community_id,
+           {q.null_if_word("raw_created")} AS created_text FROM picked
+), timed AS (
+    SELECT *, {q.instant("created_text")} AS created_at FROM cleaned
 )
-SELECT file_no, source_row, is_record, community_id, {_pick(c, keys, "title")} AS title,
-       {_pick(c, keys, "description")} AS description, created_at,
+SELECT file_no, source_row, is_record, community_id, {c("title")} AS title, {c("description")} AS description, created_at,
        CASE WHEN created_at IS NOT NULL THEN {q.precision("created_text")} END AS at_precision,
-       {q.integer(_pick(c, keys, "subscribers"), is_count=True)} AS subscribers,
-       {q.integer(_pick(c, keys, "post_count"), is_count=True)} AS claimed_post_count,
-       {q.instant("seen_text")} AS observed_at, {q.instant("dumped_text")} AS dumped_at,
+       {q.integer(c("subscribers"), is_count=True)} AS subscribers,
+       {q.integer(c("post_count"), is_count=True)} AS claimed_post_count, observed_at, dumped_at,
        CASE WHEN is_record THEN {_extra("body", keys)} END AS extra,
-       {_fault("community_id", "raw_name")} AS fault
-FROM cleaned
+       {_fault("community_id", "coalesce(raw_name, raw_id)")} AS fault
+FROM timed
 """
+
+
+NO_MEMBERSHIP = (
+    "CREATE OR REPLACE TEMP TABLE obs_membership (community_id VARCHAR, agent_id VARCHAR, agent_name VARCHAR, "
+    "action VARCHAR, role VARCHAR, origin VARCHAR)"
+)
 
 
 def membership_sql() -> str:
@@ -310,7 +372,7 @@ CREATE OR REPLACE TEMP TABLE obs_membership AS
 WITH parsed AS (
     SELECT {_transform("rec", keys)} AS c FROM placed WHERE kind = 'community'
 ), picked AS (
-    SELECT {q.identifier(_pick("c", keys, "name"))} AS community_id, {_pick("c", keys, "created_by")} AS created_by,
+    SELECT {q.named(_pick("c", keys, "name"))} AS community_id, {_pick("c", keys, "created_by")} AS created_by,
            {_pick("c", keys, "moderators")} AS moderators FROM parsed
 ), unnested AS (
     SELECT community_id, CAST(unnest(json_extract(moderators, '$[*]')) AS VARCHAR) AS moderator FROM picked

@@ -210,12 +210,11 @@ def _source_files(con: duckdb.DuckDBPyConnection, scan: Scan) -> pl.DataFrame:
             "status": [f.status for f in scan.files],
             "reason": [f.reason for f in scan.files],
         },
-        schema_overrides={
-            "sha256": pl.String,
-            "format": pl.String,
-            "adapter_version": pl.String,
+        schema={
+            "path": pl.String, "source_file_id": pl.String, "sha256": pl.String, "bytes": pl.Int64,
+            "container": pl.String, "format": pl.String, "adapter_version": pl.String, "status": pl.String,
             "reason": pl.String,
-        },
+        },  # fmt: skip
     )
     return described.join(counts.drop("file_no"), on="path", how="left").sort("path")
 

@@ -116,7 +116,12 @@ def _describe(folder: Path, path: str, exclude: tuple[str, ...]) -> SourceFile:
         sha256, size, head, tail = _digest(folder / path)
     except OSError:
         return SourceFile(path, "", 0, "none", None, "unreadable", "unreadable")
+    is_utf16 = head.startswith((b"\xff\xfe", b"\xfe\xff"))
+    if is_utf16:
+        head = head.decode("utf-16", "replace").encode("utf-8", "replace")
     container, reason = _container(path, head, tail, size)
+    if is_utf16 and container == "jsonl":
+        reason = "invalid_utf8"
     if reason is not None:
         return SourceFile(path, sha256, size, container, None, "unreadable", reason)
     if container == "parquet" or container in DELIMITERS:
@@ -192,7 +197,7 @@ def _container(path: str, head: bytes, tail: bytes, size: int) -> tuple[str, str
         return "parquet", "bad_parquet"
     if re.match(rb"<(!doctype|html|head|\?xml)", start, re.IGNORECASE):
         return "none", "html_error_body"
-    if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if b"\0" in head:
         return "none", "binary_file"
     if suffix in ("csv", "tsv"):
         return suffix, None

@@ -35,6 +35,44 @@ def identifier(expr: str) -> str:
     return null_if_word(expr, "-1")
 
 
+def named(expr: str) -> str:
+    """Return a name: trimmed, NULL when nothing is left. A community may be called 'null', an agent 'None'."""
+    return f"nullif({trimmed(expr)}, '')"
+
+
+# A separator that no value holds stands before every value of a row, so that one expression judges all of them.
+_UNTRIMMED = r"\x01([\t\n\r ]|u/|@|\x01|$)|[\t\n\r ](\x01|$)"
+_UNCLEAN = rf"{_UNTRIMMED}|\x01([{{\[]|(?i:-1|none|null|nan|undefined|n/a)(\x01|$))"
+_ISO = r"(20[0-9]{2}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?(Z|[+]00:00)?\|?)*"
+
+
+def unclean(identifiers: tuple[str, ...], names: tuple[str, ...] = ()) -> str:
+    """Return whether any of several values needs `identifier` or `named` at all; most batches hold none."""
+    return " OR ".join(
+        f"regexp_matches(concat_ws(chr(1), 'x', {', '.join(values)}), '{pattern}')"
+        for values, pattern in ((identifiers, _UNCLEAN), (names, _UNTRIMMED))
+        if values
+    )
+
+
+def unusual_time(*expressions: str) -> str:
+    """Return whether any of several times is written otherwise than in the ISO form of the platform's API."""
+    return f"NOT regexp_full_match(concat_ws('|', {', '.join(expressions)}), '{_ISO}')"
+
+
+def iso_instant(expr: str) -> str:
+    """Return what `instant` returns, for times of which `unusual_time` is false."""
+    return f"CAST(try_cast({expr} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP)"
+
+
+def iso_precision(expr: str) -> str:
+    """Return what `precision` returns, for times of which `unusual_time` is false."""
+    return (
+        f"CASE WHEN {expr} IS NULL THEN NULL WHEN NOT contains({expr}, '.') THEN 's' "
+        f"WHEN ends_with({expr}, 'Z') AND strpos({expr}, '.') = strlen({expr}) - 4 THEN 'ms' ELSE 'us' END"
+    )
+
+
 def integer(expr: str, *, is_count: bool = False) -> str:
     """Return a whole number from text such as '12', '24.0' or '1540600'; counts lose the sentinel -1."""
     number = f"coalesce(try_cast({expr} AS BIGINT), try_cast(try_cast({expr} AS DOUBLE) AS BIGINT))"

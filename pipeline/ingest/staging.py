@@ -33,7 +33,9 @@ FROM (SELECT file_no, doc_no, path, rowid AS rid, false AS is_reject FROM record
 """
 _PLACED = (
     "CREATE OR REPLACE TEMP VIEW placed AS SELECT r.file_no, p.source_row, r.kind, r.rec, r.root_hint, r.parent_hint, "
-    "r.observed_text, r.dump_text, r.repair FROM records r JOIN positions p ON NOT p.is_reject AND p.rid = r.rowid",
+    "k.observed_at, k.dumped_at, r.repair FROM records r JOIN positions p ON NOT p.is_reject AND p.rid = r.rowid "
+    "JOIN clocks k ON k.observed_text IS NOT DISTINCT FROM r.observed_text "
+    "AND k.dump_text IS NOT DISTINCT FROM r.dump_text",
     "CREATE OR REPLACE TEMP VIEW placed_rejects AS SELECT r.file_no, p.source_row, r.byte_offset, r.reason, r.detail, "
     "r.excerpt FROM rejects r JOIN positions p ON p.is_reject AND p.rid = r.rowid",
 )
@@ -170,8 +172,7 @@ class _Worker:
             return []
         mended, bad = repaired_table([row for row in faulty if row[3].strip()], batch.table_kind)
         con.register("mended", mended)
-        con.execute("CREATE OR REPLACE TEMP TABLE faulty (file_no INTEGER, doc_no BIGINT)")
-        con.executemany("INSERT INTO faulty VALUES ($1, $2)", [row[:2] for row in faulty])
+        con.register("faulty", pa.table({"file_no": [r[0] for r in faulty], "doc_no": [r[1] for r in faulty]}))
         con.execute(
             f"CREATE OR REPLACE TEMP VIEW docs AS SELECT {columns} FROM framed d WHERE NOT EXISTS (SELECT 1 FROM faulty "
             f"f WHERE f.file_no = d.file_no AND f.doc_no = d.doc_no) UNION ALL SELECT {columns} FROM mended"
@@ -186,18 +187,24 @@ class _Worker:
             con.execute("INSERT INTO rejects SELECT * FROM bad")
             con.unregister("bad")
         con.execute(_POSITIONS)
+        con.execute(mapping.CLOCKS)
         for statement in _PLACED:
             con.execute(statement)
+
+    def _any(self, counting: str) -> bool:
+        return bool(self.con.sql(counting).fetchall()[0][0])
 
     def _map(self, number: int, base: int) -> None:
         """Map the records and write the observations of the batch."""
         con = self.con
-        has_unknown = con.sql(mapping.unknown_keys_sql()).fetchall()[0][0] > 0
-        for statement in (
-            mapping.parsed_sql(has_unknown=has_unknown), mapping.message_sql(), mapping.agent_sql(),
-            mapping.community_sql(), mapping.membership_sql(), mapping.reject_sql(),
-        ):  # fmt: skip
-            con.execute(statement)
+        con.execute(mapping.parsed_message_sql(has_unknown=self._any(mapping.unknown_keys_sql())))
+        con.execute(mapping.message_sql(is_clean=not self._any(mapping.UNCLEAN_MESSAGES)))
+        con.execute(mapping.parsed_agent_sql())
+        con.execute(mapping.agent_sql(is_clean=not self._any(mapping.UNCLEAN_AGENTS)))
+        con.execute(mapping.community_sql())
+        has_communities = self._any("SELECT count(*) FROM records WHERE kind = 'community'")
+        con.execute(mapping.membership_sql() if has_communities else mapping.NO_MEMBERSHIP)
+        con.execute(mapping.reject_sql())
         for table in STAGED:
             target = str(self.folder / table / f"{number:06d}.parquet").replace("'", "''")
             body = {

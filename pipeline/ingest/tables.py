@@ -75,11 +75,10 @@ def _parquet(path: Path, kind: str) -> Iterator[TableRows]:
 
 def _json_rows(part: pa.RecordBatch) -> pa.Array:
     """Return every row as a JSON object; binary columns are dropped, as JSON has no form for them."""
-    kept = [i for i, entry in enumerate(part.schema) if not pa.types.is_binary(entry.type)]
-    frame = pl.from_arrow(part.select(kept))
+    frame = pl.from_arrow(part)
     if not isinstance(frame, pl.DataFrame):
         raise TypeError("expected a table")
-    return _written(frame)
+    return _written(frame.select([name for name, kind in frame.schema.items() if "Binary" not in str(kind)]))
 
 
 def _written(frame: pl.DataFrame) -> pa.Array:

@@ -13,12 +13,16 @@ import duckdb
 
 from pipeline.schema import TABLES
 from pipeline.settings import Settings
-from pipeline.warehouse import PROJECT, Data, Manifest, Warehouse, fingerprint
+from pipeline.warehouse import PROJECT, Data, Manifest, Warehouse, WarehouseError, fingerprint
 from pipeline.warehouse.files import remove_stale, temporary_folder
 from pipeline.warehouse.manifest import manifests
 
 Progress = Callable[[str], None]
 PROGRESS_SECONDS = 2.0
+
+
+class MissingInputError(WarehouseError):
+    """A step was to run before a table that it reads was written; the message names both."""
 
 
 class Throttled:
@@ -143,6 +147,8 @@ def run_step(step: Step, warehouse: Warehouse, corpus_id: str, progress: Progres
     started = time.monotonic()
     target = step.target(corpus_id)
     with warehouse.corpus_lock(target):
+        _set_aside_damaged(warehouse, target, progress)
+        _require_inputs(step, warehouse, corpus_id)
         mark, state = step_fingerprint(step, warehouse, corpus_id)
         is_skipped = all(warehouse.is_current(name, target, step.family, mark) for name in step.tables)
         if not is_skipped:
@@ -153,6 +159,26 @@ def run_step(step: Step, warehouse: Warehouse, corpus_id: str, progress: Progres
         current = {name: warehouse.manifest(name, target, step.family) for name in step.tables}
     found = {name: manifest for name, manifest in current.items() if manifest is not None}
     return Outcome(step, corpus_id, mark, is_skipped, time.monotonic() - started, found, tuple(checks))
+
+
+def _set_aside_damaged(warehouse: Warehouse, target: str, progress: Progress) -> None:
+    """Take tables whose part is missing or cut short for never written, so that their step writes them again."""
+    for manifest in list(manifests(warehouse.layout, corpus_id=target)):
+        if damage := manifest.damage(warehouse.layout):
+            table = TABLES[manifest.table]
+            progress(f"{damage[0]}; {table.qualified} has to be written again")
+            warehouse.layout.manifest(table, target, manifest.family).unlink(missing_ok=True)
+
+
+def _require_inputs(step: Step, warehouse: Warehouse, corpus_id: str) -> None:
+    for name in step.reads:
+        table = TABLES[name.removeprefix("*")]
+        source = PROJECT if name.startswith("*") else corpus_id
+        if not any(manifests(warehouse.layout, table, source)):
+            raise MissingInputError(
+                f"{step.key} of corpus {corpus_id} reads {table.qualified}, which is not there yet; materialise that "
+                f"first (make run CORPUS={corpus_id} does all)"
+            )
 
 
 def step_fingerprint(step: Step, warehouse: Warehouse, corpus_id: str) -> tuple[str, Any]:

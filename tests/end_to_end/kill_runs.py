@@ -22,11 +22,20 @@ import powerlaw  # noqa: F401 - with the next one, imported here so that not eve
 import statsmodels.api  # noqa: F401
 from whole_runs import leftovers, look_at, materialise, project, project_environment, stored, write_corpus
 
+from pipeline.steps import STEPS
 from pipeline.warehouse import Warehouse
 
 CORPUS = "crash"
 EARLIER_POSTS, POSTS = 30, 50
 POLL_SECONDS = 0.001
+FEW = (  # a short run that still has every kind of step: ingestion, features, project tables, a family of measures
+    "corpus/ingestion",
+    "feature/text",
+    "feature/lexicon_score",
+    "feature/reply_class",
+    "analysis/published",
+    "analysis/measure/text",
+)
 KINDS = ("part", "catalogue", "manifest")  # temporaries worth waiting for; scratch folders are there all the time
 
 
@@ -171,8 +180,14 @@ def attempt(
 
 
 def main(home: Path, seed: int, kills: int, kills_per_repair: int, real_kills: int) -> None:
-    """Kill, look, repair, compare; the last forked run, and the first of the real runs, begin with no warehouse."""
+    """Kill, look, repair, compare; the last forked run, and the first of the real runs, begin with no warehouse.
+
+    Without kills of the real command, the runs have only a few steps, to be quick.
+    """
     rng = np.random.default_rng(seed)
+    if not real_kills:
+        for key in [key for key in STEPS if key not in FEW]:
+            del STEPS[key]
     states = prepare(home)
     rows: list[dict[str, Any]] = []
     killer = Killer(home, is_real=False)

@@ -14,7 +14,8 @@ from pathlib import Path
 import duckdb
 from whole_runs import look, parts_of
 
-LOOKS = 5
+LOOKS = 3
+PAUSE_SECONDS = 0.3  # between looks: the reader shares two cores with the runs
 
 
 def main(catalogue: Path, stop: Path) -> None:
@@ -26,7 +27,7 @@ def main(catalogue: Path, stop: Path) -> None:
             opened += 1
             first = look(con)
             for _ in range(LOOKS):
-                time.sleep(0.05)
+                time.sleep(PAUSE_SECONDS)
                 if look(con) != first:
                     raise AssertionError("an open connection saw the catalogue change")
         for corpus_id in {row[1] for row in first}:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from whole_runs import look_at, materialise, parts_of, project, stored, write_corpus
 
+from pipeline.steps import STEPS
+
 RUN_SECONDS = 240
 READER = Path(__file__).parent / "reader.py"
 
@@ -42,7 +44,9 @@ def test_two_corpora_and_a_reader_at_once(environment: Mapping[str, str], tmp_pa
         env={**os.environ},
     )
     # The Dagster home does not exist yet: both processes also make its databases at once.
-    finish(start_run("first"), start_run("second"))
+    texts = finish(start_run("first"), start_run("second"))
+    for text in texts:
+        assert all(f"{key} is written" in text or STEPS[key].is_project for key in STEPS), text
     finish(start_run("first"), start_run("first"))  # the same corpus twice at once: one waits for the other
     stop.touch()
     output, errors = reader.communicate(timeout=60)
