@@ -12,10 +12,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipeline.ingest.config import check_corpus_id
 from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse, WarehouseError
 
-CONSOLE = Console(stderr=True, highlight=False)
+CONSOLE = Console(stderr=True, highlight=False, markup=False)
 CONCURRENT_RUNS = 2
 
 
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _VERBS[parser.parse_args(arguments).verb](parser.parse_args(arguments))
     except (WarehouseError, FileNotFoundError, ValueError) as error:
-        CONSOLE.print(f"[bold red]error:[/] {error}", markup=True, soft_wrap=True)
+        CONSOLE.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         return 1
 
 
@@ -52,6 +53,7 @@ def _run(options: argparse.Namespace) -> int:
 def materialise(corpus_id: str) -> int:
     """Materialise all assets of one corpus in this process, recorded in the persistent Dagster home."""
     settings = Settings.load()
+    check_corpus_id(corpus_id)
     folder = settings.data / corpus_id
     if not folder.is_dir():
         known = sorted(p.name for p in settings.data.iterdir() if p.is_dir()) if settings.data.is_dir() else []
@@ -59,9 +61,6 @@ def materialise(corpus_id: str) -> int:
             f"there is no folder data/{corpus_id}; put the dump files there"
             + (f" (folders that exist: {', '.join(known)})" if known else "")
         )
-    from pipeline.ingest.config import check_corpus_id
-
-    check_corpus_id(corpus_id)
     prepare_home(settings)
     started = time.monotonic()
     from pipeline.headless import materialise_corpus
@@ -86,8 +85,12 @@ def _demo(_: argparse.Namespace) -> int:
 
 
 def _dev(options: argparse.Namespace) -> int:
+    from pipeline.assets.instance import open_instance
+
     settings = Settings.load()
     home = prepare_home(settings)
+    with open_instance(home):
+        pass  # makes the databases of a new home before two processes could try to at once
     environment = {**os.environ, "DAGSTER_HOME": str(home), **shares(CONCURRENT_RUNS)}
     command = [sys.executable, "-m", "dagster", "dev", "-m", "pipeline.definitions", "-p", str(options.port)]
     sys.stdout.flush()
@@ -124,14 +127,16 @@ def _share(options: argparse.Namespace) -> int:
     out = out if out.is_absolute() else settings.home / out
     out.parent.mkdir(parents=True, exist_ok=True)
     path = Warehouse(settings).share(out, options.corpus)
-    CONSOLE.print(
-        f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB), without personal columns, credentials redacted"
-    )
+    CONSOLE.print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB), without personal columns, credentials redacted")
     return 0
 
 
 def _forget(options: argparse.Namespace) -> int:
+    from pipeline.headless import forget_history
+
     gone = Warehouse(Settings.load()).forget(options.corpus, dump=options.dump)
+    n_runs = forget_history(options.corpus, prepare_home(Settings.load()))
+    CONSOLE.print(f"removed {n_runs} runs of it from the history of Dagster, with their previews")
     CONSOLE.print(f"forgot {gone.corpus_id}: {gone.parts} parts, {gone.bytes / 1e6:.1f} MB")
     for path in gone.remaining:
         CONSOLE.print(f"still on disk: {path}")

@@ -45,6 +45,20 @@ def materialise_corpus(corpus_id: str, console: Console) -> bool:
     return bool(result.success)
 
 
+def forget_history(corpus_id: str, home: Path) -> int:
+    """Delete the runs of a corpus and its partition from the Dagster home; return how many runs went.
+
+    Event logs hold previews of tables, so a corpus that is forgotten must leave them too.
+    """
+    with open_instance(home) as instance:
+        runs = instance.get_runs(dg.RunsFilter(tags={"dagster/partition": corpus_id}))
+        for run in runs:
+            instance.delete_run(run.run_id)
+        if instance.has_dynamic_partition(str(corpora.name), corpus_id):
+            instance.delete_dynamic_partition(str(corpora.name), corpus_id)
+    return len(runs)
+
+
 def failures(events: Sequence[dg.DagsterEvent]) -> Iterator[str]:
     """Yield a sentence for each step that failed: what went wrong first, or which check the rows did not pass."""
     for event in events:

@@ -15,7 +15,7 @@ import numpy as np
 import powerlaw
 from scipy import stats
 
-from pipeline.activity.resampling import NO_INTERVAL, IntArray, Interval, gini, gini_interval, stream
+from pipeline.activity.resampling import NO_INTERVAL, IntArray, Interval, Null, gini, gini_interval, stream
 from pipeline.activity.row import CENSUS, Sampling, row
 from pipeline.schema import Measure
 
@@ -159,8 +159,6 @@ def _tail(counts: IntArray, sampling: Sampling, words: list[str]) -> list[Measur
 
 
 def _vuong(name: str, fit: TailFit, sampling: Sampling, words: list[str]) -> Measure:
-    from pipeline.network.nulls import Null
-
     # The normalised ratio is standard normal when both distributions are equally far from the truth.
     null = Null("vuong", 0.0, 1.0, fit.ratio_p) if np.isfinite(fit.ratio) else None
     return row(FAMILY, name, fit.ratio, fit.n_tail, "agents", level=sampling.level, null=null, warnings=words)

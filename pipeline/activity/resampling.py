@@ -34,6 +34,16 @@ class Interval:
 NO_INTERVAL = Interval(None, None, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Null:
+    """A value set against draws of a null model."""
+
+    model: str
+    mean: float
+    sd: float
+    p_value: float
+
+
 def stream(seed: int, name: str) -> np.random.Generator:
     """Return the random stream of one measure, so that adding a measure does not move the others.
 

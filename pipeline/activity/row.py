@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipeline.activity.resampling import NO_INTERVAL, Interval
-from pipeline.network.nulls import Null
+from pipeline.activity.resampling import NO_INTERVAL, Interval, Null
 from pipeline.schema import Measure, join_warnings
 
 CENSUS = Interval(None, None, "census")

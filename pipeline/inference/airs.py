@@ -11,7 +11,7 @@ import polars as pl
 
 from pipeline.inference.enforcement_frames import DAY_PRECISIONS, read_posts
 from pipeline.inference.intervals import cluster_bootstrap_means, wilson
-from pipeline.inference.result import Floats, percentile_interval
+from pipeline.inference.result import FEWEST_BOOTSTRAP_UNITS, Floats, percentile_interval
 from pipeline.inference.slices import BUILT_IN_SLICES, SliceRule, slice_posts
 from pipeline.schema import Measure, join_warnings
 
@@ -54,8 +54,8 @@ def airs_measures(
     list of Measure
         Shares of posts with AIRS, its action part or its sensitive part above zero; mean count (0 to 10); mean
         share of tokens inside matches. Definitions: METHODS 1.3. Shares by day have Wilson intervals; everything
-        else has the percentile bootstrap over authors, unless a share is 0 or 1 or there is one author (then
-        Wilson, for shares). Without a clock that tells days, one null row by day says why.
+        else has the percentile bootstrap over authors, unless a share is 0 or 1 or there are fewer than 20
+        authors (then Wilson, for shares). Without a clock that tells days, one null row by day says why.
     """
     posts = read_posts(con)
     rows: list[Measure] = []
@@ -129,7 +129,7 @@ def _rows(
 
 def _author_draws(posts: pl.DataFrame, values: Floats, rng: np.random.Generator) -> Floats | None:
     authors = posts["author"].rank("dense").cast(pl.Int64).to_numpy() - 1
-    if authors.size == 0 or authors.max() == 0:
+    if authors.size == 0 or authors.max() + 1 < FEWEST_BOOTSTRAP_UNITS:
         return None
     return cluster_bootstrap_means(values, authors, n_draws=N_DRAWS, rng=rng)
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.inference.result import Fit, Floats, Ints, bootstrap_p, percentile_interval
+from pipeline.inference.result import FEWEST_BOOTSTRAP_UNITS, Fit, Floats, Ints, bootstrap_p, percentile_interval
 
-MIN_EVENTS = 20
 """Fewer aligned threads than this give an unreliable percentile bootstrap."""
 PLACEBO_MIN_COMMENTS = 3
 """The published rule draws pseudo-events in threads of at least three comments."""
@@ -169,10 +168,16 @@ def _bootstrap(
     rng: np.random.Generator,
 ) -> Fit:
     size, n_events = real.size, int(n_real.sum())
-    few = ("few_events",) if n_events < MIN_EVENTS else ()
     base_placebo = n_placebo is None or placebo is None
     if n_events < 2 or (n_placebo is not None and n_placebo.sum() < 2):
         return Fit(n_obs=size, n_clusters=size, n_events=n_events, warnings=("few_events",))
+    estimate = float(real.sum() / n_events)
+    n_smaller = n_events
+    if n_placebo is not None and placebo is not None:
+        estimate -= float(placebo.sum() / n_placebo.sum())
+        n_smaller = min(n_events, int(n_placebo.sum()))
+    if n_smaller < FEWEST_BOOTSTRAP_UNITS:
+        return Fit(estimate=estimate, n_obs=size, n_clusters=size, n_events=n_events, warnings=("few_events",))
     draws = np.empty(n_draws)
     chunk = max(1, _GATHER_LIMIT // size)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -183,9 +188,6 @@ def _bootstrap(
                 mean = mean - placebo[picks].sum(axis=1) / n_placebo[picks].sum(axis=1)  # type: ignore[index]
             draws[first : first + mean.size] = mean
     draws = draws[np.isfinite(draws)]
-    estimate = float(real.sum() / n_events)
-    if n_placebo is not None and placebo is not None:
-        estimate -= float(placebo.sum() / n_placebo.sum())
     low, high = percentile_interval(draws, ci_level)
     return Fit(
         estimate=estimate,
@@ -196,5 +198,4 @@ def _bootstrap(
         n_obs=size,
         n_clusters=size,
         n_events=n_events,
-        warnings=few,
     )

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from pipeline.inference.intervals import cluster_bootstrap_means
-from pipeline.inference.result import Fit, Floats, Ints, bootstrap_p, percentile_interval
+from pipeline.inference.result import FEWEST_BOOTSTRAP_UNITS, Fit, Floats, Ints, bootstrap_p, percentile_interval
 
 N_DECILES = 10
 
@@ -84,6 +84,9 @@ def mean_difference(share: Floats, pairs: Pairs, *, n_draws: int, ci_level: floa
     difference = share[pairs.exposed] - share[pairs.control]
     if not difference.any():
         return Fit(n_obs=m, n_clusters=n_controls, n_events=0, warnings=("few_events", "no_variation"))
+    if n_controls < FEWEST_BOOTSTRAP_UNITS:
+        words = ("few_posts", "matched_with_replacement")
+        return Fit(estimate=float(difference.mean()), n_obs=m, n_clusters=n_controls, warnings=words)
     draws = cluster_bootstrap_means(difference[:, None], control, n_draws=n_draws, rng=rng)[:, 0]
     low, high = percentile_interval(draws, ci_level)
     return Fit(

@@ -72,6 +72,11 @@ def events_warning(n_events: int, n_obs: int, n_terms: int) -> tuple[str, ...]:
     return ("few_events",) if min(n_events, n_obs - n_events) < EVENTS_PER_TERM * n_terms else ()
 
 
+FEWEST_BOOTSTRAP_UNITS = 20
+"""With fewer units a percentile bootstrap rejects a true null too often (17 % of the time with 5 units, 7 to 9 % with
+15, at a level of 5 %): the estimate then stands without interval and p."""
+
+
 def percentile_interval(draws: Floats, ci_level: float) -> tuple[float, float]:
     """Return the percentile interval of bootstrap draws, shape (B,)."""
     low, high = np.quantile(draws, [0.5 - ci_level / 2, 0.5 + ci_level / 2])

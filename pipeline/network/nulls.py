@@ -13,11 +13,11 @@ the level says (tests/network/test_structure.py shows it, and holds the swaps to
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.activity.resampling import Null
 from pipeline.network.edges import IntArray
 
 FloatArray = NDArray[np.float64]
@@ -28,16 +28,6 @@ _FEWEST_DRAWS = 20
 # and 3 % two, most of them between hubs, which are tied in nearly all networks of these degrees.
 _ROUNDS_BEFORE = 20
 _ROUNDS_BETWEEN = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Null:
-    """A value set against draws of a null model."""
-
-    model: str
-    mean: float
-    sd: float
-    p_value: float
 
 
 def affordable_draws(draws: int, ties: int) -> int:

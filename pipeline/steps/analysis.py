@@ -67,6 +67,8 @@ def _replication(context: StepContext) -> Mapping[str, Data]:
     return {"replication": rows}
 
 
+# How a step calls what computes, and how rows become frames, decide the result too.
+_OWN = ("pipeline.steps.analysis", "pipeline.schema.tidy")
 _STATISTICS = ("duckdb", "polars", "numpy", "scipy", "statsmodels")
 
 ANALYSIS_STEPS = (
@@ -75,7 +77,7 @@ ANALYSIS_STEPS = (
         tables=("published",),
         reads=(),
         compute=lambda context: {"published": load_published()},
-        modules=("pipeline.published",),
+        modules=("pipeline.published", *_OWN),
         is_project=True,
         description="Numbers that studies printed, each with the evidence that it rests on.",
     ),
@@ -84,7 +86,7 @@ ANALYSIS_STEPS = (
         tables=("measure_dictionary",),
         reads=(),
         compute=lambda context: {"measure_dictionary": load_measure_dictionary()},
-        modules=("pipeline.published",),
+        modules=("pipeline.published", *_OWN),
         is_project=True,
         description="What each measure is: formula, unit, source, warnings.",
     ),
@@ -94,7 +96,7 @@ ANALYSIS_STEPS = (
         reads=("message",),
         family="activity",
         compute=_measures(lambda c: activity_measures(c.con, _sampling(c.settings))),
-        modules=("pipeline.activity",),
+        modules=("pipeline.activity", *_OWN),
         libraries=(*_STATISTICS, "powerlaw"),
         description="Concentration and tail of activity.",
     ),
@@ -104,7 +106,7 @@ ANALYSIS_STEPS = (
         reads=("message",),
         family="thread",
         compute=_measures(lambda c: thread_measures(c.con, _sampling(c.settings))),
-        modules=("pipeline.activity",),
+        modules=("pipeline.activity", *_OWN),
         libraries=_STATISTICS,
         description="Depth, replies and latency of threads.",
     ),
@@ -114,7 +116,7 @@ ANALYSIS_STEPS = (
         reads=("message", "interaction"),
         family="network",
         compute=_measures(lambda c: network_measures(c.con, _sampling(c.settings))),
-        modules=("pipeline.network", "pipeline.activity"),
+        modules=("pipeline.network", "pipeline.activity", *_OWN),
         libraries=_STATISTICS,
         description="Reciprocity, assortativity and clustering of interaction networks, against their nulls.",
     ),
@@ -124,7 +126,7 @@ ANALYSIS_STEPS = (
         reads=("message",),
         family="text",
         compute=_measures(lambda c: text_measures(c.con, _sampling(c.settings))),
-        modules=("pipeline.activity",),
+        modules=("pipeline.activity", *_OWN),
         libraries=_STATISTICS,
         description="Share of repeated texts.",
     ),
@@ -134,7 +136,7 @@ ANALYSIS_STEPS = (
         reads=("message", "text", "lexicon_score", "slice"),
         family="airs",
         compute=_measures(lambda c: _airs(c)),
-        modules=("pipeline.inference",),
+        modules=("pipeline.inference", *_OWN),
         libraries=_STATISTICS,
         description="Share of posts with action-inducing language (AIRS), whole and by day, by slice.",
     ),
@@ -144,7 +146,7 @@ ANALYSIS_STEPS = (
         reads=("message", "text", "lexicon_score", "reply_class", "slice"),
         family="reply_class",
         compute=_measures(lambda c: _replies(c)),
-        modules=("pipeline.inference",),
+        modules=("pipeline.inference", *_OWN),
         libraries=_STATISTICS,
         description="Shares of reply classes, whole, by AIRS level and along the response curve.",
     ),
@@ -154,7 +156,7 @@ ANALYSIS_STEPS = (
         reads=("message", "text", "lexicon_score", "reply_class", "slice"),
         family="enforcement",
         compute=_enforcement,
-        modules=("pipeline.inference",),
+        modules=("pipeline.inference", *_OWN),
         libraries=_STATISTICS,
         description="Do replies correct risky instructions? Every specification of the registered grid.",
     ),
@@ -163,7 +165,7 @@ ANALYSIS_STEPS = (
         tables=("replication",),
         reads=("measure", "*published", "corpus", "run"),
         compute=_replication,
-        modules=("pipeline.published",),
+        modules=("pipeline.published", *_OWN),
         description="Our numbers beside the printed ones, and why they differ.",
     ),
 )

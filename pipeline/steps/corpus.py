@@ -89,7 +89,12 @@ CORPUS_STEPS = (
         tables=INGESTION_TABLES,
         reads=(),
         compute=_compute,
-        modules=("pipeline.ingest", "pipeline.warehouse.redact", "pipeline.warehouse.redact_patterns"),
+        modules=(
+            "pipeline.steps.corpus",
+            "pipeline.ingest",
+            "pipeline.warehouse.redact",
+            "pipeline.warehouse.redact_patterns",
+        ),
         libraries=("duckdb", "polars", "pyarrow"),
         prepare=_prepare,
         checks=_checks,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pipeline.schema import TABLES
 from pipeline.steps import STEPS
-from pipeline.steps.step import Step, step_fingerprint
+from pipeline.steps.step import Step, open_context, step_fingerprint
 from pipeline.warehouse import PROJECT, Build, Warehouse, WarehouseError
+from pipeline.warehouse.manifest import manifests
 
 
 class NotCurrentError(WarehouseError):
@@ -28,6 +30,29 @@ def _is_current(step: Step, warehouse: Warehouse, corpus_id: str) -> bool:
     return all(warehouse.is_current(name, target, step.family, mark) for name in step.tables)
 
 
+class FailedCheckError(WarehouseError):
+    """A corpus whose rows fail a blocking check; the message says which, and how."""
+
+
+def drop_retired(warehouse: Warehouse, corpus_id: str) -> list[str]:
+    """Remove the manifests of tables and families that no step writes any more; return what they were."""
+    owned = {(name, step.family) for step in STEPS.values() for name in step.tables}
+    retired = [m for m in manifests(warehouse.layout, corpus_id=corpus_id) if (m.table, m.family) not in owned]
+    for manifest in retired:
+        warehouse.layout.manifest(TABLES[manifest.table], corpus_id, manifest.family).unlink(missing_ok=True)
+    return [f"{manifest.table}/{manifest.family}" for manifest in retired]
+
+
+def failed_checks(warehouse: Warehouse, corpus_id: str) -> list[str]:
+    """Return a sentence for each blocking check of the rows of a corpus that does not pass."""
+    found = []
+    with open_context(warehouse, corpus_id) as context:
+        for step in STEPS.values():
+            if step.checks is not None:
+                found += [f"{check.name}: {check.message}" for check in step.checks(context) if not check.passed]
+    return found
+
+
 def publish(warehouse: Warehouse, corpus_id: str) -> Build:
     """Publish a corpus and the tables about the project, and build the catalogue.
 
@@ -35,13 +60,18 @@ def publish(warehouse: Warehouse, corpus_id: str) -> Build:
     ------
     NotCurrentError
         When a step is not current; the catalogue stays as it was.
+    FailedCheckError
+        When the rows fail a blocking check; the catalogue stays as it was.
     """
     with warehouse.corpus_lock(corpus_id):
+        drop_retired(warehouse, corpus_id)
         if stale := stale_steps(warehouse, corpus_id):
             raise NotCurrentError(
                 f"corpus {corpus_id}: {', '.join(stale)} {'is' if len(stale) == 1 else 'are'} not up to date with the "
                 f"tables read; materialise {'it' if len(stale) == 1 else 'them'} first (make run CORPUS={corpus_id})"
             )
+        if failed := failed_checks(warehouse, corpus_id):
+            raise FailedCheckError(f"corpus {corpus_id} is not published: {'; '.join(failed)}")
         warehouse.publish(PROJECT)
         build = warehouse.publish_and_build(corpus_id)
     warehouse.gc()

@@ -31,6 +31,7 @@ _OURS = frozenset(
         "class", "rung", "filter", "target_kind",
     }
 )  # fmt: skip
+_OURS_IDS = frozenset({"corpus_id", "slice_id", "measure_id", "spec_id", "hypothesis_id", "run_id", "source_file_id"})
 _JSON = frozenset({"extra"})
 _BATCH = 20_000  # unmapped fields scrubbed at a time
 
@@ -115,7 +116,15 @@ def _expression(table: Table, column: Column) -> str:
     name = f"t.{sql_identifier(column.name)}"
     if column.name in _JSON:
         return "s.after"
-    return redact_sql(name) if holds_text(table, column) else name
+    if holds_text(table, column):
+        return redact_sql(name)
+    if column.type == "VARCHAR" and column.name.endswith("_id") and column.name not in _OURS_IDS:
+        # Ids are joined on: what is redacted in one table is so in all, and two of them stay different.
+        clean = redact_sql(name)
+        return (
+            f"CASE WHEN {clean} IS DISTINCT FROM {name} THEN {clean} || '#' || left(sha256({name}), 12) ELSE {name} END"
+        )
+    return name
 
 
 def _scrub_extras(con: duckdb.DuckDBPyConnection, select: str) -> None:

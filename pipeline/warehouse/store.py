@@ -224,10 +224,13 @@ class Warehouse:
             removed = publish.remove_corpus(self.layout, corpus_id)
         folder = self.settings.data / corpus_id
         has_dump = dump and folder.is_dir()
-        if has_dump:
+        linked_to = folder.resolve() if folder.is_symlink() else None
+        if has_dump and linked_to is not None:
+            folder.unlink()  # the files behind a link are elsewhere, and the caller is told where
+        elif has_dump:
             shutil.rmtree(folder)
         backups = sorted(self.layout.root.glob("ethogram.scratch-backup-*.duckdb"))
-        remaining = [*backups, *([folder] if folder.exists() else [])]
+        remaining = [*backups, *([folder] if folder.exists() else []), *([linked_to] if has_dump and linked_to else [])]
         return Forgotten(corpus_id, **removed, has_removed_dump=has_dump, remaining=tuple(map(str, remaining)))
 
     def _catalogue_lock(self) -> AbstractContextManager[None]:

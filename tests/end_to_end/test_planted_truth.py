@@ -55,7 +55,8 @@ BINARY_RANDOM_INTERCEPT = (
     "estimator = 'logit_random_intercept' AND outcome = 'enforce' AND role = 'robustness' "
     "AND model = 'enforce ~ 1 + 1[airs_count > 0] + log1p(post_chars) + (1 | post)'"
 )
-PRIMARY = "role = 'primary' AND outcome = 'enforce'"
+PRIMARY = "role = 'primary'"
+EVENT = "role = 'primary' AND estimator = 'event_aligned'"
 CONTROLS = "role = 'negative_control'"
 
 
@@ -92,9 +93,14 @@ def test_the_planted_odds_are_in_their_interval(planted: tuple[Corpus, duckdb.Du
     corpus, con = planted
     (found,) = estimates(con, BINARY_RANDOM_INTERCEPT)
     assert found["conf_low"] < corpus.truth.enforcement_log_odds < found["conf_high"]
-    for row in estimates(con, PRIMARY):
-        assert row["p_adj"] < LEVEL
-        assert row["conf_low"] > 0
+    primaries = estimates(con, PRIMARY)
+    assert len(primaries) == 3
+    assert all(row["p_adj"] < LEVEL for row in primaries)
+    assert all(row["conf_low"] > 0 for row in primaries if row["outcome"] == "enforce")
+    # After a thread's first enforcing comment fewer comments were given risky language.
+    (event,) = estimates(con, EVENT)
+    assert corpus.truth.correction_log_odds < 0
+    assert event["conf_high"] < 0
 
 
 def test_the_planted_structure_is_in_its_interval(planted: tuple[Corpus, duckdb.DuckDBPyConnection]) -> None:
