@@ -140,12 +140,8 @@ class _Reader:
         slices = self._slices()
         if self.raw:
             known = "title, kind, format, licence, clock, privacy, exclude, minimum_rows, slices"
-            raise CorpusConfigError(
-                f"{self.where}: unknown key {', '.join(sorted(self.raw))}; the keys are {known}"
-            )
-        return CorpusConfig(
-            self.corpus_id, title, kind, formats, licence, clock, privacy, exclude, minimum, slices
-        )
+            raise CorpusConfigError(f"{self.where}: unknown key {', '.join(sorted(self.raw))}; the keys are {known}")
+        return CorpusConfig(self.corpus_id, title, kind, formats, licence, clock, privacy, exclude, minimum, slices)
 
     def _minimum_rows(self) -> dict[str, int]:
         value = self.raw.pop("minimum_rows", {})
@@ -167,9 +163,7 @@ class _Reader:
                 raise self.fail("slices", f"slice ids that differ; {slice_id} is taken")
             taken.add(slice_id)
             if unknown := set(entry) - {"slice_id", "title", "filter", "start", "end"}:
-                raise self.fail(
-                    "slices", f"slice_id, title, filter, start, end; found {', '.join(sorted(unknown))}"
-                )
+                raise self.fail("slices", f"slice_id, title, filter, start, end; found {', '.join(sorted(unknown))}")
             chosen = entry.get("filter", "none")
             if chosen not in SLICE_FILTERS:
                 raise self.fail("slices", f"filter to be one of {', '.join(SLICE_FILTERS)}")

@@ -242,7 +242,7 @@ def repaired_table(rows: list[tuple[int, int, int | None, str]], kind: str | Non
             bad.append((number, doc_no, (offset or 0) + outcome.offset, outcome))
         else:
             good.append((number, doc_no, offset, outcome.text, outcome.flags))
-    columns = list(zip(*good, strict=True)) if good else [[], [], [], [], []]
+    columns: list[tuple[object, ...]] = list(zip(*good, strict=True)) if good else [()] * 5
     types = (pa.int32(), pa.int64(), pa.int64(), pa.large_string(), pa.string())
     names = ("file_no", "doc_no", "byte_offset", "doc", "repair")
     table = pa.table({n: pa.array(c, t) for n, c, t in zip(names, columns, types, strict=True)})

@@ -74,9 +74,7 @@ _JSON_FIELDS = frozenset({"author", "submolt", "owner", "created_by", "moderator
 
 def _transform(expr: str, keys: dict[str, tuple[str, ...]], more: tuple[str, ...] = ()) -> str:
     names = {
-        alias: ("JSON" if field in _JSON_FIELDS else "VARCHAR")
-        for field, aliases in keys.items()
-        for alias in aliases
+        alias: ("JSON" if field in _JSON_FIELDS else "VARCHAR") for field, aliases in keys.items() for alias in aliases
     }
     return f"json_transform({expr}, '{json.dumps({**names, **dict.fromkeys(more, 'JSON')})}')"
 
@@ -106,7 +104,7 @@ def _extra(expr: str, keys: dict[str, tuple[str, ...]]) -> str:
 
 def _message_extra(*, has_unknown: bool) -> str:
     """Return SQL for the unmapped members: of the usual keys from the struct, of others from the record itself."""
-    pieces = ", ".join(f"'\"{key}\":' || m.\"{key}\"" for key in _MESSAGE_EXTRA)
+    pieces = ", ".join(f'\'"{key}":\' || m."{key}"' for key in _MESSAGE_EXTRA)
     usual = f"nullif('{{' || concat_ws(',', {pieces}) || '}}', '{{}}')"
     if not has_unknown:
         return usual
@@ -173,8 +171,8 @@ def parsed_message_sql(*, has_unknown: bool) -> str:
     return f"""
 CREATE OR REPLACE TEMP TABLE parsed_message AS
 WITH picked AS (
-    SELECT file_no, source_row, kind, repair, observed_at, dumped_at, {m("author")} AS author, {m("submolt")} AS submolt,
-           m, root_hint, parent_hint, {_message_extra(has_unknown=has_unknown)} AS extra
+    SELECT file_no, source_row, kind, repair, observed_at, dumped_at, m, {m("author")} AS author,
+           {m("submolt")} AS submolt, root_hint, parent_hint, {_message_extra(has_unknown=has_unknown)} AS extra
     FROM (SELECT *, {_transform("rec", MESSAGE_KEYS, _MESSAGE_EXTRA)} AS m FROM placed
           WHERE kind IN ('post', 'comment'))
 )
@@ -209,12 +207,13 @@ def message_sql(*, is_clean: bool) -> str:
     """
     clean = (lambda expr: expr) if is_clean else q.identifier
     name = "raw_name" if is_clean else _name("raw_name")
+    community = "raw_community" if is_clean else q.named("raw_community")
     instant, precision = (q.iso_instant, q.iso_precision) if is_clean else (q.instant, q.precision)
     return f"""
 CREATE OR REPLACE TEMP TABLE obs_message AS
 WITH cleaned AS (
     SELECT *, {clean("raw_id")} AS message_id, {clean("raw_author")} AS author_id, {name} AS author_name,
-           {"raw_community" if is_clean else q.named("raw_community")} AS community_id, {clean("raw_root")} AS post_id, {clean("raw_answered")} AS answered_id,
+           {community} AS community_id, {clean("raw_root")} AS post_id, {clean("raw_answered")} AS answered_id,
            {"raw_created" if is_clean else q.null_if_word("raw_created")} AS created_text,
            coalesce(title, '') || chr(10) || coalesce(content, '') AS scored
     FROM parsed_message
@@ -231,7 +230,8 @@ SELECT file_no, source_row, kind, message_id, author_id, author_name, community_
        {q.integer("raw_count", is_count=True)} AS claimed_comment_count, {q.boolean("raw_deleted")} AS is_deleted,
        {q.boolean("raw_spam")} AS is_spam,
        CASE WHEN contains(raw_url, message_id) THEN NULL ELSE {q.null_if_word("raw_url")} END AS url,
-       {q.text_flags("scored", "repair")} AS flags, observed_at, dumped_at, author IS NOT NULL AS has_author_record, extra,
+       {q.text_flags("scored", "repair")} AS flags, observed_at, dumped_at, extra,
+       author IS NOT NULL AS has_author_record,
        {_fault("message_id", "raw_id", "kind = 'comment' AND root_id IS NULL AND parent_id IS NULL")} AS fault
 FROM timed
 """
@@ -277,7 +277,8 @@ FROM parsed
 
 
 UNCLEAN_AGENTS = (
-    f"SELECT count(*) FROM parsed_agent WHERE {q.unclean(('raw_id',), ('raw_name',))} OR {q.unusual_time('raw_created')}"
+    "SELECT count(*) FROM parsed_agent "
+    f"WHERE {q.unclean(('raw_id',), ('raw_name',))} OR {q.unusual_time('raw_created')}"
 )
 
 
@@ -346,7 +347,8 @@ WITH seen AS (
 ), timed AS (
     SELECT *, {q.instant("created_text")} AS created_at FROM cleaned
 )
-SELECT file_no, source_row, is_record, community_id, {c("title")} AS title, {c("description")} AS description, created_at,
+SELECT file_no, source_row, is_record, community_id, {c("title")} AS title, {c("description")} AS description,
+       created_at,
        CASE WHEN created_at IS NOT NULL THEN {q.precision("created_text")} END AS at_precision,
        {q.integer(c("subscribers"), is_count=True)} AS subscribers,
        {q.integer(c("post_count"), is_count=True)} AS claimed_post_count, observed_at, dumped_at,
@@ -407,7 +409,7 @@ SELECT f.file_no, f.source_row, CAST(NULL AS BIGINT) AS byte_offset, f.fault AS 
             WHEN 'missing_id' THEN ' has no id; expected a text or number under id or name'
             WHEN 'id_too_long' THEN ' has an id of more than {q.MAX_ID_CHARS} characters'
             ELSE ' names neither its post nor its parent; expected post_id or parent_id' END AS detail,
-       left(CAST(placed.rec AS VARCHAR), 200) AS excerpt
+       left(CAST(placed.rec AS VARCHAR), {q.EXCERPT_CHARS}) AS excerpt
 FROM ({faulty}) f JOIN placed ON placed.file_no = f.file_no AND placed.source_row = f.source_row
 UNION ALL
 SELECT file_no, source_row, byte_offset, reason, detail, excerpt FROM placed_rejects

@@ -1,10 +1,10 @@
 """Observations of all files become the tables of layer ``corpus``.
 
 The rule of merging: observations of a key are ordered by time of observation, then by the date of their dump, then by
-the digest of their file, then by position. The latest value that is not null wins, column by column, so that a thinner record (a list without
-authors) never erases what a fuller one said; times are taken from the observation that has them most precisely. The
-first observation is ``new``, a later one ``repeated`` when it says nothing else than the state before it, else
-``revised``. So the result does not depend on the order of files.
+the digest of their file, then by position. The latest value that is not null wins, column by column, so that a thinner
+record (a list without authors) never erases what a fuller one said; times are taken from the observation that has them
+most precisely. The first observation is ``new``, a later one ``repeated`` when it says nothing else than the state
+before it, else ``revised``. So the result does not depend on the order of files.
 """
 
 from __future__ import annotations
@@ -42,9 +42,7 @@ _STATE = {
     "community": ("title", "description", "subscribers", "claimed_post_count"),
 }
 # Flags are those of the latest record with a text, even when it has none; hash and length are of the merged text.
-_LATEST_FLAGS = (
-    "nullif(arg_max(coalesce(flags, ''), k) FILTER (WHERE title IS NOT NULL OR content IS NOT NULL), '')"
-)
+_LATEST_FLAGS = "nullif(arg_max(coalesce(flags, ''), k) FILTER (WHERE title IS NOT NULL OR content IS NOT NULL), '')"
 _TEXT = ", left(sha256(coalesce(title, '') || chr(10) || coalesce(content, '')), 32), length(content)"
 KEY = {"message": "message_id", "agent": "agent_id", "community": "community_id"}
 
@@ -157,10 +155,10 @@ def _repeated_keys(kind: str) -> str:
 def _ordered(kind: str) -> str:
     """Return the statement that orders the observations of the keys that were seen more than once."""
     key = KEY[kind]
-    window = f"PARTITION BY {key} ORDER BY observed_at NULLS FIRST, dumped_at NULLS FIRST, sha256, source_row, is_record"
-    same = " AND ".join(
-        f"({c} IS NULL OR {c} IS NOT DISTINCT FROM lag({c} IGNORE NULLS) OVER w)" for c in _STATE[kind]
+    window = (
+        f"PARTITION BY {key} ORDER BY observed_at NULLS FIRST, dumped_at NULLS FIRST, sha256, source_row, is_record"
     )
+    same = " AND ".join(f"({c} IS NULL OR {c} IS NOT DISTINCT FROM lag({c} IGNORE NULLS) OVER w)" for c in _STATE[kind])
     return f"""
 CREATE OR REPLACE TEMP TABLE ordered_{kind} AS
 SELECT *, row_number() OVER w AS k, CASE WHEN is_record THEN row_number() OVER r END AS record_k,
@@ -188,19 +186,22 @@ CREATE OR REPLACE TEMP TABLE several_{kind} AS
 SELECT {key}, {merged},
        arg_min(created_at, {finest}) FILTER (WHERE created_at IS NOT NULL) AS created_at,
        arg_min(at_precision, {finest}) FILTER (WHERE created_at IS NOT NULL) AS at_precision,
-       max(observed_at) AS observed_at, arg_max(file_no, {place}) AS file_no, arg_max(source_row, {place}) AS source_row,
-       bool_or(is_record) AS has_profile
+       max(observed_at) AS observed_at, arg_max(file_no, {place}) AS file_no,
+       arg_max(source_row, {place}) AS source_row, bool_or(is_record) AS has_profile
 FROM ordered_{kind} GROUP BY {key}
 """
     staged, hashed = (", text_hash, n_chars", _TEXT) if kind == "message" else ("", "")
     others = ", ".join((key, *columns, "created_at", "at_precision", "observed_at", "file_no", "source_row"))
-    return several, f"""
+    return (
+        several,
+        f"""
 CREATE OR REPLACE TEMP VIEW merged_{kind} AS
 SELECT {others}, is_record AS has_profile{staged}
 FROM seen_{kind} s WHERE NOT EXISTS (SELECT 1 FROM repeated_{kind} r WHERE r.{key} = s.{key})
 UNION ALL
 SELECT {others}, has_profile{hashed} FROM several_{kind}
-"""
+""",
+    )
 
 
 def _outcome() -> str:

@@ -19,6 +19,7 @@ _ESCAPES = re.compile(
     r"|(?P<nul>\\u0000)"
 )
 REPLACEMENT = "\\ufffd"
+EXCERPT_CHARS = 1000  # shortened further once it is redacted
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def repair_document(text: str) -> Repaired | Rejected:
     except json.JSONDecodeError as error:
         return _reject(mended, error)
     except (RecursionError, ValueError) as error:
-        return Rejected("invalid_json", f"not readable as JSON ({type(error).__name__})", mended[:200])
+        return Rejected("invalid_json", f"not readable as JSON ({type(error).__name__})", mended[:EXCERPT_CHARS])
     return Repaired(mended, ",".join(sorted(mender.found)) or None)
 
 
@@ -96,6 +97,6 @@ def _reject(text: str, error: json.JSONDecodeError) -> Rejected:
     offset = len(text[: error.pos].encode("utf-8", "replace"))
     if at_end:
         return Rejected(
-            "truncated_json", "the JSON ends before it is complete; fetch the file again", text[:200], offset
+            "truncated_json", "the JSON ends before it is complete; fetch the file again", text[:EXCERPT_CHARS], offset
         )
-    return Rejected("invalid_json", f"{error.msg} at character {error.pos}", text[:200], offset)
+    return Rejected("invalid_json", f"{error.msg} at character {error.pos}", text[:EXCERPT_CHARS], offset)

@@ -189,33 +189,27 @@ def _run_frame(scan: Scan, config: CorpusConfig) -> pl.DataFrame:
 
 def _slice_frame(config: CorpusConfig) -> pl.DataFrame:
     rows = [(s.slice_id, s.title, s.filter, s.start_at, s.end_at, s.origin) for s in config.all_slices()]
-    schema = {
+    schema: dict[str, pl.DataType | type[pl.DataType]] = {
         "slice_id": pl.String, "title": pl.String, "filter": pl.String, "start_at": pl.Datetime("us"),
         "end_at": pl.Datetime("us"), "origin": pl.String,
     }  # fmt: skip
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
+_FILE_SCHEMA: dict[str, type[pl.DataType]] = {
+    "path": pl.String, "source_file_id": pl.String, "sha256": pl.String, "bytes": pl.Int64, "container": pl.String,
+    "format": pl.String, "adapter_version": pl.String, "status": pl.String, "reason": pl.String,
+}  # fmt: skip
+
+
 def _source_files(con: duckdb.DuckDBPyConnection, scan: Scan) -> pl.DataFrame:
     counts = con.sql("SELECT * FROM counts").pl()
-    described = pl.DataFrame(
-        {
-            "path": [f.path for f in scan.files],
-            "source_file_id": [f.source_file_id for f in scan.files],
-            "sha256": [f.sha256 or None for f in scan.files],
-            "bytes": [f.size for f in scan.files],
-            "container": [f.container for f in scan.files],
-            "format": [f.format for f in scan.files],
-            "adapter_version": [FORMATS[f.format].version if f.format else None for f in scan.files],
-            "status": [f.status for f in scan.files],
-            "reason": [f.reason for f in scan.files],
-        },
-        schema={
-            "path": pl.String, "source_file_id": pl.String, "sha256": pl.String, "bytes": pl.Int64,
-            "container": pl.String, "format": pl.String, "adapter_version": pl.String, "status": pl.String,
-            "reason": pl.String,
-        },  # fmt: skip
-    )
+    rows = [
+        (f.path, f.source_file_id, f.sha256 or None, f.size, f.container, f.format,
+         FORMATS[f.format].version if f.format else None, f.status, f.reason)
+        for f in scan.files
+    ]  # fmt: skip
+    described = pl.DataFrame(rows, schema=_FILE_SCHEMA, orient="row")
     return described.join(counts.drop("file_no"), on="path", how="left").sort("path")
 
 
@@ -225,7 +219,8 @@ def _quarantine(con: duckdb.DuckDBPyConnection, redact: Callable[[str], str]) ->
         "FROM st_obs_reject r JOIN files f ON f.file_no = r.file_no ORDER BY f.path, r.source_row, r.reason"
     ).pl()
     excerpt = pl.Series("excerpt", [redact(text or "")[:200] for text in frame["excerpt"]], dtype=pl.String)
-    return frame.with_columns(excerpt)
+    redacted: pl.DataFrame = frame.with_columns(excerpt)
+    return redacted
 
 
 _CORPUS_WARNINGS = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 NULL_WORDS = ("", "none", "null", "nan", "undefined", "n/a")
 MAX_ID_CHARS = 200
+EXCERPT_CHARS = 1000  # redacted before it is shortened, so that no credential is cut where it is no longer told
 _SPACE = "chr(32) || chr(9) || chr(10) || chr(13)"
 
 
@@ -102,7 +103,8 @@ def instant(expr: str) -> str:
     )
     return (
         f"CASE WHEN {expr} IS NULL THEN NULL "
-        f"WHEN {expr} >= '1000' AND {expr} < '9999-12-3' AND {expr} SIMILAR TO '[0-9]{{4}}-[0-9].*' THEN try_cast({expr} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' "
+        f"WHEN {expr} >= '1000' AND {expr} < '9999-12-3' AND {expr} SIMILAR TO '[0-9]{{4}}-[0-9].*' "
+        f"THEN try_cast({expr} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' "
         f"WHEN regexp_full_match({expr}, '-?[0-9]{{5,19}}([.][0-9]*)?') THEN make_timestamp({micros}) END"
     )
 

@@ -80,18 +80,19 @@ class Stager:
             for n, file in enumerate(scan.files)
             if file.status == "unreadable"
         ]
-        worker = _Worker(self.con.cursor(), self.folder)
-        worker.empty(bad)
-        worker.close()
-        self.n_batches = 1
         with ThreadPoolExecutor(self.n_workers) as pool:
             for name in scan.formats:
-                chosen = [
-                    (n, f) for n, f in enumerate(scan.files) if f.status == "read" and f.format == name
-                ]
-                self._stage(FORMATS[name], pool, batches(scan.folder, chosen, FORMATS[name].table_kind), progress)
+                chosen = [(n, f) for n, f in enumerate(scan.files) if f.status == "read" and f.format == name]
+                source = batches(scan.folder, chosen, FORMATS[name].table_kind)
+                self._stage(FORMATS[name], pool, source, progress)
+        if bad or not self.n_batches:
+            worker = _Worker(self.con.cursor(), self.folder)
+            worker.rejects(bad, self.n_batches)
+            worker.close()
 
-    def _stage(self, adapter: Adapter, pool: ThreadPoolExecutor, source: Iterator[Batch], progress: Callable[[int], None]) -> None:
+    def _stage(
+        self, adapter: Adapter, pool: ThreadPoolExecutor, source: Iterator[Batch], progress: Callable[[int], None]
+    ) -> None:
         """Hand the batches to the workers, never more than one beyond what they can hold."""
         waiting: list[tuple[Future[None], int]] = []
         bases: dict[int, Future[int]] = {}
@@ -108,9 +109,7 @@ class Stager:
         while waiting:
             _finish(waiting.pop(0), progress)
 
-    def _work(
-        self, adapter: Adapter, batch: Batch, number: int, base: Future[int] | None, after: Future[int]
-    ) -> None:
+    def _work(self, adapter: Adapter, batch: Batch, number: int, base: Future[int] | None, after: Future[int]) -> None:
         worker = _Worker(self.con.cursor(), self.folder)
         try:
             worker.batch(adapter, batch, number, base, after)
@@ -139,17 +138,15 @@ class _Worker:
     def close(self) -> None:
         self.con.close()
 
-    def empty(self, bad: Bad) -> None:
+    def rejects(self, bad: Bad, number: int) -> None:
         """Stage rejects alone, and with them every table in its shape even when no file is read."""
         self.con.execute(RECORDS_DDL)
         self.con.execute(REJECTS_DDL)
         self._place(bad)
-        self._map(0, 0)
+        self._map(number, 0)
 
-    def batch(
-        self, adapter: Adapter, batch: Batch, number: int, base: Future[int] | None, after: Future[int]
-    ) -> None:
-        """Stage one batch; `base` tells how many rows of the same file came before, `after` is told their new number."""
+    def batch(self, adapter: Adapter, batch: Batch, number: int, base: Future[int] | None, after: Future[int]) -> None:
+        """Stage one batch; `base` tells the rows of the same file before it, `after` is told their new number."""
         bad = self._docs(batch)
         adapter.extract(self.con)
         self._place([*batch.rejected, *bad])
@@ -174,8 +171,8 @@ class _Worker:
         con.register("mended", mended)
         con.register("faulty", pa.table({"file_no": [r[0] for r in faulty], "doc_no": [r[1] for r in faulty]}))
         con.execute(
-            f"CREATE OR REPLACE TEMP VIEW docs AS SELECT {columns} FROM framed d WHERE NOT EXISTS (SELECT 1 FROM faulty "
-            f"f WHERE f.file_no = d.file_no AND f.doc_no = d.doc_no) UNION ALL SELECT {columns} FROM mended"
+            f"CREATE OR REPLACE TEMP VIEW docs AS SELECT {columns} FROM framed d "
+            "WHERE NOT EXISTS (SELECT 1 FROM faulty f WHERE f.file_no = d.file_no AND f.doc_no = d.doc_no) UNION ALL SELECT {columns} FROM mended"
         )
         return bad
 

@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.ingest.repair import Rejected
+from pipeline.ingest.repair import EXCERPT_CHARS, Rejected
 from pipeline.ingest.scan import DELIMITERS, SourceFile, encoding_of, table_columns
 
 BATCH_ROWS = 20_000
@@ -96,7 +97,8 @@ def _written(frame: pl.DataFrame) -> pa.Array:
 def _csv(path: Path, file: SourceFile, kind: str) -> Iterator[TableRows]:
     previous = csv.field_size_limit(FIELD_LIMIT)
     try:
-        with path.open(encoding=encoding_of(path), errors="replace", newline="") as stream:
+        with path.open("rb") as raw:
+            stream = io.TextIOWrapper(raw, encoding=encoding_of(path), errors="replace", newline="")
             # The last line is ours: when the file leaves a quotation mark open, it ends up inside a field.
             reader = csv.reader(chain(stream, [_END]), delimiter=DELIMITERS[file.container])
             header = [name.strip() for name in next(reader, [])]
@@ -104,14 +106,12 @@ def _csv(path: Path, file: SourceFile, kind: str) -> Iterator[TableRows]:
                 detail = "the header names a column twice; give every column a name of its own"
                 yield TableRows(kind, rejected=[(0, Rejected("unknown_shape", detail, ""))])
                 return
-            yield from _csv_batches(reader, stream, header, kind)
+            yield from _csv_batches(reader, raw, header, kind)
     finally:
         csv.field_size_limit(previous)
 
 
-def _csv_batches(
-    reader: Iterator[list[str]], stream: io.TextIOWrapper, header: list[str], kind: str
-) -> Iterator[TableRows]:
+def _csv_batches(reader: Iterator[list[str]], raw: BinaryIO, header: list[str], kind: str) -> Iterator[TableRows]:
     """Collect rows of the right width until a batch is full; set the others aside."""
     batch, good, number, read = TableRows(kind), [], 0, 0
     held: list[list[str]] = []
@@ -130,9 +130,9 @@ def _csv_batches(
             number += 1
         if is_last and held and held[0] != [_END]:
             detail = "a quotation mark is opened and never closed; the rest of the file was set aside"
-            excerpt = ",".join(held[0])[:200]
+            excerpt = ",".join(held[0])[:EXCERPT_CHARS]
             batch.rejected.append((number, Rejected("bad_row_width", detail, excerpt)))
-        position = stream.buffer.tell()
+        position = raw.tell()
         if is_last or len(good) >= BATCH_ROWS or position - read >= BATCH_BYTES:
             batch.text, batch.n_bytes, read = _encoded(good, header), position - read, position
             yield batch
@@ -141,7 +141,7 @@ def _csv_batches(
 
 def _wrong_width(row: list[str], header: list[str]) -> Rejected:
     detail = f"the row has {len(row)} fields, the header has {len(header)}; the row was set aside"
-    return Rejected("bad_row_width", detail, ",".join(row)[:200])
+    return Rejected("bad_row_width", detail, ",".join(row)[:EXCERPT_CHARS])
 
 
 def _encoded(rows: list[list[str]], header: list[str]) -> pa.Array:

@@ -22,6 +22,7 @@ class Tables:
 
     def __init__(self, tables: dict[str, pl.DataFrame]) -> None:
         self.tables = tables
+        self.known: dict[str, dict[str, Row]] = {}
 
     def __getattr__(self, name: str) -> pl.DataFrame:
         try:
@@ -31,7 +32,9 @@ class Tables:
 
     def rows(self, table: str, key: str) -> dict[str, Row]:
         """Return the rows of a table by key."""
-        return {row[key]: row for row in self.tables[table].to_dicts()}
+        if table not in self.known:
+            self.known[table] = {row[key]: row for row in self.tables[table].to_dicts()}
+        return self.known[table]
 
     @property
     def messages(self) -> dict[str, Row]:

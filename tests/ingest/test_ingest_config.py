@@ -71,4 +71,4 @@ def test_everything_it_may_say(tmp_path: Path) -> None:
     assert (config.title, config.kind, config.formats, config.exclude) == ("T", "human", ("moltbook_api",), ("a/*",))
     last = config.all_slices()[-1]
     assert (last.start_at, last.end_at) == (datetime(2026, 1, 27), datetime(2026, 1, 31, 1, 30))
-    assert [s.slice_id for s in config.all_slices()][0] == "all"
+    assert config.all_slices()[0].slice_id == "all"

@@ -27,7 +27,9 @@ def mutated(draw: st.DrawFn) -> bytes:
     body = json.loads(json.dumps(draw(RECORDS)))
     target = body
     for _ in range(draw(st.integers(0, 3))):
-        inner = [v for v in (target.values() if isinstance(target, dict) else target) if isinstance(v, dict | list) and v]
+        inner = [
+            v for v in (target.values() if isinstance(target, dict) else target) if isinstance(v, dict | list) and v
+        ]
         if inner:
             target = draw(st.sampled_from(inner))
     kind = draw(st.sampled_from(["value", "delete", "bytes", "cut"]))

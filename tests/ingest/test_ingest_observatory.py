@@ -41,7 +41,9 @@ def dumps(folder: Path) -> dict[str, pl.DataFrame]:
         )
         # One post was fetched once and exported twice: same fetched_at, another score, a later dump.
         some = some.with_columns(
-            fetched_at=pl.when(pl.col("id") == posts["id"][25]).then(pl.lit("2026-02-01T12:00:00")).otherwise("fetched_at")
+            fetched_at=pl.when(pl.col("id") == posts["id"][25])
+            .then(pl.lit("2026-02-01T12:00:00"))
+            .otherwise("fetched_at")
         )
         if day == 2:
             some = some.with_columns(unknown_column=pl.lit("new in this dump"))
@@ -107,7 +109,7 @@ def test_latest_row_per_key_wins_and_history_is_kept(corpus: Corpus, tables: dic
     assert '"unknown_column":"new in this dump"' in last["extra"]
 
 
-@pytest.mark.parametrize("turn", [0, 1, 2])
+@pytest.mark.parametrize("turn", [0, 1])
 def test_names_and_order_of_files_do_not_matter(corpus: Corpus, tables: dict[str, pl.DataFrame], turn: int) -> None:
     wanted = state(lay(corpus, tables))
     names = dict(zip(tables, itertools.islice(itertools.cycle([3, 1, 2]), turn, None), strict=False))
@@ -165,18 +167,22 @@ AWKWARD = {
 }
 
 
-@pytest.mark.parametrize("case", AWKWARD)
-def test_csv_as_the_standard_library_reads_it(corpus: Corpus, case: str) -> None:
-    path = corpus.write("posts.csv", HEADER + AWKWARD[case] + ("" if case == "no last line end" else "p2,B,s,t,c,u,1,0,\r\n"))
+def test_csv_as_the_standard_library_reads_it(corpus: Corpus) -> None:
+    wanted = {}
+    csv.field_size_limit(1 << 30)
+    for number, (case, text) in enumerate(AWKWARD.items()):
+        end = "" if case == "no last line end" else f"q{number},B,s,t,c,u,1,0,\r\n"
+        path = corpus.write(f"{number}.csv", HEADER + text.replace("p1,", f"p{number},") + end)
+        with path.open(newline="") as stream:
+            wanted[path.name] = list(csv.DictReader(stream))
+        assert count_file(path) == len(wanted[path.name])
     tables = corpus.read()
-    with path.open(newline="") as stream:
-        rows = [row for row in csv.DictReader(stream)]
-    assert tables.account()[:2] == (len(rows), len(rows)) == (count_file(path),) * 2
-    for row in rows:
-        kept = tables.messages[row["id"]]
-        assert kept["title"] == (row["title"] or None)
-        assert kept["content"] == (row["content"] or None)
-        assert kept["agent_id"] == f"name:{row['agent_name']}"
+    for name, rows in wanted.items():
+        assert tables.files[name]["new"] == tables.files[name]["rows_read"] == len(rows), name
+        for row in rows:
+            kept = tables.messages[row["id"]]
+            assert (kept["title"], kept["content"]) == (row["title"] or None, row["content"] or None)
+            assert kept["agent_id"] == f"name:{row['agent_name']}"
 
 
 def test_csv_rows_that_do_not_fit_are_set_aside(corpus: Corpus) -> None:
@@ -192,8 +198,8 @@ def test_csv_rows_that_do_not_fit_are_set_aside(corpus: Corpus) -> None:
 
 
 def test_csv_of_several_batches(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.ingest.tables.BATCH_ROWS", 100)
-    rows = [f"p{n},A{n % 7},s,t,\"c\n{n}\",u,1,0,2026-01-31\r\n" for n in range(1000)]
+    monkeypatch.setattr("pipeline.ingest.tables.BATCH_ROWS", 400)
+    rows = [f'p{n},A{n % 7},s,t,"c\n{n}",u,1,0,2026-01-31\r\n' for n in range(1000)]
     rows[517] = "wrong\r\n"
     corpus.write("posts.csv", HEADER + "".join(rows))
     tables = corpus.read()

@@ -26,7 +26,10 @@ def con() -> duckdb.DuckDBPyConnection:
 
 
 def each(con: duckdb.DuckDBPyConnection, expression: str, values: tuple[object, ...] = VALUES) -> list[object]:
-    return [con.sql(f"SELECT {expression} FROM (SELECT CAST($v AS VARCHAR) AS x)", params={"v": v}).fetchall()[0][0] for v in values]
+    return [
+        con.sql(f"SELECT {expression} FROM (SELECT CAST($v AS VARCHAR) AS x)", params={"v": v}).fetchall()[0][0]
+        for v in values
+    ]
 
 
 def reference(value: str | None) -> str | None:

@@ -87,46 +87,56 @@ def test_counts_and_truth_values(corpus: Corpus) -> None:
 def test_missing_null_empty_and_words(corpus: Corpus) -> None:
     values = ["None", "null", "", "  ", "nan", "-1", -1, None, ...]
     rows = [flat(n, parent_id=value) for n, value in enumerate(values)]
-    corpus.lines("a.jsonl", [*rows, flat(50, content=""), flat(51, content=None), flat(52, content=...), flat(53, content="None")])
+    corpus.lines(
+        "a.jsonl",
+        [*rows, flat(50, content=""), flat(51, content=None), flat(52, content=...), flat(53, content="None")],
+    )
     found = corpus.read().messages
     assert {found[row["id"]]["parent_id"] for row in rows} == {ONE}
     contents = [found[flat(n)["id"]]["content"] for n in (50, 51, 52, 53)]
     assert contents == ["", None, None, "None"]  # a text is a text, whatever it says
 
 
-@pytest.mark.parametrize(
-    ("author", "agent", "name"),
-    [
-        ({"id": "a1", "name": "Ada"}, "a1", "Ada"),
-        ({"id": None, "name": "u/Ada"}, "name:Ada", "Ada"),
-        ({"name": "@Ada"}, "name:Ada", "Ada"),
-        ("u/Ada", "name:Ada", "Ada"),
-        ("Ada", "name:Ada", "Ada"),
-        ("", None, None),
-        ("None", None, None),
-        (None, None, None),
-        ({}, None, None),
-        ([], None, None),
-        (17, None, None),
-        (..., None, None),
-    ],
+AUTHORS: tuple[tuple[object, str | None, str | None], ...] = (
+    ({"id": "a1", "name": "Ada"}, "a1", "Ada"),
+    ({"id": None, "name": "u/Bea"}, "name:Bea", "Bea"),
+    ({"name": "@Cleo"}, "name:Cleo", "Cleo"),
+    ({"id": "a4", "name": "null"}, "a4", "null"),  # inside an object a name is a name
+    ("u/Dora", "name:Dora", "Dora"),
+    ("Eve", "name:Eve", "Eve"),
+    ("", None, None),
+    ("None", None, None),
+    (None, None, None),
+    ({}, None, None),
+    ([], None, None),
+    (17, None, None),
+    (..., None, None),
 )
-def test_authors(corpus: Corpus, author: object, agent: str | None, name: str | None) -> None:
-    corpus.lines("a.jsonl", [flat(1, author=author, author_id=...)])
-    tables = corpus.read()
-    assert tables.messages[flat(1)["id"]]["agent_id"] == agent
-    assert [(row["agent_id"], row["name"]) for row in tables.agents.values()] == ([(agent, name)] if agent else [])
 
 
-@pytest.mark.parametrize(
-    ("submolt", "community"),
-    [("general", "general"), ({"name": "general"}, "general"), ({"id": "s1"}, "id:s1"), (None, None), ("", None), (..., None)],
-)
-def test_submolts(corpus: Corpus, submolt: object, community: str | None) -> None:
-    corpus.write("a.json", {"posts": [post(1, submolt=submolt)]})
+def test_authors(corpus: Corpus) -> None:
+    corpus.lines("a.jsonl", [flat(n, author=author, author_id=...) for n, (author, _, _) in enumerate(AUTHORS)])
     tables = corpus.read()
-    assert tables.messages[ONE]["community_id"] == community
-    assert set(tables.communities) == ({community} if community else set())
+    for number, (author, agent, _) in enumerate(AUTHORS):
+        assert tables.messages[flat(number)["id"]]["agent_id"] == agent, author
+    names = {row["agent_id"]: row["name"] for row in tables.agents.values()}
+    assert names == {agent: name for _, agent, name in AUTHORS if agent}
+
+
+def test_submolts(corpus: Corpus) -> None:
+    cases = [
+        ("general", "general"),
+        ({"name": "null"}, "null"),
+        ({"id": "s1"}, "id:s1"),
+        (None, None),
+        ("", None),
+        (..., None),
+    ]
+    corpus.write("a.json", {"posts": [post(n, submolt=submolt) for n, (submolt, _) in enumerate(cases)]})
+    tables = corpus.read()
+    assert [tables.messages[POST_ID.format(n)]["community_id"] for n in range(6)] == [slug for _, slug in cases]
+    assert set(tables.communities) == {"general", "null", "id:s1"}
+    assert tables.communities["id:s1"]["name"] is None
 
 
 def test_camel_and_snake_case_in_one_record(corpus: Corpus) -> None:
@@ -168,7 +178,10 @@ def test_a_thin_record_erases_nothing_and_text_and_hash_agree(corpus: Corpus) ->
 
 def test_rename_of_an_agent_and_name_of_two(corpus: Corpus) -> None:
     def by(number: int, ident: str | None, name: str, day: int) -> object:
-        return {"posts": [post(number, author={"id": ident, "name": name})], "_downloaded_at": f"2026-02-0{day}T00:00:00Z"}
+        return {
+            "posts": [post(number, author={"id": ident, "name": name})],
+            "_downloaded_at": f"2026-02-0{day}T00:00:00Z",
+        }
 
     corpus.write("a.json", by(1, "a1", "Old", 1))
     corpus.write("b.json", by(2, "a1", "New", 2))
@@ -181,7 +194,10 @@ def test_rename_of_an_agent_and_name_of_two(corpus: Corpus) -> None:
 
 
 def test_rename_seen_only_in_messages(corpus: Corpus) -> None:
-    rows = [flat(n, author=..., author_id="a1", agent_name=name, fetched_at=f"2026-02-0{n}") for n, name in ((1, "Z"), (2, "B"))]
+    rows = [
+        flat(n, author=..., author_id="a1", agent_name=name, fetched_at=f"2026-02-0{n}")
+        for n, name in ((1, "Z"), (2, "B"))
+    ]
     corpus.lines("a.jsonl", rows)
     assert corpus.read().agents["a1"]["name"] == "B"
 
@@ -230,33 +246,39 @@ def test_texts_are_kept_verbatim_and_flagged(corpus: Corpus) -> None:
             assert (row["content"], row["flags"]) == (text, flags)
 
 
-@pytest.mark.parametrize(
-    ("escaped", "text", "flags"),
-    [
-        (r"cut \ud83e", "cut \ufffd", "replacement_character,surrogate_repaired"),
-        (r"low \udd9e first", "low \ufffd first", "replacement_character,surrogate_repaired"),
-        (r"two \ud83e\ud83e\udd9e", "two \ufffd\U0001f99e", "replacement_character,surrogate_repaired"),
-        (r"slash \\\ud83e", "slash \\\ufffd", "replacement_character,surrogate_repaired"),
-        (r"slashes \\\\ud83e", "slashes \\\\ud83e", None),
-        (r"nul \u0000 end", "nul \ufffd end", "nul_removed,replacement_character"),
-        (r"text \\u0000 end", "text \\u0000 end", None),
-        (r"whole \ud83e\udd9e", "whole \U0001f99e", None),
-    ],
+ESCAPES = (
+    (r"cut \ud83e", "cut \ufffd", "replacement_character,surrogate_repaired"),
+    (r"low \udd9e first", "low \ufffd first", "replacement_character,surrogate_repaired"),
+    (r"two \ud83e\ud83e\udd9e", "two \ufffd\U0001f99e", "replacement_character,surrogate_repaired"),
+    (r"slash \\\ud83e", "slash \\\ufffd", "replacement_character,surrogate_repaired"),
+    (r"slashes \\\\ud83e", "slashes \\\\ud83e", None),
+    (r"nul \u0000 end", "nul \ufffd end", "nul_removed,replacement_character"),
+    (r"text \\u0000 end", "text \\u0000 end", None),
+    (r"whole \ud83e\udd9e", "whole \U0001f99e", None),
 )
-def test_escapes(corpus: Corpus, escaped: str, text: str, flags: str | None) -> None:
-    marked = json.dumps(detail(1, content="MARK")).replace("MARK", escaped)
-    corpus.write("a.json", marked)
-    corpus.write("b.jsonl", json.dumps(flat(1)) + "\n" + json.dumps(flat(2, content="MARK")).replace("MARK", escaped) + "\n")
+
+
+def test_escapes(corpus: Corpus) -> None:
+    lines = [json.dumps(flat(99))]
+    for number, (escaped, _, _) in enumerate(ESCAPES):
+        corpus.write(f"{number}.json", json.dumps(detail(number, content="MARK")).replace("MARK", escaped))
+        lines.append(json.dumps(flat(number, content="MARK")).replace("MARK", escaped))
+    corpus.write("b.jsonl", "\n".join(lines))
     found = corpus.read().messages
-    assert (found[ONE]["content"], found[ONE]["flags"]) == (text, flags)
-    assert (found[flat(2)["id"]]["content"], found[flat(2)["id"]]["flags"]) == (text, flags)
-    assert found[flat(1)["id"]]["flags"] is None
+    assert found[flat(99)["id"]]["flags"] is None
+    for number, (_, text, flags) in enumerate(ESCAPES):
+        for row in (found[POST_ID.format(number)], found[flat(number)["id"]]):
+            assert (row["content"], row["flags"]) == (text, flags)
 
 
 def test_numbers_that_strict_json_does_not_know(corpus: Corpus) -> None:
-    body = json.dumps(detail(1, upvotes="MARK", hot_score="MARK", other={"x": "MARK"}, content="NaN")).replace('"MARK"', "NaN")
+    body = json.dumps(detail(1, upvotes="MARK", hot_score="MARK", other={"x": "MARK"}, content="NaN")).replace(
+        '"MARK"', "NaN"
+    )
     corpus.write("a.json", body)
-    corpus.lines("b.jsonl", [flat(1), {**flat(2), "score": float("inf"), "hot_score": float("-inf"), "content": "Infinity"}])
+    corpus.lines(
+        "b.jsonl", [flat(1), {**flat(2), "score": float("inf"), "hot_score": float("-inf"), "content": "Infinity"}]
+    )
     tables = corpus.read()
     row = tables.messages[ONE]
     assert (row["upvotes"], row["content"]) == (None, "NaN")
@@ -272,7 +294,10 @@ def test_raw_control_characters_in_a_string(corpus: Corpus) -> None:
 
 
 def test_duplicate_keys_and_huge_numbers(corpus: Corpus) -> None:
-    line = json.dumps(flat(1))[:-1] + ', "content": "second", "upvotes": 99999999999999999999999, "x": 1e999, "score": 1e400}'
+    line = (
+        json.dumps(flat(1))[:-1]
+        + ', "content": "second", "upvotes": 99999999999999999999999, "x": 1e999, "score": 1e400}'
+    )
     corpus.write("a.jsonl", line + "\n" + json.dumps(flat(2)) + "\n")
     tables = corpus.read()
     assert tables.account() == (2, 2, 0, 0, 0)
@@ -305,7 +330,12 @@ def test_records_without_a_usable_id(corpus: Corpus) -> None:
 def test_excerpts_are_redacted(corpus: Corpus) -> None:
     secret = "sk-proj-" + "a1B2" * 12
     corpus.write("a.json", {"posts": [{"title": f"my key {secret}", "submolt": "s", "mail": "someone@example.org"}]})
-    excerpt = corpus.read().quarantine["excerpt"][0]
+    corpus.write("b.json", "x" * 180 + f" {secret} ")  # a key where the excerpt is cut
+    corpus.write("c.json", {"posts": [{"title": "y" * 170 + f" {secret}", "submolt": "s"}]})
+    excerpts = corpus.read().quarantine["excerpt"].to_list()
+    assert len(excerpts) == 3
+    assert not any("a1B2a1B2" in text or len(text) > 200 for text in excerpts)
+    excerpt = excerpts[0]
     assert secret not in excerpt
     assert "someone@example.org" not in excerpt
     assert "redacted" in excerpt
@@ -325,7 +355,13 @@ def test_truncated_threads(corpus: Corpus) -> None:
 
 
 def test_deleted_author_and_agent(corpus: Corpus) -> None:
-    corpus.lines("a.jsonl", [flat(1, author=None, author_id=None, is_deleted=1), flat(2, author={"id": "a5", "name": "Gone", "deletedAt": "2026-03-01T00:00:00Z"}, author_id="a5")])
+    corpus.lines(
+        "a.jsonl",
+        [
+            flat(1, author=None, author_id=None, is_deleted=1),
+            flat(2, author={"id": "a5", "name": "Gone", "deletedAt": "2026-03-01T00:00:00Z"}, author_id="a5"),
+        ],
+    )
     tables = corpus.read()
     row = tables.messages[flat(1)["id"]]
     assert (row["agent_id"], row["is_deleted"]) == (None, True)

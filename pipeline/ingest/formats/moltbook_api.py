@@ -16,9 +16,7 @@ from pipeline.ingest import sqltools as q
 from pipeline.ingest.formats.base import RECORDS_DDL, REJECTS_DDL, Adapter
 
 MAX_NESTING = 200  # the platform's deepest thread has 13 levels
-_MARKERS = re.compile(
-    rb'"(post|posts|comments|submolt|submolts|agent|recentPosts|success|post_id|submolt_name)"\s*:'
-)
+_MARKERS = re.compile(rb'"(post|posts|comments|submolt|submolts|agent|recentPosts|success|post_id|submolt_name)"\s*:')
 
 _ENVELOPE = (
     '{"success":"VARCHAR","error":"VARCHAR","data":"JSON","timestamp":"VARCHAR","_downloaded_at":"VARCHAR",'
@@ -206,22 +204,22 @@ FROM (SELECT file_no, doc_no, path, root_hint, parent_hint, {_COMMON}, unnest(it
 _TOO_DEEP = f"""
 INSERT INTO rejects
 SELECT file_no, doc_no, path || '.', CAST(NULL AS BIGINT), 'too_large',
-       'replies nested deeper than {MAX_NESTING} levels are not read', left(CAST(replies AS VARCHAR), 200)
+       'replies nested deeper than {MAX_NESTING} levels are not read', left(CAST(replies AS VARCHAR), {q.EXCERPT_CHARS})
 FROM records WHERE nesting = $level AND starts_with(replies, '[')
 """
-_NOT_OBJECTS = """
+_NOT_OBJECTS = f"""
 INSERT INTO rejects
 SELECT file_no, doc_no, path, CAST(NULL AS BIGINT), 'not_an_object', 'expected a JSON object for a ' || kind,
-       left(CAST(rec AS VARCHAR), 200)
+       left(CAST(rec AS VARCHAR), {q.EXCERPT_CHARS})
 FROM records WHERE """
 
-_BODY_REJECTS = """
+_BODY_REJECTS = f"""
 INSERT INTO rejects
 SELECT file_no, doc_no, path, byte_offset, shape,
        CASE shape WHEN 'api_error_body' THEN 'the collector saved an error response; fetch it again'
                   WHEN 'not_an_object' THEN 'expected a JSON object'
                   ELSE 'none of the keys post, posts, comments, agent, submolt, submolts, id was found' END,
-       left(CAST(body AS VARCHAR), 200)
+       left(CAST(body AS VARCHAR), {q.EXCERPT_CHARS})
 FROM bodies WHERE shape IN ('api_error_body', 'unknown_shape', 'not_an_object')
 """
 
