@@ -9,9 +9,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.schema import TABLES
+
 CORPUS_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 KINDS = ("platform", "simulation", "human")
-PRIVACY = ("pseudonymise", "keep")
+CORPUS_TABLE_NAMES = frozenset(table.name for table in TABLES.values() if table.layer == "corpus")
 SLICE_FILTERS = ("none", "without_duplicates", "without_token_mint")
 BUILT_IN_SLICES = (
     ("all", "The whole corpus", "none"),
@@ -46,7 +48,6 @@ class CorpusConfig:
     formats: tuple[str, ...] = ()
     licence: str | None = None
     clock: str = "time"
-    privacy: str = "pseudonymise"
     exclude: tuple[str, ...] = ()
     minimum_rows: dict[str, int] = field(default_factory=dict)
     slices: tuple[Slice, ...] = ()
@@ -134,19 +135,20 @@ class _Reader:
         formats = self.texts("format", known_formats)
         licence = self.text("licence", None)
         clock = self.text("clock", "time", ("time", "step")) or "time"
-        privacy = self.text("privacy", "pseudonymise", PRIVACY) or "pseudonymise"
         exclude = self.texts("exclude")
         minimum = self._minimum_rows()
         slices = self._slices()
         if self.raw:
-            known = "title, kind, format, licence, clock, privacy, exclude, minimum_rows, slices"
+            known = "title, kind, format, licence, clock, exclude, minimum_rows, slices"
             raise CorpusConfigError(f"{self.where}: unknown key {', '.join(sorted(self.raw))}; the keys are {known}")
-        return CorpusConfig(self.corpus_id, title, kind, formats, licence, clock, privacy, exclude, minimum, slices)
+        return CorpusConfig(self.corpus_id, title, kind, formats, licence, clock, exclude, minimum, slices)
 
     def _minimum_rows(self) -> dict[str, int]:
         value = self.raw.pop("minimum_rows", {})
         if not isinstance(value, dict) or any(not isinstance(v, int) or v < 0 for v in value.values()):
             raise self.fail("minimum_rows", "a table such as { message = 1000 } of numbers that are not negative")
+        if unknown := sorted(set(value) - CORPUS_TABLE_NAMES):
+            raise self.fail("minimum_rows", f"names of corpus tables, such as message; found {', '.join(unknown)}")
         return dict(value)
 
     def _slices(self) -> tuple[Slice, ...]:
@@ -168,6 +170,8 @@ class _Reader:
             if chosen not in SLICE_FILTERS:
                 raise self.fail("slices", f"filter to be one of {', '.join(SLICE_FILTERS)}")
             start, end = self._instant(entry.get("start")), self._instant(entry.get("end"))
+            if start is not None and end is not None and start >= end:
+                raise self.fail("slices", f"a start before the end in slice {slice_id}")
             title = str(entry.get("title", slice_id))
             found.append(Slice(slice_id, title, chosen, start, end, "corpus.toml"))
         return tuple(found)

@@ -1,7 +1,7 @@
 """Records become observations: canonical columns, whatever a field was called, one row per record and per mention.
 
-Reads the temporary view ``placed`` (records with their position in the file) and leaves ``obs_message``,
-``obs_agent``, ``obs_community``, ``obs_membership`` and ``obs_reject``. The aliases of a field are listed once, in
+Reads the temporary view ``placed`` (records with their position in the file) and leaves ``obs_message`` and
+``obs_reject``; `profiles` does the same for agents and communities. The aliases of a field are listed once, in
 `MESSAGE_KEYS` and its like; keys that are mapped nowhere are kept in ``extra``. A record is parsed once: DuckDB
 copies what it selects, so wide columns are touched in as few statements as possible.
 """
@@ -32,36 +32,6 @@ MESSAGE_KEYS: dict[str, tuple[str, ...]] = {
     "is_deleted": ("is_deleted", "isDeleted"),
     "is_spam": ("is_spam", "isSpam"),
 }
-AGENT_KEYS: dict[str, tuple[str, ...]] = {
-    "id": ("id", "agent_id"),
-    "name": ("name", "agent_name", "username"),
-    "persona": ("description", "bio"),
-    "karma": ("karma",),
-    "followers": ("follower_count", "followerCount"),
-    "following": ("following_count", "followingCount"),
-    "is_claimed": ("is_claimed", "isClaimed"),
-    "created": ("created_at", "createdAt"),
-    "deleted": ("deletedAt", "deleted_at"),
-    "owner": ("owner",),
-    "owner_handle": ("owner_x_handle",),
-}
-OWNER_KEYS: dict[str, tuple[str, ...]] = {
-    "handle": ("x_handle", "xHandle"),
-    "name": ("x_name", "xName"),
-    "bio": ("x_bio", "xBio"),
-    "followers": ("x_follower_count", "xFollowerCount"),
-}
-COMMUNITY_KEYS: dict[str, tuple[str, ...]] = {
-    "id": ("id",),
-    "name": ("name",),
-    "title": ("display_name", "displayName"),
-    "description": ("description",),
-    "created": ("created_at", "createdAt"),
-    "subscribers": ("subscriber_count", "subscriberCount"),
-    "post_count": ("post_count", "postCount"),
-    "created_by": ("created_by", "createdBy"),
-    "moderators": ("moderators",),
-}
 # Keys that no column holds but that most records of API v2 and v3 have: read in the same pass as the columns.
 _MESSAGE_EXTRA = (
     "type", "hot_score", "is_pinned", "is_locked", "updated_at", "verification_status", "reply_count", "depth",
@@ -72,14 +42,16 @@ _PLACED_KEYS = ("replies", "comments", "fetched_at", "dump_date", "_downloaded_a
 _JSON_FIELDS = frozenset({"author", "submolt", "owner", "created_by", "moderators"})
 
 
-def _transform(expr: str, keys: dict[str, tuple[str, ...]], more: tuple[str, ...] = ()) -> str:
+def transform(expr: str, keys: dict[str, tuple[str, ...]], more: tuple[str, ...] = ()) -> str:
+    """Return SQL for the struct of all aliases of some fields, and of `more` keys as JSON, in one parse of `expr`."""
     names = {
         alias: ("JSON" if field in _JSON_FIELDS else "VARCHAR") for field, aliases in keys.items() for alias in aliases
     }
     return f"json_transform({expr}, '{json.dumps({**names, **dict.fromkeys(more, 'JSON')})}')"
 
 
-def _pick(struct: str, keys: dict[str, tuple[str, ...]], field: str) -> str:
+def pick(struct: str, keys: dict[str, tuple[str, ...]], field: str) -> str:
+    """Return SQL for the first alias of a field that holds a value."""
     aliases = keys[field]
     parts = [f'{struct}."{alias}"' for alias in aliases]
     return parts[0] if len(parts) == 1 else f"coalesce({', '.join(parts)})"
@@ -95,7 +67,8 @@ def _without(expr: str, names: list[str]) -> str:
     return f"json_merge_patch('{{}}', json_merge_patch({expr}, '{json.dumps(dict.fromkeys(names))}'))"
 
 
-def _extra(expr: str, keys: dict[str, tuple[str, ...]]) -> str:
+def unmapped(expr: str, keys: dict[str, tuple[str, ...]]) -> str:
+    """Return SQL for the members of a record that no field is mapped from, NULL when there are none."""
     gone = [*(alias for aliases in keys.values() for alias in aliases), *_PLACED_KEYS]
     kept = f"CAST({_without(expr, gone)} AS VARCHAR)"
     # Most records have no unknown key; looking at the keys is far cheaper than copying the record.
@@ -123,7 +96,7 @@ def unknown_keys_sql() -> str:
     )
 
 
-def _name(expr: str) -> str:
+def handle(expr: str) -> str:
     """Return a handle without the ``u/`` or ``@`` that some dumps put before it."""
     bare = q.named(f"regexp_replace({expr}, '^(u/|@)', '')")
     is_prefixed = f"starts_with({expr}, 'u/') OR starts_with({expr}, '@')"
@@ -133,7 +106,7 @@ def _name(expr: str) -> str:
 _REFERENCE = dict.fromkeys(("id", "agent_id", "name", "username"), "VARCHAR")
 
 
-def _reference(expr: str) -> tuple[str, str]:
+def reference(expr: str) -> tuple[str, str]:
     """Return SQL for id and name of an author or creator that is an object, a string or null."""
     parsed = f"json_transform({expr}, '{json.dumps(_REFERENCE)}')"
     ident = f"CASE WHEN starts_with({expr}, '{{') THEN coalesce({parsed}.id, {parsed}.agent_id) END"
@@ -159,9 +132,9 @@ def parsed_message_sql(*, has_unknown: bool) -> str:
     """Return the statement that parses every post and comment, once, and finds its values under any alias."""
 
     def m(field: str) -> str:
-        return _pick("m", MESSAGE_KEYS, field)
+        return pick("m", MESSAGE_KEYS, field)
 
-    author_id, author_name = _reference("author")
+    author_id, author_name = reference("author")
     bare = q.null_if_word("json_extract_string(submolt, '$')")
     slug = (
         "CASE WHEN starts_with(submolt, '{') THEN coalesce(json_extract_string(submolt, '$.name'), "
@@ -173,7 +146,7 @@ CREATE OR REPLACE TEMP TABLE parsed_message AS
 WITH picked AS (
     SELECT file_no, source_row, kind, repair, observed_at, dumped_at, m, {m("author")} AS author,
            {m("submolt")} AS submolt, root_hint, parent_hint, {_message_extra(has_unknown=has_unknown)} AS extra
-    FROM (SELECT *, {_transform("rec", MESSAGE_KEYS, _MESSAGE_EXTRA)} AS m FROM placed
+    FROM (SELECT *, {transform("rec", MESSAGE_KEYS, _MESSAGE_EXTRA)} AS m FROM placed
           WHERE kind IN ('post', 'comment'))
 )
 SELECT file_no, source_row, kind, repair, observed_at, dumped_at, extra,
@@ -206,7 +179,7 @@ def message_sql(*, is_clean: bool) -> str:
         True when no row of ``parsed_message`` is unclean (`UNCLEAN_MESSAGES`): then identifiers are what they are.
     """
     clean = (lambda expr: expr) if is_clean else q.identifier
-    name = "raw_name" if is_clean else _name("raw_name")
+    name = "raw_name" if is_clean else handle("raw_name")
     community = "raw_community" if is_clean else q.named("raw_community")
     instant, precision = (q.iso_instant, q.iso_precision) if is_clean else (q.instant, q.precision)
     return f"""
@@ -232,164 +205,18 @@ SELECT file_no, source_row, kind, message_id, author_id, author_name, community_
        CASE WHEN contains(raw_url, message_id) THEN NULL ELSE {q.null_if_word("raw_url")} END AS url,
        {q.text_flags("scored", "repair")} AS flags, observed_at, dumped_at, extra,
        author IS NOT NULL AS has_author_record,
-       {_fault("message_id", "raw_id", "kind = 'comment' AND root_id IS NULL AND parent_id IS NULL")} AS fault
+       {fault("message_id", "raw_id", "kind = 'comment' AND root_id IS NULL AND parent_id IS NULL")} AS fault
 FROM timed
 """
 
 
-def _fault(ident: str, raw: str, is_homeless: str = "false") -> str:
+def fault(ident: str, raw: str, is_homeless: str = "false") -> str:
     """Return SQL for the reason why a record cannot be kept, NULL when it can."""
     return (
         f"CASE WHEN {ident} IS NULL OR starts_with({raw}, '{{') OR starts_with({raw}, '[') THEN 'missing_id' "
         f"WHEN length({ident}) > {q.MAX_ID_CHARS} THEN 'id_too_long' "
         f"WHEN {is_homeless} THEN 'missing_post_id' END"
     )
-
-
-def parsed_agent_sql() -> str:
-    """Return the statement that parses agent records, and each distinct author or creator of a file once."""
-    keys = AGENT_KEYS
-
-    def a(field: str) -> str:
-        return _pick("a", keys, field)
-
-    creator = "coalesce(json_extract(rec, '$.created_by'), json_extract(rec, '$.createdBy'))"
-    return f"""
-CREATE OR REPLACE TEMP TABLE parsed_agent AS
-WITH seen AS (
-    SELECT file_no, source_row, true AS is_record, CAST(rec AS VARCHAR) AS body, observed_at, dumped_at
-    FROM placed WHERE kind = 'agent'
-    UNION ALL
-    SELECT file_no, min(source_row), false, author, observed_at, dumped_at
-    FROM parsed_message WHERE author IS NOT NULL GROUP BY file_no, author, observed_at, dumped_at
-    UNION ALL
-    SELECT file_no, source_row, false, CAST({creator} AS VARCHAR), observed_at, dumped_at
-    FROM placed WHERE kind = 'community'
-), parsed AS (
-    SELECT *, {_transform("body", keys)} AS a FROM seen WHERE is_record OR starts_with(body, '{{')
-)
-SELECT file_no, source_row, is_record, body, observed_at, dumped_at, {a("id")} AS raw_id, {a("name")} AS raw_name,
-       {a("persona")} AS persona, {a("karma")} AS raw_karma, {a("followers")} AS raw_followers,
-       {a("following")} AS raw_following, {a("is_claimed")} AS raw_claimed, {a("created")} AS raw_created,
-       {a("deleted")} AS raw_deleted, {a("owner")} AS owner, {a("owner_handle")} AS raw_handle
-FROM parsed
-"""
-
-
-UNCLEAN_AGENTS = (
-    "SELECT count(*) FROM parsed_agent "
-    f"WHERE {q.unclean(('raw_id',), ('raw_name',))} OR {q.unusual_time('raw_created')}"
-)
-
-
-def agent_sql(*, is_clean: bool) -> str:
-    """Return the statement that makes ``obs_agent``.
-
-    Parameters
-    ----------
-    is_clean
-        True when no row of ``parsed_agent`` is unclean (`UNCLEAN_AGENTS`).
-    """
-    instant, precision = (q.iso_instant, q.iso_precision) if is_clean else (q.instant, q.precision)
-
-    def owned(field: str) -> str:
-        paths = [f'o."{alias}"' for alias in OWNER_KEYS[field]]
-        return f"coalesce({', '.join(paths)})"
-
-    text = "CASE WHEN starts_with(owner, chr(34)) THEN json_extract_string(owner, '$') END"
-    owner = f"CASE WHEN starts_with(owner, '{{') THEN {_transform('owner', OWNER_KEYS)} END"
-    return f"""
-CREATE OR REPLACE TEMP TABLE obs_agent AS
-WITH cleaned AS (
-    SELECT *, {"raw_id" if is_clean else q.identifier("raw_id")} AS agent_id,
-           {"raw_name" if is_clean else _name("raw_name")} AS name,
-           {"raw_created" if is_clean else q.null_if_word("raw_created")} AS created_text,
-           {owner} AS o
-    FROM parsed_agent
-), timed AS (
-    SELECT *, {instant("created_text")} AS created_at FROM cleaned
-)
-SELECT file_no, source_row, is_record, agent_id, name, persona, created_at,
-       CASE WHEN created_at IS NOT NULL THEN {precision("created_text")} END AS at_precision,
-       {q.integer("raw_karma")} AS karma, {q.integer("raw_followers", is_count=True)} AS followers,
-       {q.integer("raw_following", is_count=True)} AS following, {q.boolean("raw_claimed")} AS is_claimed,
-       {q.null_if_word("raw_deleted")} IS NOT NULL AS is_deleted,
-       coalesce({owned("handle")}, {text}, raw_handle) AS owner_handle, {owned("name")} AS owner_name,
-       {owned("bio")} AS owner_bio, {q.integer(owned("followers"))} AS owner_followers,
-       observed_at, dumped_at, {_extra("body", AGENT_KEYS)} AS extra,
-       CASE WHEN is_record OR coalesce(agent_id, name) IS NOT NULL
-            THEN {_fault("coalesce(agent_id, name)", "coalesce(raw_id, raw_name)")} ELSE 'unusable' END AS fault
-FROM timed
-"""
-
-
-def community_sql() -> str:
-    """Return the statement that makes ``obs_community`` from community records and the communities of messages."""
-    keys = COMMUNITY_KEYS
-
-    def c(field: str) -> str:
-        return _pick("c", keys, field)
-
-    return f"""
-CREATE OR REPLACE TEMP TABLE obs_community AS
-WITH seen AS (
-    SELECT file_no, source_row, true AS is_record, CAST(rec AS VARCHAR) AS body, observed_at, dumped_at
-    FROM placed WHERE kind = 'community'
-    UNION ALL
-    SELECT file_no, min(source_row), false, submolt, observed_at, dumped_at
-    FROM parsed_message WHERE submolt IS NOT NULL GROUP BY file_no, submolt, observed_at, dumped_at
-), picked AS (
-    SELECT *, {c("name")} AS raw_name, {c("id")} AS raw_id, {c("created")} AS raw_created
-    FROM (SELECT *, {_transform("body", keys)} AS c FROM seen)
-), cleaned AS (
-    SELECT *, coalesce({q.named("raw_name")}, 'id:' || {q.identifier("raw_id")}) AS community_id,
-           {q.null_if_word("raw_created")} AS created_text FROM picked
-), timed AS (
-    SELECT *, {q.instant("created_text")} AS created_at FROM cleaned
-)
-SELECT file_no, source_row, is_record, community_id, {c("title")} AS title, {c("description")} AS description,
-       created_at,
-       CASE WHEN created_at IS NOT NULL THEN {q.precision("created_text")} END AS at_precision,
-       {q.integer(c("subscribers"), is_count=True)} AS subscribers,
-       {q.integer(c("post_count"), is_count=True)} AS claimed_post_count, observed_at, dumped_at,
-       CASE WHEN is_record THEN {_extra("body", keys)} END AS extra,
-       {_fault("community_id", "coalesce(raw_name, raw_id)")} AS fault
-FROM timed
-"""
-
-
-NO_MEMBERSHIP = (
-    "CREATE OR REPLACE TEMP TABLE obs_membership (community_id VARCHAR, agent_id VARCHAR, agent_name VARCHAR, "
-    "action VARCHAR, role VARCHAR, origin VARCHAR)"
-)
-
-
-def membership_sql() -> str:
-    """Return the statement that makes ``obs_membership`` from creators and moderators of communities."""
-    keys = COMMUNITY_KEYS
-    creator_id, creator_name = _reference("created_by")
-    member_id, member_name = _reference("moderator")
-    return f"""
-CREATE OR REPLACE TEMP TABLE obs_membership AS
-WITH parsed AS (
-    SELECT {_transform("rec", keys)} AS c FROM placed WHERE kind = 'community'
-), picked AS (
-    SELECT {q.named(_pick("c", keys, "name"))} AS community_id, {_pick("c", keys, "created_by")} AS created_by,
-           {_pick("c", keys, "moderators")} AS moderators FROM parsed
-), unnested AS (
-    SELECT community_id, CAST(unnest(json_extract(moderators, '$[*]')) AS VARCHAR) AS moderator FROM picked
-    WHERE starts_with(moderators, '[')
-), members AS (
-    SELECT community_id, {creator_id} AS raw_id, {creator_name} AS raw_name, 'create' AS action,
-           'creator' AS role, 'created_by' AS origin FROM picked
-    UNION ALL
-    SELECT community_id, {member_id}, {member_name}, 'moderate',
-           CASE WHEN starts_with(moderator, '{{') THEN json_extract_string(moderator, '$.role') END, 'moderators'
-    FROM unnested
-)
-SELECT DISTINCT community_id, {q.identifier("raw_id")} AS agent_id, {_name("raw_name")} AS agent_name, action, role,
-       origin FROM members WHERE raw_id IS NOT NULL OR raw_name IS NOT NULL
-"""
 
 
 def reject_sql() -> str:

@@ -55,6 +55,7 @@ def prepare(con: duckdb.DuckDBPyConnection, staging: Path) -> None:
     for table in STAGED:
         pattern = str(staging / table / "*.parquet").replace("'", "''")
         con.execute(f"CREATE OR REPLACE TEMP VIEW st_{table} AS SELECT * FROM read_parquet('{pattern}')")
+    _set_aside_clashes(con)
     con.execute(_FILE_TIME)
     con.execute(_NAME_MAP)
     for statement in (_SEEN_MESSAGE, _MENTIONED_AGENT, _SEEN_AGENT, _SEEN_AGENT_MENTIONS, _SEEN_COMMUNITY):
@@ -66,6 +67,31 @@ def prepare(con: duckdb.DuckDBPyConnection, staging: Path) -> None:
             con.execute(statement)
     con.execute(_outcome())
     con.execute(_DEPTH)
+
+
+_CLASHES = """
+CREATE OR REPLACE TEMP TABLE clash AS
+SELECT c.file_no, c.source_row, c.message_id FROM st_obs_message c
+WHERE c.kind <> 'post' AND c.message_id IN (SELECT p.message_id FROM st_obs_message p WHERE p.kind = 'post')
+"""
+
+
+def _set_aside_clashes(con: duckdb.DuckDBPyConnection) -> None:
+    """Quarantine comments that carry the id of a post: one row cannot be both."""
+    con.execute(_CLASHES)
+    if not con.sql("SELECT count(*) FROM clash").fetchall()[0][0]:
+        return
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE kept_message AS SELECT o.* FROM st_obs_message o WHERE NOT EXISTS "
+        "(SELECT 1 FROM clash c WHERE c.file_no = o.file_no AND c.source_row = o.source_row)"
+    )
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE all_rejects AS SELECT * FROM st_obs_reject UNION ALL BY NAME "
+        "SELECT file_no, source_row, 'id_of_another_kind' AS reason, "
+        "'the comment has the id of a post; expected ids that name one message' AS detail FROM clash"
+    )
+    con.execute("CREATE OR REPLACE TEMP VIEW st_obs_message AS SELECT * FROM kept_message")
+    con.execute("CREATE OR REPLACE TEMP VIEW st_obs_reject AS SELECT * FROM all_rejects")
 
 
 # A file without a time of its own was observed no earlier than its newest record, nor than the time in its name.
@@ -155,9 +181,9 @@ def _repeated_keys(kind: str) -> str:
 def _ordered(kind: str) -> str:
     """Return the statement that orders the observations of the keys that were seen more than once."""
     key = KEY[kind]
-    window = (
-        f"PARTITION BY {key} ORDER BY observed_at NULLS FIRST, dumped_at NULLS FIRST, sha256, source_row, is_record"
-    )
+    # Copies of a file tie in all but their number; it settles which of them counts as the first.
+    order = "observed_at NULLS FIRST, dumped_at NULLS FIRST, sha256, file_no, source_row"
+    window = f"PARTITION BY {key} ORDER BY {order}, is_record"
     same = " AND ".join(f"({c} IS NULL OR {c} IS NOT DISTINCT FROM lag({c} IGNORE NULLS) OVER w)" for c in _STATE[kind])
     return f"""
 CREATE OR REPLACE TEMP TABLE ordered_{kind} AS
@@ -165,7 +191,7 @@ SELECT *, row_number() OVER w AS k, CASE WHEN is_record THEN row_number() OVER r
        {same} AS says_nothing_new
 FROM seen_{kind} WHERE {key} IN (SELECT {key} FROM repeated_{kind})
 WINDOW w AS ({window}),
-       r AS (PARTITION BY {key}, is_record ORDER BY observed_at NULLS FIRST, dumped_at NULLS FIRST, sha256, source_row)
+       r AS (PARTITION BY {key}, is_record ORDER BY {order})
 """
 
 

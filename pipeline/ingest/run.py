@@ -17,9 +17,10 @@ from pipeline.ingest.formats import FORMATS
 from pipeline.ingest.scan import Scan
 from pipeline.ingest.staging import Stager
 
+DATA_SUFFIX = re.compile(r"\.(json|jsonl|ndjson|csv|tsv|parquet)$", re.IGNORECASE)
 _PATH_TIME = re.compile(r"(20\d\d)-?([01]\d)-?([0-3]\d)(?:[T_-]?([0-2]\d)-?([0-5]\d)(?!\d{3}))?")
-# A wall is a length that is the longest of all and is hit by at least this many texts and this share of them.
-WALL_MINIMUM, WALL_SHARE = 5, 0.002
+# A wall is a length that is the longest of all and is hit by at least this many distinct texts and this share of them.
+WALL_MINIMUM, WALL_SHARE, WALL_LEAST_CHARS = 5, 0.002, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,8 @@ def ingest(
 _WALLS = f"""
 CREATE OR REPLACE TEMP TABLE wall AS
 WITH lengths AS (
-    SELECT kind, n_chars, count(*) AS n FROM merged_message WHERE n_chars > 0 GROUP BY ALL
+    SELECT kind, n_chars, count(DISTINCT text_hash) AS n FROM merged_message
+    WHERE n_chars >= {WALL_LEAST_CHARS} GROUP BY ALL
 ), longest AS (
     SELECT kind, max(n_chars) AS n_chars, sum(n) AS total FROM lengths GROUP BY kind
 )
@@ -231,6 +233,7 @@ _CORPUS_WARNINGS = {
     "truncated_threads": "SELECT count(*) FROM (SELECT root_id, count(*) AS held FROM merged_message "
     "WHERE kind = 'comment' GROUP BY root_id) h JOIN merged_message p ON p.message_id = h.root_id "
     "WHERE p.claimed_comment_count > h.held AND h.held >= 90",
+    "no_messages": "SELECT CASE WHEN count(*) = 0 THEN 1 ELSE 0 END FROM merged_message",
     "no_times": "SELECT CASE WHEN count(created_at) = 0 AND count(*) > 0 THEN 1 ELSE 0 END FROM merged_message",
 }
 
@@ -242,6 +245,8 @@ def _corpus_frame(
     words = [word for word, query in _CORPUS_WARNINGS.items() if con.sql(query).fetchall()[0][0]]
     if any(f.status == "other_format" for f in scan.files):
         words.append("other_formats_present")
+    if any(f.status == "ignored" and DATA_SUFFIX.search(f.path) for f in scan.files):
+        words.append("data_files_ignored")
     row = {
         "title": config.title,
         "kind": config.kind,
@@ -249,7 +254,6 @@ def _corpus_frame(
         "format_origin": scan.format_origin,
         "licence": config.licence,
         "clock": config.clock,
-        "privacy": config.privacy,
         "n_files": len(scan.files),
         "rows_read": int(files["rows_read"].sum() or 0),
         "first_at": first,

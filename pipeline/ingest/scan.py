@@ -101,7 +101,9 @@ def _walk(folder: Path) -> list[str]:
         folders.sort()
         relative = os.path.relpath(base, folder)
         prefix = "" if relative == "." else f"{relative}/"
-        paths.extend(f"{prefix}{name}" for name in names)
+        # A link to a folder is not followed, and listed with a slash at its end so that it is not taken for a file.
+        linked = [f"{name}/" for name in folders if (Path(base) / name).is_symlink()]
+        paths.extend(f"{prefix}{name}" for name in (*names, *linked))
     return sorted(paths)
 
 
@@ -112,8 +114,10 @@ def _describe(folder: Path, path: str, exclude: tuple[str, ...]) -> SourceFile:
         return SourceFile(path, "", _size(folder / path), "none", None, "ignored", "side file of the system")
     if any(fnmatch.fnmatch(path, pattern) for pattern in exclude):
         return SourceFile(path, "", _size(folder / path), "none", None, "ignored", "excluded by corpus.toml")
+    if path.endswith("/"):
+        return SourceFile(path, "", 0, "none", None, "unreadable", "linked_folder")
     try:
-        sha256, size, head, tail = _digest(folder / path)
+        sha256, size, head, tail = _digest(f"{folder}/{path}")
     except OSError:
         return SourceFile(path, "", 0, "none", None, "unreadable", "unreadable")
     is_utf16 = head.startswith((b"\xff\xfe", b"\xfe\xff"))
@@ -166,11 +170,11 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _digest(path: Path) -> tuple[str, int, bytes, bytes]:
+def _digest(path: str) -> tuple[str, int, bytes, bytes]:
     whole = hashlib.sha256()
     head = tail = b""
     size = 0
-    with path.open("rb", buffering=0) as stream:
+    with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - a tree has tens of thousands of files
         while block := stream.read(1 << 22):
             head = head or block[:HEAD_BYTES]
             tail = block[-16:]
@@ -211,7 +215,7 @@ def _json_container(suffix: str, start: bytes, head: bytes) -> str:
     first, separator, rest = head.lstrip(b"\xef\xbb\xbf \t\r\n").partition(b"\n")
     if suffix in ("jsonl", "ndjson") and start[:1] == b"{":
         return "jsonl"
-    if not separator or not rest.strip():
+    if not separator or first.strip() in (b"{", b"[") or not rest.strip():
         return "json"
     try:
         is_object = isinstance(json.loads(first), dict)

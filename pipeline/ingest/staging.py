@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipeline.ingest import mapping
+from pipeline.ingest import mapping, profiles
 from pipeline.ingest.formats import FORMATS, Adapter
 from pipeline.ingest.formats.base import RECORDS_DDL, REJECTS_DDL
 from pipeline.ingest.framing import Bad, Batch, batches, repaired_table
@@ -170,9 +170,10 @@ class _Worker:
         mended, bad = repaired_table([row for row in faulty if row[3].strip()], batch.table_kind)
         con.register("mended", mended)
         con.register("faulty", pa.table({"file_no": [r[0] for r in faulty], "doc_no": [r[1] for r in faulty]}))
+        is_faulty = "EXISTS (SELECT 1 FROM faulty f WHERE f.file_no = d.file_no AND f.doc_no = d.doc_no)"
         con.execute(
-            f"CREATE OR REPLACE TEMP VIEW docs AS SELECT {columns} FROM framed d "
-            "WHERE NOT EXISTS (SELECT 1 FROM faulty f WHERE f.file_no = d.file_no AND f.doc_no = d.doc_no) UNION ALL SELECT {columns} FROM mended"
+            f"CREATE OR REPLACE TEMP VIEW docs AS SELECT {columns} FROM framed d WHERE NOT {is_faulty} "
+            f"UNION ALL SELECT {columns} FROM mended"
         )
         return bad
 
@@ -196,11 +197,11 @@ class _Worker:
         con = self.con
         con.execute(mapping.parsed_message_sql(has_unknown=self._any(mapping.unknown_keys_sql())))
         con.execute(mapping.message_sql(is_clean=not self._any(mapping.UNCLEAN_MESSAGES)))
-        con.execute(mapping.parsed_agent_sql())
-        con.execute(mapping.agent_sql(is_clean=not self._any(mapping.UNCLEAN_AGENTS)))
-        con.execute(mapping.community_sql())
+        con.execute(profiles.parsed_agent_sql())
+        con.execute(profiles.agent_sql(is_clean=not self._any(profiles.UNCLEAN_AGENTS)))
+        con.execute(profiles.community_sql())
         has_communities = self._any("SELECT count(*) FROM records WHERE kind = 'community'")
-        con.execute(mapping.membership_sql() if has_communities else mapping.NO_MEMBERSHIP)
+        con.execute(profiles.membership_sql() if has_communities else profiles.NO_MEMBERSHIP)
         con.execute(mapping.reject_sql())
         for table in STAGED:
             target = str(self.folder / table / f"{number:06d}.parquet").replace("'", "''")

@@ -95,7 +95,7 @@ def _print_estimates(out: Console, rows: list[tuple[object, ...]]) -> None:
     for role, estimator, model, estimate, low, high, p_adj, n, warnings in rows:
         out.print(f"  {role}: {estimator}, {model}", markup=False, soft_wrap=True)
         count = f"{n:,} rows" if n is not None else ""
-        _line(out, "", _number(estimate), _interval(low, high), _number(p_adj), count, str(warnings or ""))
+        _line(out, "", _number(estimate), _interval(low, high), _p(p_adj), count, str(warnings or ""))
     out.print("  negative controls use an exposure that nobody can see: expect 0\n", markup=False)
 
 
@@ -107,6 +107,10 @@ def _line(out: Console, name: str, *cells: str, style: str = "") -> None:
 
 def _number(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) else ("" if value is None else str(value))
+
+
+def _p(value: object) -> str:
+    return "<0.001" if isinstance(value, float) and value < 0.001 else _number(value)
 
 
 def _interval(low: object, high: object) -> str:

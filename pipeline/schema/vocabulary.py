@@ -11,6 +11,8 @@ WARNINGS: dict[str, str] = {
     "truncated_text": "Some texts end at a wall that the collector or the platform set.",
     "truncated_threads": "The platform returns at most about 1,000 (or 100) comments of a post.",
     "other_formats_present": "The folder also holds dumps of another format, which were not read; see source_file.",
+    "data_files_ignored": "Files that look like data were recognised by no format; see source_file.",
+    "no_messages": "No message was read.",
     "composition_sensitive": "The share moves with who and what is in the corpus: compare by day and by slice.",
     "partial_coverage": "The dump holds part of the threads of its window.",
     "collection_gap": "Collection was interrupted inside the window.",
@@ -63,6 +65,8 @@ QUARANTINE_REASONS: dict[str, str] = {
     "bad_row_width": "The row has more or fewer fields than the header.",
     "bad_parquet": "The Parquet file is damaged or truncated.",
     "file_changed": "The file changed while it was read; run again once it is complete.",
+    "linked_folder": "A link to a folder is not followed; put the files into the folder of the corpus itself.",
+    "id_of_another_kind": "A comment has the id of a post; ids must name one message.",
     "unreadable": "The operating system refused to open the file.",
 }
 

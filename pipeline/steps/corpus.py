@@ -22,6 +22,12 @@ def _prepare(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object]
     folder = warehouse.settings.data / corpus_id
     config = load_config(folder, corpus_id, tuple(FORMATS))
     found = scan(folder.resolve(), config)
+    if not any(file.status == "read" for file in found.files):
+        why = "; ".join(f"{file.path}: {file.reason}" for file in found.files[:3]) or "it holds no files"
+        raise FileNotFoundError(
+            f"data/{corpus_id} holds no file that a format reads ({why}); put the dump there, or remove what is stored "
+            f"of it with `make forget CORPUS={corpus_id}`"
+        )
     state = {"scan": found, "config": config}
     settings = {key: str(value) for key, value in asdict(config).items()}
     return {"files": found.digest(), "corpus": settings, "formats": list(found.formats)}, state

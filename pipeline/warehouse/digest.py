@@ -4,7 +4,7 @@ What belongs here: the canonical text of a row, its digest, and the digest of th
 rendered as its length, a colon and its text, a null as ``-``; so no two rows share a text. Doubles are
 rendered as the 64 bits of their IEEE form, which is exact and does not change with how an engine prints
 numbers; every NaN counts as the same. The rows are read in the order of the key, which is unique, so the
-order is defined; their SHA-256 digests are fed to one SHA-256, after the description of the columns.
+order is defined; their MD5 digests (identity, not security) are fed to one SHA-256, after the description of the columns.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def digest_select(table: Table) -> str:
     keys = tuple(column for column in table.columns if column.name in table.key)
     order = ", ".join(f'"{name}" NULLS FIRST' for name in table.sort_key)
     return (
-        f"SELECT sha256({_row_text(table.all_columns)}) AS row_digest, md5({_row_text(keys)}) AS key_digest "
+        f"SELECT md5({_row_text(table.all_columns)}) AS row_digest, md5({_row_text(keys)}) AS key_digest "
         f"FROM read_parquet($paths, hive_partitioning = false) ORDER BY {order}"
     )
 

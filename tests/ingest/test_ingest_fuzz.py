@@ -15,7 +15,8 @@ ODD = st.one_of(
     st.lists(st.integers(), max_size=2), st.dictionaries(st.text(max_size=3), st.none(), max_size=2),
 )  # fmt: skip
 RECORDS = st.sampled_from(
-    [post(700), flat(700), detail(700, [comment(700, [comment(701)])]), {"success": True, "posts": [post(700), post(701)]},
+    [post(700), flat(700), detail(700, [comment(700, [comment(701)])]),
+     {"success": True, "posts": [post(700), post(701)]},
      {"success": True, "agent": {"id": "a7", "name": "N", "karma": 1, "owner": {"x_handle": "h"}}},
      {"timestamp": 1769844600123, "data": {"posts": [post(702)]}}, {"submolts": [{"name": "s", "subscriber_count": 1}]}]
 )  # fmt: skip

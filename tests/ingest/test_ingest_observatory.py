@@ -55,8 +55,10 @@ def dumps(folder: Path) -> dict[str, pl.DataFrame]:
             {"id": [day], "timestamp": [date], "total_agents": [5], "top_words": ['["a"]'], "dump_date": [date]}
         )
         tables[f"data/word_frequency/{date}.parquet"] = pl.DataFrame({"word": ["a"], "hour": ["1"], "count": [day]})
-        agents = pl.DataFrame({"id": ["ag-x"], "name": [f"X{day}"], "karma": [day], "follower_count": [1], "following_count": [2],
-                               "is_claimed": [1], "first_seen_at": ["2026-01-31 01:00:00.000001"], "dump_date": [date]})  # fmt: skip
+        agents = pl.DataFrame({"id": ["ag-x"], "name": [f"X{day}"], "karma": [day], "follower_count": [1],
+                               "following_count": [2],
+                               "is_claimed": [1], "first_seen_at": ["2026-01-31 01:00:00.000001"], 
+                               "dump_date": [date]})  # fmt: skip
         tables[f"data/agents/{date}.parquet"] = agents
     tables["data/lost_and_found/2026-02-03.parquet"] = pl.DataFrame({"rootpgno": [1], "c0": ["x"]})
     return tables
@@ -141,7 +143,8 @@ def test_types_of_parquet(corpus: Corpus) -> None:
     from datetime import UTC, datetime
 
     frame = pl.DataFrame({
-        "id": ["p1"], "title": ["t"], "content": ["NaN: Infinity \x00 end"], "submolt": ["s"], "score": [2.0], "is_pinned": [1],
+        "id": ["p1"], "title": ["t"], "content": ["NaN: Infinity \x00 end"], "submolt": ["s"], "score": [2.0],
+        "is_pinned": [1],
         "created_at": [datetime(2026, 2, 1, 1, 2, 3, 456789)], "fetched_at": [datetime(2026, 2, 2, tzinfo=UTC)],
         "comment_count": [-1], "nothing": [float("nan")], "Title": ["other"], "raw": [b"\xff"],
     })  # fmt: skip

@@ -49,7 +49,8 @@ def test_replies_without_parent_id_answer_the_comment_above(corpus: Corpus) -> N
 @pytest.mark.parametrize("version", [1, 2, 3])
 def test_list_bodies(corpus: Corpus, version: int) -> None:
     later = {"type": "text", "author_id": "a0000000-0000-4000-8000-000000000009", "score": 9, "hot_score": 1.5,
-             "is_pinned": False, "is_locked": False, "is_deleted": True, "updated_at": "2026-02-12T05:39:05.821Z"}  # fmt: skip
+             "is_pinned": False, "is_locked": False, "is_deleted": True,
+             "updated_at": "2026-02-12T05:39:05.821Z"}  # fmt: skip
     author = {"id": "a0000000-0000-4000-8000-000000000009", "name": "Cy", "description": "I am", "avatarUrl": None,
               "karma": 11, "followerCount": 4, "followingCount": 2, "isClaimed": True,
               "createdAt": "2026-01-28T00:00:00.000Z", "deletedAt": "2026-03-01T00:00:00.000Z"}  # fmt: skip

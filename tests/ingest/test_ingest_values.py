@@ -140,7 +140,8 @@ def test_submolts(corpus: Corpus) -> None:
 
 
 def test_camel_and_snake_case_in_one_record(corpus: Corpus) -> None:
-    row = {"id": "x1", "postId": "p1", "parentId": "p1", "body": "b", "createdAt": "2026-01-31T12:30:15.000Z", "isDeleted": True,
+    row = {"id": "x1", "postId": "p1", "parentId": "p1", "body": "b", "createdAt": "2026-01-31T12:30:15.000Z",
+           "isDeleted": True,
            "authorId": "a1", "author_name": "Ada", "upvotes": "3", "post_id": "p1"}  # fmt: skip
     corpus.lines("a.jsonl", [row])
     found = corpus.read().messages["x1"]
@@ -314,7 +315,8 @@ def test_unknown_keys_go_to_extra(corpus: Corpus) -> None:
 
 def test_records_without_a_usable_id(corpus: Corpus) -> None:
     rows: list[object] = [
-        post(1, id=None), post(2, id={"a": 1}), post(3, id=[1]), post(4, id="x" * 201), post(5, id=12345), post(6, id=1.5),
+        post(1, id=None), post(2, id={"a": 1}), post(3, id=[1]), post(4, id="x" * 201), post(5, id=12345),
+        post(6, id=1.5),
         post(7, id="x" * 200), 5, "text", None, [post(8)], post(9, id="None"), post(10, id=...),
     ]  # fmt: skip
     corpus.write("a.json", {"success": True, "posts": rows})

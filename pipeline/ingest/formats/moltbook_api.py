@@ -16,7 +16,10 @@ from pipeline.ingest import sqltools as q
 from pipeline.ingest.formats.base import RECORDS_DDL, REJECTS_DDL, Adapter
 
 MAX_NESTING = 200  # the platform's deepest thread has 13 levels
-_MARKERS = re.compile(rb'"(post|posts|comments|submolt|submolts|agent|recentPosts|success|post_id|submolt_name)"\s*:')
+_MARKERS = re.compile(
+    rb'"(post|posts|comments|submolt|submolts|agent|recentPosts|success|post_id|submolt_name|karma'
+    rb'|upvotes|follower_count|followerCount|subscriber_count|subscriberCount|created_at|createdAt)"\s*:'
+)
 
 _ENVELOPE = (
     '{"success":"VARCHAR","error":"VARCHAR","data":"JSON","timestamp":"VARCHAR","_downloaded_at":"VARCHAR",'
