@@ -15,7 +15,6 @@ from io import BytesIO
 import pytest
 from ingest_helpers import POST_ID, Corpus, comment, detail, flat, post
 
-
 scanning = importlib.import_module("pipeline.ingest.scan")  # the package exports a function of that name
 
 
