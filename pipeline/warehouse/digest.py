@@ -4,7 +4,8 @@ What belongs here: the canonical text of a row, its digest, and the digest of th
 rendered as its length, a colon and its text, a null as ``-``; so no two rows share a text. Doubles are
 rendered as the 64 bits of their IEEE form, which is exact and does not change with how an engine prints
 numbers; every NaN counts as the same. The rows are read in the order of the key, which is unique, so the
-order is defined; their MD5 digests (identity, not security) are fed to one SHA-256, after the description of the columns.
+order is defined; their MD5 digests (identity, not security) are fed to one SHA-256, after the description of the
+columns.
 """
 
 from __future__ import annotations

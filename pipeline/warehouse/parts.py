@@ -161,7 +161,7 @@ def _copy(
     if params.get("corpus_id", corpus_id) != corpus_id:
         raise SchemaMismatch(f"{table.qualified}: parameter corpus_id of the query is not {corpus_id!r}")
     check_source(con, table, source, params, corpus_id)
-    options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+    options = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
     statement = f"COPY ({table.cast_select(source)}) TO {sql_literal(str(path))} ({options})"
     try:
         con.execute(statement, {**params, "corpus_id": corpus_id}).fetchall()

@@ -94,9 +94,7 @@ def in_child(work: Callable[[], None], delay: float | None = None) -> bool:
 
 def leftovers(home: Path) -> list[str]:
     """Return the temporary files and folders that are there now."""
-    return [
-        p.name for p in (home / "warehouse").rglob("*") if p.name.startswith((TMP_PREFIX, ".ethogram.duckdb-"))
-    ]
+    return [p.name for p in (home / "warehouse").rglob("*") if p.name.startswith((TMP_PREFIX, ".ethogram.duckdb-"))]
 
 
 def summary(home: Path) -> None:

@@ -278,9 +278,7 @@ def test_two_corpora_at_once_while_somebody_reads(warehouse: Warehouse, tmp_path
     assert counts == [("one", 14), ("two", 14)]
 
 
-def test_a_second_run_of_a_corpus_waits_and_says_so(
-    warehouse: Warehouse, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_second_run_of_a_corpus_waits_and_says_so(warehouse: Warehouse, caplog: pytest.LogCaptureFixture) -> None:
     order = []
     ready = threading.Event()
     child_code = (

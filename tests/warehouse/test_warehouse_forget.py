@@ -16,9 +16,7 @@ PRINT = "0123456789ab"
 
 
 def files_with(root: Path, needle: bytes) -> list[str]:
-    return [
-        p.name for p in root.rglob("*") if p.is_file() and (needle in p.read_bytes() or needle.decode() in str(p))
-    ]
+    return [p.name for p in root.rglob("*") if p.is_file() and (needle in p.read_bytes() or needle.decode() in str(p))]
 
 
 def test_nothing_of_a_forgotten_corpus_stays(warehouse: Warehouse) -> None:
@@ -59,9 +57,7 @@ def test_forgetting_can_be_finished_after_a_crash(warehouse: Warehouse, monkeypa
     warehouse.write("message", "demo", make_rows("message", 3), PRINT)
     warehouse.publish_and_build("demo")
     with monkeypatch.context() as patch:
-        patch.setattr(
-            "pipeline.warehouse.publish.remove_corpus", lambda *_: (_ for _ in ()).throw(OSError("crash"))
-        )
+        patch.setattr("pipeline.warehouse.publish.remove_corpus", lambda *_: (_ for _ in ()).throw(OSError("crash")))
         with pytest.raises(OSError, match="crash"):
             warehouse.forget("demo")
     assert warehouse.known_corpora() == ["demo"]

@@ -124,9 +124,7 @@ def plant(warehouse: Warehouse, secret: str) -> None:
             if holds_text(table, c) and c.name not in table.key and c.name != "extra"
         }
         texts |= {
-            c.name: "Owner Bob"
-            for c in table.columns
-            if c.is_private and c.type == "VARCHAR" and c.name != "extra"
+            c.name: "Owner Bob" for c in table.columns if c.is_private and c.type == "VARCHAR" and c.name != "extra"
         }
         extra = json.dumps({"kept": f"x {secret}", "owner": "Owner Bob"})
         changes = [pl.lit(value).alias(key) for key, value in texts.items()]

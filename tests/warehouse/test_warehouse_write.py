@@ -51,9 +51,7 @@ def test_the_kinds_of_data_give_the_same_table(tmp_path: Path) -> None:
             hashes.add(store.write("message", "demo", data, PRINT).table_hash)
     assert len(hashes) == 1
     changed = rows.with_columns(pl.when(pl.col("message_id").str.ends_with("7")).then(1).alias("upvotes"))
-    assert (
-        Warehouse(make_settings(tmp_path / "x")).write("message", "demo", changed, PRINT).table_hash not in hashes
-    )
+    assert Warehouse(make_settings(tmp_path / "x")).write("message", "demo", changed, PRINT).table_hash not in hashes
 
 
 def test_the_hash_is_the_documented_one(warehouse: Warehouse) -> None:
@@ -75,7 +73,7 @@ def test_the_hash_is_the_documented_one(warehouse: Warehouse) -> None:
     header = "|".join(f"{c.name}:{c.type}" for c in table.all_columns)
     hasher = hashlib.sha256(f"{table.qualified}|{header}\n".encode())
     for row in sorted(rows.rows(), key=lambda row: row[:3]):
-        digest = hashlib.sha256("".join(map(text, ("demo", *row))).encode()).hexdigest()
+        digest = hashlib.md5("".join(map(text, ("demo", *row))).encode()).hexdigest()
         hasher.update(digest.encode() + b"\n")
     assert manifest.table_hash == hasher.hexdigest()
 
@@ -136,9 +134,7 @@ def test_the_error_of_a_failed_cast_does_not_quote_the_data(warehouse: Warehouse
 
 def test_columns_of_nulls_fit_and_so_do_whole_numbers(warehouse: Warehouse) -> None:
     con = duckdb.connect()
-    sql = (
-        "SELECT 'a' AS text_hash, 'l' AS lexicon, 'c' AS category, sum(2) AS count, 3 AS weight_sum, NULL AS share"
-    )
+    sql = "SELECT 'a' AS text_hash, 'l' AS lexicon, 'c' AS category, sum(2) AS count, 3 AS weight_sum, NULL AS share"
     manifest = warehouse.write("lexicon_score", "demo", Query(con, sql), PRINT)
     assert warehouse.read("lexicon_score", "demo").collect().row(0) == ("demo", "a", "l", "c", 2, 3.0, None)
     assert manifest.rows == 1
