@@ -162,10 +162,9 @@ def _intervals(axes: Axes, rows: pl.LazyFrame) -> None:
 
 
 def _airs(axes: Axes, rows: pl.LazyFrame) -> None:
-    frame = (
-        rows.filter((pl.col("measure_id") == "airs_positive_share") & (pl.col("period") == "day"))
-        .sort("slice_id", "period_start").collect()
-    )  # fmt: skip
+    by_day = (pl.col("measure_id") == "airs_positive_share") & (pl.col("period") == "day")
+    known = pl.col("value").is_not_null() & pl.col("period_start").is_not_null()
+    frame = rows.filter(by_day & known).sort("slice_id", "period_start").collect()
     for name, part in sorted(frame.group_by("slice_id"), key=lambda item: str(item[0])):
         days = part["period_start"].to_list()
         if str(name[0]) == "all":
