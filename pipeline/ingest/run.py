@@ -106,14 +106,14 @@ def ingest(
 
 _WALLS = f"""
 CREATE OR REPLACE TEMP TABLE wall AS
-WITH lengths AS (
-    SELECT kind, n_chars, count(DISTINCT text_hash) AS n FROM merged_message
-    WHERE n_chars >= {WALL_LEAST_CHARS} GROUP BY ALL
-), longest AS (
-    SELECT kind, max(n_chars) AS n_chars, sum(n) AS total FROM lengths GROUP BY kind
+WITH longest AS (
+    SELECT kind, max(n_chars) AS n_chars, count(*) AS total FROM merged_message WHERE n_chars > 0 GROUP BY kind
+), hits AS (
+    SELECT l.kind, l.n_chars, l.total, count(DISTINCT m.content) AS n
+    FROM longest l JOIN merged_message m ON m.kind = l.kind AND m.n_chars = l.n_chars
+    WHERE l.n_chars >= {WALL_LEAST_CHARS} GROUP BY ALL
 )
-SELECT l.kind, l.n_chars FROM longest l JOIN lengths n ON n.kind = l.kind AND n.n_chars = l.n_chars
-WHERE n.n >= {WALL_MINIMUM} AND n.n >= {WALL_SHARE} * l.total
+SELECT kind, n_chars FROM hits WHERE n >= {WALL_MINIMUM} AND n >= {WALL_SHARE} * total
 """
 
 _COUNTS = """
