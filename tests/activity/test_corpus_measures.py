@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import random
-import tarfile
 from collections import Counter
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -186,16 +183,10 @@ def test_hostile_texts_are_only_counted():
     assert compute(messages)["duplicate_share"].value == pytest.approx(1 - 4 / len(messages))
 
 
-def test_real_tree_equals_the_independent_script(tmp_path):
+def test_real_tree_equals_the_independent_script(real_dump):
     """Acceptance: the measures of the first days of Moltbook, to 1e-9."""
-    folder = os.environ.get("ETHOGRAM_REAL_DATA")
-    if not folder:
-        if os.environ.get("CI") == "true":
-            pytest.fail("ETHOGRAM_REAL_DATA is not set; it names the folder of the real archives")
-        pytest.skip("ETHOGRAM_REAL_DATA names no folder of real archives")
-    with tarfile.open(Path(folder) / "moltbook-api-v1-tree.tar.xz") as archive:
-        archive.extractall(tmp_path, filter="data")
-    messages = read_tree(tmp_path)
-    assert count_rows(tmp_path) == {"post_files": 14_291, "posts": 14_291, "comments": 130_244}
+    tree = real_dump("moltbook-api-v1-tree")
+    messages = read_tree(tree)
+    assert count_rows(tree) == {"post_files": 14_291, "posts": 14_291, "comments": 130_244}
     assert Counter(m["depth"] for m in messages) == {0: 14_291, 1: 121_565, 2: 8_526, 3: 126, 4: 21, 5: 6}
     assert_equal(compute(messages, null_draws=3, clustering_draws=2), measure(messages))

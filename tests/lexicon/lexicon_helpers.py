@@ -4,13 +4,11 @@ import csv
 import hashlib
 import io
 import json
-import os
 import re
-import tarfile
 from pathlib import Path
 
 import polars as pl
-import pytest
+import real_dumps
 
 from pipeline.lexicon import count_tokens
 
@@ -32,13 +30,7 @@ MINIMAL = {
 
 def archive_files(name: str, unpacked: Path) -> list[Path]:
     """Unpack an archive of real data and return its files; skip without the data, but never in CI."""
-    folder = os.environ.get("ETHOGRAM_REAL_DATA")
-    if not folder or not (Path(folder) / f"{name}.tar.xz").exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"ETHOGRAM_REAL_DATA must name the folder of {name}.tar.xz")
-        pytest.skip("ETHOGRAM_REAL_DATA does not name the folder of real dumps")
-    with tarfile.open(Path(folder) / f"{name}.tar.xz") as archive:
-        archive.extractall(unpacked, filter="data")
+    real_dumps.unpack(name, unpacked)
     return sorted(path for path in unpacked.rglob("*") if path.is_file())
 
 

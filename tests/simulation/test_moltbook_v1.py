@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import real_dumps
 
 from pipeline.simulation import (
     Corpus,
@@ -73,9 +74,7 @@ def written_bodies(folder: Path, kind: str) -> Iterator[Any]:
 
 def real_bodies() -> dict[str, list[Any]]:
     """Read some real files, or skip where there are none and nobody promised them."""
-    archive = Path(os.environ.get("ETHOGRAM_REAL_DATA", "absent")) / f"{REAL}.tar.xz"
-    if not archive.exists() and os.environ.get("CI") != "true":
-        pytest.skip(f"ETHOGRAM_REAL_DATA holds no {archive.name}")
+    archive = real_dumps.archive(REAL)
     bodies: dict[str, list[Any]] = {"posts": [], "agents": [], "submolts": [], "comments": []}
     with tarfile.open(archive, "r|xz") as stream:
         for member in stream:
