@@ -344,7 +344,7 @@ def test_excerpts_are_redacted(corpus: Corpus) -> None:
 
 
 def test_wall_of_truncated_texts(corpus: Corpus) -> None:
-    posts = [post(n, content="x" * (500 if n < 8 else 20 + n)) for n in range(40)]
+    posts = [post(n, content=str(n) + "x" * (500 - len(str(n)) if n < 8 else 20 + n)) for n in range(40)]
     corpus.write("a.json", {"posts": posts})
     tables = corpus.read()
     assert tables.message["is_truncated"].sum() == 8
