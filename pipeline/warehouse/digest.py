@@ -1,11 +1,10 @@
 """The identity of a table: a hash of its rows that does not depend on files, threads or the order of arrival.
 
-What belongs here: the canonical text of a row, its digest, and the digest of the table. Every value is
-rendered as its length, a colon and its text, a null as ``-``; so no two rows share a text. Doubles are
-rendered as the 64 bits of their IEEE form, which is exact and does not change with how an engine prints
-numbers; every NaN counts as the same. The rows are read in the order of the key, which is unique, so the
-order is defined; their MD5 digests (identity, not security) are fed to one SHA-256, after the description of the
-columns.
+What belongs here: the canonical bytes of a column, and the digest of the table. Stored rows are in the order of the
+key, which is unique, so the order is defined; that it is kept is counted in the same pass. Of every column two streams
+are hashed, whatever the size of the batches that are read: what says where values end and which are null (a length of
+bytes or items, -1 for null, or one byte for types of fixed width), and the values. A double counts as its 64 bits,
+which is exact and does not change with how an engine prints numbers; every NaN counts as the same.
 """
 
 from __future__ import annotations
@@ -13,54 +12,122 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.schema import Column, Table
 
-BATCH_ROWS = 50_000  # rows fetched at a time: a digest and a key digest each, about 100 bytes
+BATCH_ROWS = 50_000  # rows in memory at a time, about 50 MB of posts
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What one pass over stored rows finds: how many, how many repeat the key of another, and their hash."""
+    """What one pass over stored rows finds: how many, how many repeat a key or come before their turn, their hash."""
 
     rows: int
     repeated_keys: int
+    unordered_keys: int
     table_hash: str
 
-
-def _text(column: Column) -> str:
-    """Return a SQL expression for the canonical text of a value that is not null."""
-    name = f'"{column.name}"'
-    if column.type == "VARCHAR":
-        return name
-    if column.type == "DOUBLE":
-        return f"CASE WHEN isnan({name}) THEN 'nan' ELSE CAST(CAST({name} AS BIT) AS VARCHAR) END"
-    return f"CAST({name} AS VARCHAR)"  # FLOAT[]: the shortest text that reads back as the same float
-
-
-def _row_text(columns: tuple[Column, ...]) -> str:
-    pieces = []
-    for column in columns:
-        text = _text(column)
-        pieces.append(f"CASE WHEN \"{column.name}\" IS NULL THEN '-' ELSE length({text}) || ':' || {text} END")
-    return f"concat({', '.join(pieces)})" if pieces else "''"
+    def problem(self, table: Table) -> str | None:
+        """Return a sentence on what is wrong with the keys, None when nothing is."""
+        key = ", ".join(table.key) or "no columns: at most one row"
+        if self.repeated_keys:
+            return (
+                f"{table.qualified}: the key ({key}) should be unique, found {self.repeated_keys} of {self.rows} rows "
+                "that repeat the key of another"
+            )
+        if self.unordered_keys:
+            return (
+                f"{table.qualified}: rows should be in the order of the key ({key}), found {self.unordered_keys} of "
+                f"{self.rows} that come before their turn"
+            )
+        return None
 
 
-def digest_select(table: Table) -> str:
-    """Return the statement that digests the rows of Parquet files (bound parameter ``$paths``) in key order."""
-    keys = tuple(column for column in table.columns if column.name in table.key)
-    order = ", ".join(f'"{name}" NULLS FIRST' for name in table.sort_key)
-    return (
-        f"SELECT md5({_row_text(table.all_columns)}) AS row_digest, md5({_row_text(keys)}) AS key_digest "
-        f"FROM read_parquet($paths, hive_partitioning = false) ORDER BY {order}"
-    )
+class _ColumnHash:
+    """Hashes the values of one column, batch by batch."""
+
+    def __init__(self, column: Column) -> None:
+        self.type = column.type
+        self.shape, self.values = hashlib.sha256(), hashlib.sha256()
+
+    def update(self, array: pa.Array) -> None:
+        """Add the values of one batch."""
+        if self.type == "VARCHAR":
+            text = array.cast(pa.large_string())
+            self._lengths(pc.binary_length(text))
+            self._bytes(text.drop_null() if text.null_count else text)
+        elif self.type == "FLOAT[]":
+            lists = array.cast(pa.large_list(pa.float32()))
+            self._lengths(pc.list_value_length(lists))
+            self._fixed(lists.flatten())
+        else:
+            self.shape.update(pc.is_valid(array).cast(pa.uint8()).buffers()[1])
+            self._fixed(array.drop_null() if array.null_count else array)
+
+    def digest(self) -> bytes:
+        """Return the digest of all values so far."""
+        return self.shape.digest() + self.values.digest()
+
+    def _lengths(self, lengths: pa.Array) -> None:
+        self.shape.update(_buffer(lengths.cast(pa.int64()).fill_null(-1), 8))
+
+    def _bytes(self, text: pa.Array) -> None:
+        """Hash the bytes between the first and the last offset of an array of texts."""
+        if len(text) == 0:
+            return
+        offsets = memoryview(text.buffers()[1]).cast("q")
+        first, last = offsets[text.offset], offsets[text.offset + len(text)]
+        if last > first:
+            self.values.update(memoryview(text.buffers()[2])[first:last])
+
+    def _fixed(self, array: pa.Array) -> None:
+        if pa.types.is_boolean(array.type):
+            array = array.cast(pa.uint8())
+        if pa.types.is_floating(array.type):
+            array = pc.if_else(pc.is_nan(array), pa.scalar(float("nan"), array.type), array)
+        if len(array):
+            self.values.update(_buffer(array, array.type.bit_width // 8))
+
+
+def _buffer(array: pa.Array, width: int) -> memoryview:
+    """Return the bytes of an array of fixed width without nulls."""
+    whole = memoryview(array.buffers()[1])
+    return whole[array.offset * width : (array.offset + len(array)) * width]
+
+
+class _KeyOrder:
+    """Counts, batch by batch, the keys that repeat the one before them or come before it."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        self.repeated = self.unordered = 0
+        self.last: pl.DataFrame | None = None
+
+    def update(self, keys: pl.DataFrame) -> None:
+        """Look at the keys of one batch and at the last one before it."""
+        if self.last is not None:
+            keys = pl.concat([self.last, keys])
+        self.last = keys.tail(1)
+        above, below = keys.head(keys.height - 1), keys.tail(keys.height - 1)
+        is_same = pl.repeat(True, below.height, eager=True)
+        is_after = pl.repeat(False, below.height, eager=True)
+        for name in self.names:
+            before, after = above[name], below[name]
+            follows = (before < after).fill_null(False) | (before.is_null() & after.is_not_null())
+            is_after |= is_same & follows
+            is_same &= before.eq_missing(after)
+        self.repeated += int(is_same.sum())
+        self.unordered += int((~is_after & ~is_same).sum())
 
 
 def digest_files(con: duckdb.DuckDBPyConnection, table: Table, paths: list[Path]) -> Digest:
-    """Read stored rows once and return their number, repeated keys and hash.
+    """Read stored rows once and return their number, what is wrong with their keys, and their hash.
 
     Parameters
     ----------
@@ -71,19 +138,29 @@ def digest_files(con: duckdb.DuckDBPyConnection, table: Table, paths: list[Path]
     paths
         Parquet files of one corpus and family.
     """
-    hasher = hashlib.sha256()
-    header = "|".join(f"{column.name}:{column.type}" for column in table.all_columns)
-    hasher.update(f"{table.qualified}|{header}\n".encode())
-    rows = repeated = 0
-    last: str | None = None
-    relation = con.sql(digest_select(table), params={"paths": [str(path) for path in paths]})
+    columns = [_ColumnHash(column) for column in table.all_columns]
+    order = _KeyOrder(table.key)
+    rows = 0
+    names = ", ".join(f'"{column.name}"' for column in table.all_columns)
+    relation = con.sql(
+        f"SELECT {names} FROM read_parquet($paths, hive_partitioning = false)",
+        params={"paths": [str(path) for path in paths]},
+    )
     for batch in relation.to_arrow_reader(BATCH_ROWS):
-        frame = pl.from_arrow(batch)
-        if not isinstance(frame, pl.DataFrame) or frame.is_empty():
+        if batch.num_rows == 0:
             continue
-        keys = frame["key_digest"]
-        repeated += int((keys == keys.shift(1)).sum() or 0) + int(keys[0] == last)
-        last = keys[-1]
-        rows += frame.height
-        hasher.update("\n".join(frame["row_digest"].to_list()).encode() + b"\n")
-    return Digest(rows, repeated, hasher.hexdigest())
+        for column, array in zip(columns, batch.columns, strict=True):
+            column.update(array)
+        order.update(_keys(batch, table))
+        rows += batch.num_rows
+    header = "|".join(f"{column.name}:{column.type}" for column in table.all_columns)
+    whole = hashlib.sha256(f"{table.qualified}|{header}|{rows}\n".encode())
+    for column in columns:
+        whole.update(column.digest())
+    return Digest(rows, order.repeated, order.unordered, whole.hexdigest())
+
+
+def _keys(batch: pa.RecordBatch, table: Table) -> pl.DataFrame:
+    """Return the key columns of a batch; one constant column where the key has none."""
+    columns: dict[str, Any] = {name: pl.from_arrow(batch.column(name)) for name in table.key}
+    return pl.DataFrame(columns or {"": pl.repeat(0, batch.num_rows, eager=True)})

@@ -179,12 +179,8 @@ def _verify(con: duckdb.DuckDBPyConnection, table: Table, path: Path) -> Digest:
     if problems:
         raise SchemaMismatch("; ".join(problems))
     digest = digest_files(con, table, [path])
-    if digest.repeated_keys:
-        key = ", ".join(table.key) or "no columns: at most one row"
-        raise SchemaMismatch(
-            f"{table.qualified}: the key ({key}) should be unique, found {digest.repeated_keys} of {digest.rows} "
-            "rows that repeat the key of another"
-        )
+    if problem := digest.problem(table):
+        raise SchemaMismatch(problem)
     return digest
 
 

@@ -129,8 +129,8 @@ class Warehouse:
         if problems:
             return problems
         digest = digest_manifest(self.settings, entry, manifest)
-        if digest.repeated_keys:
-            problems.append(f"{entry.qualified}: {digest.repeated_keys} rows repeat the key of another")
+        if problem := digest.problem(entry):
+            problems.append(problem)
         if digest.rows != manifest.rows or digest.table_hash != manifest.table_hash:
             problems.append(f"{entry.qualified}: the stored rows are not those that were written")
         return problems
