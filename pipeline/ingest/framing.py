@@ -20,7 +20,7 @@ from pipeline.ingest.repair import Rejected, repair_document
 from pipeline.ingest.scan import SourceFile
 from pipeline.ingest.tables import TableRows, table_batches
 
-BATCH_BYTES = 24 << 20
+BATCH_BYTES = 48 << 20
 DOCUMENT_LIMIT = 512 << 20
 BOM = b"\xef\xbb\xbf"
 UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")

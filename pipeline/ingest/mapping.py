@@ -39,15 +39,23 @@ _MESSAGE_EXTRA = (
 )  # fmt: skip
 # Keys that are read elsewhere (provenance, nesting), and so are no part of `extra`.
 _PLACED_KEYS = ("replies", "comments", "fetched_at", "dump_date", "_downloaded_at", "collected_at", "_endpoint")
+KNOWN_KEYS = (*(alias for aliases in MESSAGE_KEYS.values() for alias in aliases), *_PLACED_KEYS, *_MESSAGE_EXTRA)
 _JSON_FIELDS = frozenset({"author", "submolt", "owner", "created_by", "moderators"})
 
 
-def transform(expr: str, keys: dict[str, tuple[str, ...]], more: tuple[str, ...] = ()) -> str:
-    """Return SQL for the struct of all aliases of some fields, and of `more` keys as JSON, in one parse of `expr`."""
-    names = {
+def struct_of(keys: dict[str, tuple[str, ...]]) -> dict[str, object]:
+    """Return the structure of all aliases of some fields, as `transform` takes it."""
+    return {
         alias: ("JSON" if field in _JSON_FIELDS else "VARCHAR") for field, aliases in keys.items() for alias in aliases
     }
-    return f"json_transform({expr}, '{json.dumps({**names, **dict.fromkeys(more, 'JSON')})}')"
+
+
+MESSAGE_STRUCT: dict[str, object] = {**struct_of(MESSAGE_KEYS), **dict.fromkeys(_MESSAGE_EXTRA, "JSON")}
+
+
+def transform(expr: str, structure: dict[str, object]) -> str:
+    """Return SQL for the struct that one parse of `expr` gives."""
+    return f"json_transform({expr}, '{json.dumps(structure)}')"
 
 
 def pick(struct: str, keys: dict[str, tuple[str, ...]], field: str) -> str:
@@ -86,13 +94,12 @@ def _message_extra(*, has_unknown: bool) -> str:
     return f"CASE WHEN {_has_only('rec', [*gone, *_MESSAGE_EXTRA])} THEN {usual} ELSE {kept} END"
 
 
-def unknown_keys_sql() -> str:
-    """Return the query that counts keys of messages which are neither mapped nor usual."""
-    known = [*(alias for aliases in MESSAGE_KEYS.values() for alias in aliases), *_PLACED_KEYS, *_MESSAGE_EXTRA]
-    listed = ", ".join(f"('{name}')" for name in known)
+def unknown_keys_sql(keys: str, source: str) -> str:
+    """Return the query that counts keys (`keys` is SQL for a list) which are neither mapped nor usual."""
+    listed = ", ".join(f"('{name}')" for name in KNOWN_KEYS)
     return (
-        "SELECT count(*) FROM (SELECT unnest(k) AS key FROM (SELECT DISTINCT json_keys(rec) AS k FROM records "
-        f"WHERE kind IN ('post', 'comment'))) WHERE key NOT IN (VALUES {listed})"
+        f"SELECT count(*) FROM (SELECT unnest(k) AS key FROM (SELECT DISTINCT {keys} AS k FROM {source})) "
+        f"WHERE key NOT IN (VALUES {listed})"
     )
 
 
@@ -122,14 +129,25 @@ CLOCKS = f"""
 CREATE OR REPLACE TEMP TABLE clocks AS
 WITH texts AS (
     SELECT observed_text, dump_text, {q.null_if_word("observed_text")} AS seen, {q.null_if_word("dump_text")} AS dumped
-    FROM (SELECT DISTINCT observed_text, dump_text FROM records)
+    FROM (SELECT observed_text, dump_text FROM records UNION SELECT observed_text, dump_text FROM read_message)
 )
 SELECT observed_text, dump_text, {q.instant("seen")} AS observed_at, {q.instant("dumped")} AS dumped_at FROM texts
 """
 
 
-def parsed_message_sql(*, has_unknown: bool) -> str:
-    """Return the statement that parses every post and comment, once, and finds its values under any alias."""
+def parsed_columns(source: str, kept: tuple[str, ...], *, has_unknown: bool) -> str:
+    """Return the SELECT that finds the values of a message under any alias.
+
+    Parameters
+    ----------
+    source
+        A parenthesised query with the struct `m` (`MESSAGE_STRUCT`), root_hint, parent_hint, the columns of `kept`,
+        and the record itself as `rec` when `has_unknown`.
+    kept
+        Columns that are passed on.
+    has_unknown
+        Whether some record has a key that is neither mapped nor usual.
+    """
 
     def m(field: str) -> str:
         return pick("m", MESSAGE_KEYS, field)
@@ -141,25 +159,58 @@ def parsed_message_sql(*, has_unknown: bool) -> str:
         "'id:' || json_extract_string(submolt, '$.id')) WHEN starts_with(submolt, chr(34)) "
         f"THEN {bare} END"
     )
+    passed = ", ".join(kept)
     return f"""
-CREATE OR REPLACE TEMP TABLE parsed_message AS
 WITH picked AS (
-    SELECT file_no, source_row, kind, repair, observed_at, dumped_at, m, {m("author")} AS author,
-           {m("submolt")} AS submolt, root_hint, parent_hint, {_message_extra(has_unknown=has_unknown)} AS extra
-    FROM (SELECT *, {transform("rec", MESSAGE_KEYS, _MESSAGE_EXTRA)} AS m FROM placed
-          WHERE kind IN ('post', 'comment'))
+    SELECT {passed}, m, {m("author")} AS author, {m("submolt")} AS submolt, root_hint, parent_hint,
+           {_message_extra(has_unknown=has_unknown)} AS extra
+    FROM {source}
 )
-SELECT file_no, source_row, kind, repair, observed_at, dumped_at, extra,
-       CASE WHEN starts_with(author, '{{') THEN author END AS author,
+SELECT {passed}, extra, CASE WHEN starts_with(author, '{{') THEN author END AS author,
        CASE WHEN starts_with(submolt, '{{') THEN submolt END AS submolt,
        {m("id")} AS raw_id, coalesce({author_id}, {m("author_id")}) AS raw_author,
        coalesce({author_name}, {q.null_if_word(m("author_name"))}) AS raw_name,
-           coalesce({slug}, {q.null_if_word(m("submolt_name"))}) AS raw_community,
+       coalesce({slug}, {q.null_if_word(m("submolt_name"))}) AS raw_community,
        coalesce({m("post_id")}, root_hint) AS raw_root, coalesce({m("parent_id")}, parent_hint) AS raw_answered,
        {m("title")} AS title, {m("content")} AS content, {m("created")} AS raw_created, {m("score")} AS raw_score,
        {m("upvotes")} AS raw_up, {m("downvotes")} AS raw_down, {m("comment_count")} AS raw_count,
        {m("is_deleted")} AS raw_deleted, {m("is_spam")} AS raw_spam, {m("url")} AS raw_url
 FROM picked
+"""
+
+
+# Columns of a message that say where it stood and when it was seen, before and after records have their positions.
+READ_COLUMNS = ("file_no", "doc_no", "path", "kind", "repair", "observed_text", "dump_text", "replies")
+_PLACED_COLUMNS = ("file_no", "source_row", "kind", "repair", "observed_at", "dumped_at")
+
+
+def parsed_message_sql(*, has_unknown: bool) -> str:
+    """Return the statement that parses every placed post and comment, once."""
+    source = f"(SELECT *, {transform('rec', MESSAGE_STRUCT)} AS m FROM placed WHERE kind IN ('post', 'comment'))"
+    columns = parsed_columns(source, _PLACED_COLUMNS, has_unknown=has_unknown)
+    return f"CREATE OR REPLACE TEMP TABLE parsed_record AS {columns}"
+
+
+_TEXTS = (
+    "path", "kind", "repair", "observed_text", "dump_text", "replies", "extra", "author", "submolt", "raw_id",
+    "raw_author", "raw_name", "raw_community", "raw_root", "raw_answered", "title", "content", "raw_created",
+    "raw_score", "raw_up", "raw_down", "raw_count", "raw_deleted", "raw_spam", "raw_url",
+)  # fmt: skip
+NO_MESSAGES_READ = (
+    "CREATE OR REPLACE TEMP TABLE read_message (file_no INTEGER, doc_no BIGINT, is_usual BOOLEAN, "
+    f"{', '.join(f'{name} VARCHAR' for name in _TEXTS)})"
+)
+
+
+def parsed_message_view(*, has_records: bool) -> str:
+    """Return the statement that puts the messages read in one pass beside those of records, where there are any."""
+    records = " UNION ALL BY NAME SELECT * FROM parsed_record" if has_records else ""
+    return f"""
+CREATE OR REPLACE TEMP VIEW parsed_message AS
+SELECT r.* EXCLUDE (doc_no, path, observed_text, dump_text, replies, is_usual), p.source_row, k.observed_at, k.dumped_at
+FROM read_message r JOIN positions p ON p.origin = 'message' AND p.rid = r.rowid
+JOIN clocks k ON k.observed_text IS NOT DISTINCT FROM r.observed_text
+             AND k.dump_text IS NOT DISTINCT FROM r.dump_text{records}
 """
 
 
@@ -183,7 +234,7 @@ def message_sql(*, is_clean: bool) -> str:
     community = "raw_community" if is_clean else q.named("raw_community")
     instant, precision = (q.iso_instant, q.iso_precision) if is_clean else (q.instant, q.precision)
     return f"""
-CREATE OR REPLACE TEMP TABLE obs_message AS
+CREATE OR REPLACE TEMP VIEW obs_message AS
 WITH cleaned AS (
     SELECT *, {clean("raw_id")} AS message_id, {clean("raw_author")} AS author_id, {name} AS author_name,
            {community} AS community_id, {clean("raw_root")} AS post_id, {clean("raw_answered")} AS answered_id,

@@ -61,7 +61,7 @@ WITH seen AS (
     SELECT file_no, source_row, false, CAST({creator} AS VARCHAR), observed_at, dumped_at
     FROM placed WHERE kind = 'community'
 ), parsed AS (
-    SELECT *, {m.transform("body", keys)} AS a FROM seen WHERE is_record OR starts_with(body, '{{')
+    SELECT *, {m.transform("body", m.struct_of(keys))} AS a FROM seen WHERE is_record OR starts_with(body, '{{')
 )
 SELECT file_no, source_row, is_record, body, observed_at, dumped_at, {a("id")} AS raw_id, {a("name")} AS raw_name,
        {a("persona")} AS persona, {a("karma")} AS raw_karma, {a("followers")} AS raw_followers,
@@ -92,7 +92,7 @@ def agent_sql(*, is_clean: bool) -> str:
         return f"coalesce({', '.join(paths)})"
 
     text = "CASE WHEN starts_with(owner, chr(34)) THEN json_extract_string(owner, '$') END"
-    owner = f"CASE WHEN starts_with(owner, '{{') THEN {m.transform('owner', OWNER_KEYS)} END"
+    owner = f"CASE WHEN starts_with(owner, '{{') THEN {m.transform('owner', m.struct_of(OWNER_KEYS))} END"
     return f"""
 CREATE OR REPLACE TEMP TABLE obs_agent AS
 WITH cleaned AS (
@@ -135,7 +135,7 @@ WITH seen AS (
     FROM parsed_message WHERE submolt IS NOT NULL GROUP BY file_no, submolt, observed_at, dumped_at
 ), picked AS (
     SELECT *, {c("name")} AS raw_name, {c("id")} AS raw_id, {c("created")} AS raw_created
-    FROM (SELECT *, {m.transform("body", keys)} AS c FROM seen)
+    FROM (SELECT *, {m.transform("body", m.struct_of(keys))} AS c FROM seen)
 ), cleaned AS (
     SELECT *, coalesce({q.named("raw_name")}, 'id:' || {q.identifier("raw_id")}) AS community_id,
            {q.null_if_word("raw_created")} AS created_text FROM picked
@@ -167,7 +167,7 @@ def membership_sql() -> str:
     return f"""
 CREATE OR REPLACE TEMP TABLE obs_membership AS
 WITH parsed AS (
-    SELECT {m.transform("rec", keys)} AS c FROM placed WHERE kind = 'community'
+    SELECT {m.transform("rec", m.struct_of(keys))} AS c FROM placed WHERE kind = 'community'
 ), picked AS (
     SELECT {q.named(m.pick("c", keys, "name"))} AS community_id, {m.pick("c", keys, "created_by")} AS created_by,
            {m.pick("c", keys, "moderators")} AS moderators FROM parsed

@@ -12,11 +12,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from pipeline.ingest import mapping, profiles
 from pipeline.ingest.formats import FORMATS, Adapter
 from pipeline.ingest.formats.base import RECORDS_DDL, REJECTS_DDL
+from pipeline.ingest.formats.moltbook_usual import NO_FORBIDDEN_VALUE
 from pipeline.ingest.framing import Bad, Batch, batches, repaired_table
 from pipeline.ingest.repair import Rejected
 from pipeline.ingest.scan import Scan
@@ -27,22 +29,20 @@ MOST_WORKERS = 4
 # Position in reading order within the file; what was rejected has a position too.
 _POSITIONS = """
 CREATE OR REPLACE TEMP TABLE positions AS
-SELECT file_no, rid, is_reject, row_number() OVER (PARTITION BY file_no ORDER BY doc_no, path) - 1 AS source_row
-FROM (SELECT file_no, doc_no, path, rowid AS rid, false AS is_reject FROM records
-      UNION ALL SELECT file_no, doc_no, path, rowid, true FROM rejects)
+SELECT file_no, rid, origin, row_number() OVER (PARTITION BY file_no ORDER BY doc_no, path) - 1 AS source_row
+FROM (SELECT file_no, doc_no, path, rowid AS rid, 'record' AS origin FROM records
+      UNION ALL SELECT file_no, doc_no, path, rowid, 'message' FROM read_message
+      UNION ALL SELECT file_no, doc_no, path, rowid, 'reject' FROM rejects)
 """
 _PLACED = (
     "CREATE OR REPLACE TEMP VIEW placed AS SELECT r.file_no, p.source_row, r.kind, r.rec, r.root_hint, r.parent_hint, "
-    "k.observed_at, k.dumped_at, r.repair FROM records r JOIN positions p ON NOT p.is_reject AND p.rid = r.rowid "
+    "k.observed_at, k.dumped_at, r.repair FROM records r JOIN positions p ON p.origin = 'record' AND p.rid = r.rowid "
     "JOIN clocks k ON k.observed_text IS NOT DISTINCT FROM r.observed_text "
     "AND k.dump_text IS NOT DISTINCT FROM r.dump_text",
     "CREATE OR REPLACE TEMP VIEW placed_rejects AS SELECT r.file_no, p.source_row, r.byte_offset, r.reason, r.detail, "
-    "r.excerpt FROM rejects r JOIN positions p ON p.is_reject AND p.rid = r.rowid",
+    "r.excerpt FROM rejects r JOIN positions p ON p.origin = 'reject' AND p.rid = r.rowid",
 )
-# NUL has no place in a text column, and NaN none in strict JSON; a parser that accepts them must not pass them on.
-_IS_SOUND = r"""json_valid(doc) AND NOT contains(doc, '\u0000') AND NOT CASE
-    WHEN contains(doc, 'NaN') OR contains(doc, 'Infinity') THEN regexp_matches(doc, '[:,\[]\s*-?(NaN|Infinity)')
-    ELSE false END"""
+_IS_SOUND = f"json_valid(doc) AND {NO_FORBIDDEN_VALUE}"
 
 
 class Stager:
@@ -142,13 +142,20 @@ class _Worker:
         """Stage rejects alone, and with them every table in its shape even when no file is read."""
         self.con.execute(RECORDS_DDL)
         self.con.execute(REJECTS_DDL)
+        self.con.execute(mapping.NO_MESSAGES_READ)
         self._place(bad)
         self._map(number, 0)
 
     def batch(self, adapter: Adapter, batch: Batch, number: int, base: Future[int] | None, after: Future[int]) -> None:
         """Stage one batch; `base` tells the rows of the same file before it, `after` is told their new number."""
-        bad = self._docs(batch)
-        adapter.extract(self.con)
+        bad: Bad = []
+        is_whole = self._read_usual(adapter, batch)
+        if is_whole and not self._any("SELECT count(*) FROM read_message WHERE replies <> '[]'"):
+            self.con.execute(RECORDS_DDL)
+            self.con.execute(REJECTS_DDL)
+        else:
+            bad = self._docs(batch)
+            adapter.extract(self.con)
         self._place([*batch.rejected, *bad])
         rows = int(self.con.sql("SELECT count(*) FROM positions").fetchall()[0][0])
         before = base.result() if base is not None else 0
@@ -156,10 +163,24 @@ class _Worker:
         self._map(number, before)
         self.con.unregister("framed")
 
+    def _read_usual(self, adapter: Adapter, batch: Batch) -> bool:
+        """Let the adapter read what it can in one pass; what is left becomes ``framed``. Return whether nothing is."""
+        con = self.con
+        con.register("framed", batch.documents)
+        if adapter.read_usual is not None:
+            try:
+                left = adapter.read_usual(con)
+            except duckdb.InvalidInputException:
+                pass  # some document is no JSON: all of the batch is read step by step
+            else:
+                con.register("framed", _only(batch.documents, left))
+                return not left
+        con.execute(mapping.NO_MESSAGES_READ)
+        return False
+
     def _docs(self, batch: Batch) -> Bad:
         """Make ``docs``: the Arrow columns in place, or a copy when some documents had to be repaired."""
         con = self.con
-        con.register("framed", batch.documents)
         columns = "file_no, doc_no, byte_offset, doc, repair, table_kind"
         faulty = con.sql(
             f"SELECT file_no, doc_no, byte_offset, doc FROM framed WHERE NOT ({_IS_SOUND}) ORDER BY file_no, doc_no"
@@ -195,7 +216,11 @@ class _Worker:
     def _map(self, number: int, base: int) -> None:
         """Map the records and write the observations of the batch."""
         con = self.con
-        con.execute(mapping.parsed_message_sql(has_unknown=self._any(mapping.unknown_keys_sql())))
+        messages = "(SELECT rec FROM records WHERE kind IN ('post', 'comment'))"
+        if has_records := self._any(f"SELECT count(*) FROM {messages}"):
+            has_unknown = self._any(mapping.unknown_keys_sql("json_keys(rec)", messages))
+            con.execute(mapping.parsed_message_sql(has_unknown=has_unknown))
+        con.execute(mapping.parsed_message_view(has_records=has_records))
         con.execute(mapping.message_sql(is_clean=not self._any(mapping.UNCLEAN_MESSAGES)))
         con.execute(profiles.parsed_agent_sql())
         con.execute(profiles.agent_sql(is_clean=not self._any(profiles.UNCLEAN_AGENTS)))
@@ -210,7 +235,18 @@ class _Worker:
                 "obs_reject": f"* REPLACE (source_row + {base} AS source_row)",
             }.get(table, f"* EXCLUDE (fault) REPLACE (source_row + {base} AS source_row)")
             where = "" if table in ("obs_membership", "obs_reject") else " WHERE fault IS NULL"
-            con.execute(f"COPY (SELECT {body} FROM {table}{where}) TO '{target}' (FORMAT parquet)")
+            con.execute(
+                f"COPY (SELECT {body} FROM {table}{where}) TO '{target}' (FORMAT parquet, COMPRESSION uncompressed)"
+            )
+
+
+def _only(documents: pa.Table, wanted: list[tuple[int, int]]) -> pa.Table:
+    """Return some of the documents, which file and number name."""
+    if len(wanted) == len(documents):
+        return documents
+    numbers = np.array(wanted, np.int64).reshape(-1, 2)
+    places = documents["file_no"].to_numpy().astype(np.int64) << 32 | documents["doc_no"].to_numpy()
+    return documents.filter(pa.array(np.isin(places, numbers[:, 0] << 32 | numbers[:, 1])))
 
 
 def _rejects_table(bad: Bad) -> pa.Table:

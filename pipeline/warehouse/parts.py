@@ -11,6 +11,7 @@ import datetime
 import hashlib
 import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,37 +71,46 @@ class Address:
     fingerprint: str
 
 
-def write_part(settings: Settings, address: Address, data: Data) -> Manifest:
-    """Write the rows as a new part and return the manifest that would make it current.
+def write_parts(settings: Settings, rows: Sequence[tuple[Address, Data]]) -> list[Manifest]:
+    """Write the rows of several tables as new parts and return the manifests that would make them current.
+
+    While one part is read back and verified, the next one is written.
 
     Parameters
     ----------
     settings
         Limits and places.
-    address
-        Table, corpus, family and fingerprint.
-    data
-        The rows.
+    rows
+        For each part its table, corpus, family and fingerprint, and its rows.
 
     Raises
     ------
     SchemaMismatch
-        When the rows do not fit the table; nothing is left behind.
+        When the rows do not fit their table; no part is left behind that is not whole.
     """
     layout = Layout(settings.warehouse)
-    check_corpus_id(address.corpus_id)
-    parent = layout.parts(address.table, address.corpus_id, address.family)
-    make_folders(parent, layout.root)
-    remove_stale(parent, layout.root)
-    with temporary_folder(parent, layout.root) as folder:
-        path = folder / PART_NAME
-        with _source(settings, data, folder) as (con, sql, params):
-            _copy(con, address, f"({sql}\n)", params, path)
-            digest = _verify(con, address.table, path)
-        sync(path)
-        sync(folder)
-        final = _place(settings, address, folder, digest) / PART_NAME
-    part = Part(layout.relative(final), digest.rows, final.stat().st_size, _sha256(final))
+    with contextlib.ExitStack() as folders, ThreadPoolExecutor(1) as verifier:
+        verified = []
+        for address, data in rows:
+            check_corpus_id(address.corpus_id)
+            parent = layout.parts(address.table, address.corpus_id, address.family)
+            make_folders(parent, layout.root)
+            remove_stale(parent, layout.root)
+            folder = folders.enter_context(temporary_folder(parent, layout.root))
+            with _source(settings, data, folder) as (con, sql, params):
+                _copy(con, address, f"({sql}\n)", params, folder / PART_NAME)
+            verified.append(verifier.submit(_finish, settings, address, folder))
+        return [future.result() for future in verified]
+
+
+def _finish(settings: Settings, address: Address, folder: Path) -> Manifest:
+    """Verify a written part, put it in its place and return its manifest."""
+    with connection(settings, []) as con:
+        digest = _verify(con, address.table, folder / PART_NAME)
+    sync(folder / PART_NAME)
+    sync(folder)
+    final = _place(settings, address, folder, digest) / PART_NAME
+    part = Part(Layout(settings.warehouse).relative(final), digest.rows, final.stat().st_size, _sha256(final))
     return _describe(address, digest, part)
 
 

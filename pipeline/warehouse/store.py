@@ -25,7 +25,7 @@ from pipeline.warehouse.errors import WarehouseError
 from pipeline.warehouse.layout import PROJECT, Layout, check_corpus_id, find_table
 from pipeline.warehouse.locks import BusyError, exclusive, shared
 from pipeline.warehouse.manifest import Manifest
-from pipeline.warehouse.parts import Address, Data, digest_manifest, write_part
+from pipeline.warehouse.parts import Address, Data, digest_manifest, write_parts
 from pipeline.warehouse.publish import Snapshot
 from pipeline.warehouse.session import connection, session
 from pipeline.warehouse.share import share
@@ -94,12 +94,11 @@ class Warehouse:
         SchemaMismatch
             When the rows of any table do not fit; the last good state of all of them stays.
         """
-        written = {}
+        names = [find_table(name).name for name in data]
+        addresses = [Address(find_table(name), corpus_id, family, fingerprint) for name in names]
         with shared(self.layout.use_lock, "the warehouse"):
-            for name, rows in data.items():
-                written[name] = write_part(
-                    self.settings, Address(find_table(name), corpus_id, family, fingerprint), rows
-                )
+            parts = write_parts(self.settings, list(zip(addresses, data.values(), strict=True)))
+            written = dict(zip(names, parts, strict=True))
             for name, manifest in written.items():
                 manifests.save(self.layout, find_table(name), manifest)
         return written

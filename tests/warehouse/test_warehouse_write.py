@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -13,6 +15,7 @@ from warehouse_rows import make_rows, make_settings
 
 from pipeline.schema import TABLES
 from pipeline.warehouse import Query, SchemaMismatch, Staged, Warehouse, WarehouseError
+from pipeline.warehouse.digest import digest_files
 
 PRINT = "0123456789ab"
 OTHER = "ba9876543210"
@@ -54,28 +57,62 @@ def test_the_kinds_of_data_give_the_same_table(tmp_path: Path) -> None:
     assert Warehouse(make_settings(tmp_path / "x")).write("message", "demo", changed, PRINT).table_hash not in hashes
 
 
+def test_every_value_enters_the_hash(tmp_path: Path) -> None:
+    """Whatever single value changes, of any type, the hash does; NaN has one form, and nulls are no empty texts."""
+    rows = make_rows("message", 40)
+    seen = {Warehouse(make_settings(tmp_path / "all")).write("message", "demo", rows, PRINT).table_hash}
+    expressions: dict[str, Any] = {"VARCHAR": pl.lit("other"), "BIGINT": pl.lit(977), "INTEGER": pl.lit(977)}
+    expressions["TIMESTAMP"] = pl.lit(datetime(1999, 1, 1))
+    changes = 0
+    for column in TABLES["message"].columns:
+        if column.name in TABLES["message"].key:
+            continue
+        other = ~pl.col(column.name).fill_null(False) if column.type == "BOOLEAN" else expressions[column.type]
+        values = [other] if column.required else [other, pl.lit(None)]
+        for value in [*values, *([pl.lit("")] if column.type == "VARCHAR" else [])]:
+            at = pl.int_range(pl.len()) == 7
+            changed = rows.with_columns(pl.when(at).then(value).otherwise(pl.col(column.name)).alias(column.name))
+            if changed[column.name].equals(rows[column.name], null_equal=True):
+                continue
+            changes += 1
+            seen.add(Warehouse(make_settings(tmp_path / "all")).write("message", "demo", changed, PRINT).table_hash)
+    assert len(seen) == changes + 1 > 40
+
+
+def test_unordered_rows_are_refused(tmp_path: Path) -> None:
+    """The hash is defined on the order of the key, so a file that is not in it is no part."""
+    table = TABLES["lexicon_score"]
+    rows = make_rows("lexicon_score", 20).sort(list(table.key)).with_columns(corpus_id=pl.lit("demo"))
+    rows = rows.select([column.name for column in table.all_columns])
+    found = []
+    for name, frame in (("sorted", rows), ("reversed", rows.reverse()), ("doubled", pl.concat([rows, rows.tail(1)]))):
+        frame.write_parquet(tmp_path / f"{name}.parquet")
+        digest = digest_files(duckdb.connect(), table, [tmp_path / f"{name}.parquet"])
+        found.append((digest.repeated_keys, digest.unordered_keys))
+    assert found == [(0, 0), (0, 19), (1, 0)]
+
+
 def test_the_hash_is_the_documented_one(warehouse: Warehouse) -> None:
     """Recompute the hash in plain Python from the documentation in pipeline/warehouse/digest.py."""
     rows = make_rows("lexicon_score", 20)
     manifest = warehouse.write("lexicon_score", "demo", rows.reverse(), PRINT)
 
-    def text(value: object) -> str:
-        if value is None:
-            return "-"
-        if isinstance(value, float):
-            bits = struct.unpack(">Q", struct.pack(">d", value))[0]
-            rendered = "nan" if value != value else f"{bits:064b}"
-        else:
-            rendered = str(value)
-        return f"{len(rendered)}:{rendered}"
-
     table = TABLES["lexicon_score"]
     header = "|".join(f"{c.name}:{c.type}" for c in table.all_columns)
-    hasher = hashlib.sha256(f"{table.qualified}|{header}\n".encode())
-    for row in sorted(rows.rows(), key=lambda row: row[:3]):
-        digest = hashlib.md5("".join(map(text, ("demo", *row))).encode()).hexdigest()
-        hasher.update(digest.encode() + b"\n")
-    assert manifest.table_hash == hasher.hexdigest()
+    whole = hashlib.sha256(f"{table.qualified}|{header}|20\n".encode())
+    stored = [("demo", *row) for row in sorted(rows.rows(), key=lambda row: row[:3])]
+    for column, values in zip(table.all_columns, zip(*stored, strict=True), strict=True):
+        shape, kept = hashlib.sha256(), hashlib.sha256()
+        for value in values:
+            if column.type == "VARCHAR":
+                encoded = (value or "").encode()
+                shape.update(struct.pack("<q", -1 if value is None else len(encoded)))
+            else:
+                encoded = b"" if value is None else struct.pack({"BIGINT": "<q", "DOUBLE": "<d"}[column.type], value)
+                shape.update(bytes([value is not None]))
+            kept.update(encoded)
+        whole.update(shape.digest() + kept.digest())
+    assert manifest.table_hash == whole.hexdigest()
 
 
 def test_values_that_concatenate_alike_differ_in_hash(warehouse: Warehouse) -> None:

@@ -20,13 +20,16 @@ REJECTS_DDL = (
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A format: its name, the version that provenance records, and its two functions.
+    """A format: its name, the version that provenance records, and its functions.
 
     Attributes
     ----------
     recognises
         From path, container and the first 64 kB of a file: whether it is of this format. Not asked for Parquet,
         whose columns `table_kind` is asked about.
+    read_usual
+        Where most documents have one shape: fills ``read_message`` from ``framed`` in one parse, and returns the
+        documents (file_no, doc_no) that are left to `extract`. Fails with DuckDB's error when one is no JSON.
     extract
         Fills ``records`` and ``rejects`` from ``docs``.
     table_kind
@@ -41,6 +44,7 @@ class Adapter:
     system: str
     containers: frozenset[str]
     recognises: Callable[[str, str, bytes], bool]
+    read_usual: Callable[[duckdb.DuckDBPyConnection], list[tuple[int, int]]] | None
     extract: Callable[[duckdb.DuckDBPyConnection], None]
     table_kind: Callable[[frozenset[str]], str | None]
     describes: str

@@ -14,6 +14,7 @@ import duckdb
 
 from pipeline.ingest import sqltools as q
 from pipeline.ingest.formats.base import RECORDS_DDL, REJECTS_DDL, Adapter
+from pipeline.ingest.formats.moltbook_usual import read_usual
 
 MAX_NESTING = 200  # the platform's deepest thread has 13 levels
 _MARKERS = re.compile(
@@ -48,8 +49,9 @@ def extract(con: duckdb.DuckDBPyConnection) -> None:
         con.execute("INSERT INTO bodies SELECT * FROM unwrapped")
     con.execute(_BARE)
     con.execute(_LISTED)
+    con.execute(_REPLIES_READ)
     level = 0
-    while level < MAX_NESTING and _count(con, f"records WHERE nesting = {level} AND starts_with(replies, '[')"):
+    while level < MAX_NESTING and _count(con, f"records WHERE nesting >= {level} AND starts_with(replies, '[')"):
         con.execute(_NEXT_LEVEL, {"level": level})
         level += 1
     if level == MAX_NESTING:
@@ -193,6 +195,17 @@ _LISTED = "INSERT INTO records " + " UNION ALL ".join(
     )
 )
 
+# The replies to comments that were read in one pass: the first level below them.
+_REPLIES_READ = f"""
+INSERT INTO records
+SELECT file_no, doc_no, path || '.' || lpad(CAST(position AS VARCHAR), 8, '0'), 'comment', element, root_hint,
+       parent_hint, {_COMMON}, {_REPLIES.format("element")}, 1
+FROM (SELECT file_no, doc_no, path, root_hint, parent_hint, {_COMMON}, unnest(items) AS element,
+             generate_subscripts(items, 1) AS position
+      FROM (SELECT file_no, doc_no, path, raw_root AS root_hint, raw_id AS parent_hint, {_COMMON},
+                   json_extract(replies, '$[*]') AS items
+            FROM read_message WHERE kind = 'comment' AND starts_with(replies, '[') AND replies <> '[]'))
+"""
 _NEXT_LEVEL = f"""
 INSERT INTO records
 SELECT file_no, doc_no, path || '.' || lpad(CAST(position AS VARCHAR), 8, '0'), 'comment', element, root_hint,
@@ -232,6 +245,7 @@ ADAPTER = Adapter(
     system="Moltbook",
     containers=frozenset({"json", "jsonl"}),
     recognises=recognises,
+    read_usual=read_usual,
     extract=extract,
     table_kind=lambda columns: None,
     describes=__doc__ or "",

@@ -47,6 +47,7 @@ ADAPTER = Adapter(
     system="Moltbook",
     containers=frozenset({"csv", "tsv", "parquet"}),
     recognises=lambda path, container, head: False,
+    read_usual=None,
     extract=extract,
     table_kind=table_kind,
     describes=__doc__ or "",

@@ -1,0 +1,106 @@
+"""Usual bodies are read in one parse, all others step by step: both ways give the same tables."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ingest_helpers import Corpus, Tables, comment, detail, flat, post
+
+from pipeline.ingest import staging
+from pipeline.ingest.formats import FORMATS, moltbook_usual
+from pipeline.ingest.formats.moltbook_api import ADAPTER
+
+ODD = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=8), st.builds(list),
+    st.builds(dict),
+    st.sampled_from(["none", "-1", " u/x ", "NaN", ", NaN, ", ": Infinity]", "a\u0000b", "\ud800", "x" * 300, "1e400"]),
+    st.lists(st.integers(), max_size=2), st.dictionaries(st.text(max_size=3), st.none(), max_size=2),
+)  # fmt: skip
+KEYS = sorted({*post(), *comment(), *detail(), *flat(), *moltbook_usual._RECORD, "unheard_of"})
+TABLES = ("message", "message_snapshot", "agent", "community", "membership_event", "quarantine", "source_file")
+
+
+def changed(draw: st.DrawFn, body: dict[str, object]) -> dict[str, object]:
+    """Return a body with a few values changed, added or taken away, at its top or inside."""
+    body = json.loads(json.dumps(body))
+    for _ in range(draw(st.integers(0, 2))):
+        inner = [body, *(v for v in body.values() if isinstance(v, dict))]
+        inner += [v for rows in body.values() if isinstance(rows, list) for v in rows if isinstance(v, dict)]
+        target = draw(st.sampled_from(inner))
+        key = draw(st.sampled_from(KEYS))
+        if draw(st.booleans()):
+            target[key] = draw(ODD)
+        else:
+            target.pop(key, None)
+    return body
+
+
+@st.composite
+def dumps(draw: st.DrawFn) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """Return lines and files of which about half are left as the platform writes them."""
+    lines = []
+    for n in range(20):
+        body = flat(n) if n % 3 else post(n, author_id="a0000000-0000-4000-8000-000000000009")
+        lines.append(changed(draw, body) if n % 2 else body)
+    files = []
+    for n in range(100, 112):
+        thread = [comment(10 * n, [comment(10 * n + 1, [comment(10 * n + 2)])]), comment(10 * n + 5)]
+        body = detail(n, [changed(draw, c) if n % 4 == 1 else c for c in thread])
+        files.append(changed(draw, body) if n % 2 else body)
+    return lines, files
+
+
+def read_both_ways(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> tuple[Tables, Tables]:
+    """Return the tables with and without the reading of usual bodies in one parse."""
+    quick = corpus.read()
+    with monkeypatch.context() as patch:
+        patch.setitem(staging.FORMATS, ADAPTER.name, replace(FORMATS[ADAPTER.name], read_usual=None))
+        slow = corpus.read()
+    return quick, slow
+
+
+def assert_same(quick: Tables, slow: Tables) -> None:
+    for name in TABLES:
+        left, right = (t.tables[name].sort(pl.all(), nulls_last=True) for t in (quick, slow))
+        assert left.equals(right, null_equal=True), name
+
+
+@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(dumps())
+def test_both_ways_give_the_same_tables(
+    monkeypatch: pytest.MonkeyPatch, found: tuple[list[dict[str, object]], list[dict[str, object]]]
+) -> None:
+    lines, files = found
+    with tempfile.TemporaryDirectory() as base:
+        corpus = Corpus(Path(base))
+        corpus.lines("all.jsonl", list(lines))
+        for number, body in enumerate(files):
+            corpus.write(f"posts/{number:02d}.json", body)
+        assert_same(*read_both_ways(corpus, monkeypatch))
+
+
+def test_usual_bodies_are_read_in_one_parse(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slow way is not taken where nothing asks for it; and it is where something does."""
+    extracted: list[int] = []
+
+    def extract(con: object) -> None:
+        extracted.append(int(con.sql("SELECT count(*) FROM docs").fetchall()[0][0]))  # type: ignore[attr-defined]
+        ADAPTER.extract(con)  # type: ignore[arg-type]
+
+    monkeypatch.setitem(staging.FORMATS, ADAPTER.name, replace(ADAPTER, extract=extract))
+    corpus.lines("a.jsonl", [flat(n, content=f"call of NaN, {n}") for n in range(50)])
+    for n in range(20):
+        corpus.write(f"posts/{n}.json", detail(n, [comment(100 + n)]))
+    assert corpus.read().message.height == 90
+    assert extracted == []
+    corpus.lines("b.jsonl", [flat(1000 + n, **({"success": True} if n == 3 else {})) for n in range(50)])
+    corpus.write("posts/x.json", detail(30, [comment(200, [comment(201)])]))
+    assert corpus.read().message.height == 90 + 50 + 3
+    assert sorted(extracted) == [0, 1]
