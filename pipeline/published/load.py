@@ -1,4 +1,4 @@
-"""Read published.toml and dictionary.toml into the frames of ``analysis.published`` and ``measure_dictionary``.
+"""Read published.toml and the dictionaries into the frames of ``analysis.published`` and ``measure_dictionary``.
 
 What belongs here: reading and checking the two data files. Numbers and texts belong in the files.
 """
@@ -135,14 +135,19 @@ def load_measure_dictionary() -> pl.DataFrame:
     """
     schema = _schema("measure_dictionary")
     records = []
-    for record in _read("dictionary.toml")["measure"]:
+    for record in [entry for name in _dictionaries() for entry in _read(name)["measure"]]:
         if unknown := set(record) - set(schema):
-            raise ValueError(f"dictionary.toml, {record['measure_id']}: fields {sorted(unknown)} are not known")
+            raise ValueError(f"dictionary, {record['measure_id']}: fields {sorted(unknown)} are not known")
         if record["relation"] not in RELATIONS:
-            raise ValueError(f"dictionary.toml, {record['measure_id']}: relation is not one of {RELATIONS}")
+            raise ValueError(f"dictionary, {record['measure_id']}: relation is not one of {RELATIONS}")
         warnings = join_warnings(record.get("warnings", "").split(","))
         records.append({**{name: record.get(name) for name in schema}, "warnings": warnings})
     return pl.DataFrame(records, schema=schema).sort("measure_id")
+
+
+def _dictionaries() -> list[str]:
+    """Return the names of the files that say what measures are: one of the spine, and one per family that came later."""
+    return sorted(path.name for path in files("pipeline.published").iterdir() if path.name.startswith("dictionary"))
 
 
 def coverage_note(corpus_id: str | None) -> str | None:

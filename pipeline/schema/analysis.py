@@ -14,7 +14,7 @@ ANALYSIS_TABLES: tuple[Table, ...] = (
         "measure",
         "analysis",
         "One number per row: its value, interval or null, n and warnings.",
-        ("family", "slice_id", "measure_id", "unit", "unit_id", "period", "period_start"),
+        ("family", "slice_id", "measure_id", "unit", "unit_id", "period", "period_start", "null_model"),
         (
             _SLICE,
             _FAMILY,

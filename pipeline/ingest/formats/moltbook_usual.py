@@ -16,9 +16,9 @@ from pipeline.ingest import sqltools as q
 _SEEN = ("_downloaded_at", "collected_at", "fetched_at")
 _PLACE = dict.fromkeys((*_SEEN, "dump_date", "success", "error", "post_id", "id"), "VARCHAR")
 _OTHERS = ("posts", "comment", "agent", "recentPosts", "submolts")
-_MESSAGE = {**m.MESSAGE_STRUCT, "replies": "JSON"}
-_DETAIL = {**_PLACE, **dict.fromkeys((*_OTHERS, "submolt"), "JSON"), "post": _MESSAGE, "comments": [_MESSAGE]}
-_RECORD = {**_MESSAGE, **_PLACE, **dict.fromkeys((*_OTHERS, "post", "comments", "data"), "JSON")}
+_MESSAGE: dict[str, object] = {**m.MESSAGE_STRUCT, "replies": "JSON"}
+_DETAIL: dict[str, object] = {**_PLACE, **dict.fromkeys((*_OTHERS, "submolt"), "JSON"), "post": _MESSAGE, "comments": [_MESSAGE]}
+_RECORD: dict[str, object] = {**_MESSAGE, **_PLACE, **dict.fromkeys((*_OTHERS, "post", "comments", "data"), "JSON")}
 
 # NUL has no place in a text column, and NaN none in strict JSON; a parser that accepts them must not pass them on.
 NO_FORBIDDEN_VALUE = r"""NOT contains(doc, '\u0000') AND NOT CASE
