@@ -146,7 +146,7 @@ def load_measure_dictionary() -> pl.DataFrame:
 
 
 def _dictionaries() -> list[str]:
-    """Return the names of the files that say what measures are: one of the spine, and one per family that came later."""
+    """Return the names of the files that say what measures are, by family."""
     return sorted(path.name for path in files("pipeline.published").iterdir() if path.name.startswith("dictionary"))
 
 

@@ -17,7 +17,9 @@ _SEEN = ("_downloaded_at", "collected_at", "fetched_at")
 _PLACE = dict.fromkeys((*_SEEN, "dump_date", "success", "error", "post_id", "id"), "VARCHAR")
 _OTHERS = ("posts", "comment", "agent", "recentPosts", "submolts")
 _MESSAGE: dict[str, object] = {**m.MESSAGE_STRUCT, "replies": "JSON"}
-_DETAIL: dict[str, object] = {**_PLACE, **dict.fromkeys((*_OTHERS, "submolt"), "JSON"), "post": _MESSAGE, "comments": [_MESSAGE]}
+_DETAIL: dict[str, object] = {
+    **_PLACE, **dict.fromkeys((*_OTHERS, "submolt"), "JSON"), "post": _MESSAGE, "comments": [_MESSAGE],
+}  # fmt: skip
 _RECORD: dict[str, object] = {**_MESSAGE, **_PLACE, **dict.fromkeys((*_OTHERS, "post", "comments", "data"), "JSON")}
 
 # NUL has no place in a text column, and NaN none in strict JSON; a parser that accepts them must not pass them on.
