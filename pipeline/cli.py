@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     run = verbs.add_parser("run", help="materialise everything for one corpus")
     run.add_argument("corpus")
-    verbs.add_parser("demo", help="make the demo corpus, materialise it, print a summary")
+    verbs.add_parser("demo", help="make the demo corpora, materialise them, print a summary")
     dev = verbs.add_parser("dev", help="start dagster dev with a persistent home")
     dev.add_argument("--port", default=os.environ.get("ETHOGRAM_PORT", "3000"))
     share = verbs.add_parser("share", help="write one DuckDB file to pass on")
@@ -72,16 +72,19 @@ def materialise(corpus_id: str) -> int:
 
 def _demo(_: argparse.Namespace) -> int:
     from pipeline.report.summary import print_summary
-    from pipeline.simulation import demo_moltbook
+    from pipeline.simulation import DEMOS, write_demos
 
     settings = Settings.load()
-    with CONSOLE.status("writing data/demo-moltbook"):
-        is_new = demo_moltbook(settings.data / "demo-moltbook")
-    CONSOLE.print(f"data/demo-moltbook is {'written' if is_new else 'there already'}")
-    status = materialise("demo-moltbook")
-    if status == 0:
-        print_summary("demo-moltbook", settings)
-    return status
+    with CONSOLE.status("writing the demo corpora"):
+        written = write_demos(settings.data)
+    for corpus_id, is_new in written.items():
+        CONSOLE.print(f"data/{corpus_id} is {'written' if is_new else 'there already'}")
+    for corpus_id in DEMOS:
+        if status := materialise(corpus_id):
+            return status
+    for corpus_id in DEMOS:
+        print_summary(corpus_id, settings)
+    return 0
 
 
 def _dev(options: argparse.Namespace) -> int:
@@ -133,8 +136,11 @@ def _share(options: argparse.Namespace) -> int:
 
 def _forget(options: argparse.Namespace) -> int:
     from pipeline.headless import forget_history
+    from pipeline.steps.publication import refresh_across
 
-    gone = Warehouse(Settings.load()).forget(options.corpus, dump=options.dump)
+    warehouse = Warehouse(Settings.load())
+    gone = warehouse.forget(options.corpus, dump=options.dump)
+    refresh_across(warehouse)
     n_runs = forget_history(options.corpus, prepare_home(Settings.load()))
     CONSOLE.print(f"removed {n_runs} runs of it from the history of Dagster, with their previews")
     CONSOLE.print(f"forgot {gone.corpus_id}: {gone.parts} parts, {gone.bytes / 1e6:.1f} MB")

@@ -36,6 +36,10 @@ class Settings:
         Numbers of draws.
     native_max_rows
         Tables with more rows are views over files in the catalogue, not native tables.
+    teacher
+        Folder of the embedding teacher; ``None`` takes the installed package or the hub.
+    teacher_texts
+        Texts per corpus that the teacher reads, chosen by hash; all of them when there are no more.
     """
 
     home: Path
@@ -49,6 +53,8 @@ class Settings:
     bootstrap_draws: int = 1000
     permutation_draws: int = 1000
     native_max_rows: int = 20_000_000
+    teacher: Path | None = None
+    teacher_texts: int = 1500
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -75,6 +81,8 @@ class Settings:
             memory_limit=_memory(env, "ETHOGRAM_MEMORY", "3GB"),
             seed=_integer(env, "ETHOGRAM_SEED", 20260127, least=0),
             native_max_rows=_integer(env, "ETHOGRAM_NATIVE_MAX_ROWS", 20_000_000, least=0),
+            teacher=_folder(env, "ETHOGRAM_TEACHER", home) if env.get("ETHOGRAM_TEACHER", "").strip() else None,
+            teacher_texts=_integer(env, "ETHOGRAM_TEACHER_TEXTS", 1500, least=0),
         )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import powerlaw
 from scipy import stats
 
+from pipeline.activity.burstiness import burstiness_measures
 from pipeline.activity.resampling import NO_INTERVAL, IntArray, Interval, Null, gini, gini_interval, stream
 from pipeline.activity.row import CENSUS, Sampling, row
 from pipeline.schema import Measure
@@ -125,6 +126,7 @@ def activity_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> lis
             warnings=[*words, *few],
         ),
         *_tail(counts, sampling, words),
+        *burstiness_measures(con, sampling),
     ]
 
 

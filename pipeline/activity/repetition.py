@@ -20,13 +20,14 @@ from pipeline.schema import Measure
 FAMILY = "text"
 MIN_MESSAGES = 30
 
+# A repost has no text of its own and repeats by what it is, so it is left out.
 # For each text the groups of authors that wrote it; for each group its messages, the texts only it wrote, and
 # the texts that occur twice or more with and without it.
 _PER_GROUP = """
 WITH part AS (
     SELECT text_hash, left(sha256(coalesce(agent_id, message_id)), 2) AS author_group,
            CAST(count(*) AS BIGINT) AS copies
-    FROM message GROUP BY 1, 2
+    FROM message WHERE kind <> 'repost' GROUP BY 1, 2
 ),
 whole AS (
     SELECT text_hash, CAST(sum(copies) AS BIGINT) AS copies FROM part GROUP BY 1
@@ -41,7 +42,7 @@ GROUP BY 1 ORDER BY 1
 _TOTALS = """
 SELECT CAST(coalesce(sum(copies), 0) AS BIGINT) AS messages, count(*) AS texts,
        CAST(coalesce(sum(copies) FILTER (WHERE copies > 1), 0) AS BIGINT) AS repeated
-FROM (SELECT text_hash, count(*) AS copies FROM message GROUP BY 1) AS text_copies
+FROM (SELECT text_hash, count(*) AS copies FROM message WHERE kind <> 'repost' GROUP BY 1) AS text_copies
 """
 
 

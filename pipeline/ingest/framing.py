@@ -21,9 +21,12 @@ from pipeline.ingest.scan import SourceFile
 from pipeline.ingest.tables import TableRows, table_batches
 
 BATCH_BYTES = 48 << 20
+# Small files of JSON lines are worked on together: a batch costs as much as a few thousand lines.
+SMALL_BYTES, POOL_BYTES = 1 << 20, 8 << 20
 DOCUMENT_LIMIT = 512 << 20
 BOM = b"\xef\xbb\xbf"
 UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+OPENED_CONTAINERS = ("sqlite",)
 
 Bad = list[tuple[int, int, int | None, Rejected]]
 
@@ -44,7 +47,10 @@ class Batch:
 
 
 def batches(
-    folder: Path, files: list[tuple[int, SourceFile]], table_kind: Callable[[frozenset[str]], str | None]
+    folder: Path,
+    files: list[tuple[int, SourceFile]],
+    table_kind: Callable[[frozenset[str]], str | None],
+    documents: Callable[[Path, SourceFile], Iterator[pa.Table | Rejected]] | None = None,
 ) -> Iterator[Batch]:
     """Yield the documents of files.
 
@@ -56,8 +62,10 @@ def batches(
         Pairs of file number and file, in reading order.
     table_kind
         Says what the rows of a table are, from its columns.
+    documents
+        Reads the containers that the adapter opens itself; see `formats.base.Adapter`.
     """
-    pending = _Pending()
+    pending, pool = _Pending(), _Pool()
     root = os.open(folder, os.O_RDONLY)
     try:
         for number, file in files:
@@ -67,13 +75,22 @@ def batches(
                     yield pending.flush()
                 continue
             try:
-                if file.container == "jsonl":
+                if file.container == "jsonl" and file.size <= SMALL_BYTES:
+                    pool.add(_lines(folder / file.path, number, file.size))
+                    if pool.size >= POOL_BYTES:
+                        yield pool.flush()
+                elif file.container == "jsonl":
                     yield from _lines(folder / file.path, number, file.size)
+                elif file.container in OPENED_CONTAINERS:
+                    if documents is not None:
+                        yield from _opened(documents(folder / file.path, file), number)
                 else:
                     for rows in table_batches(folder / file.path, file, table_kind):
                         yield _table_batch(number, rows)
             except OSError:
                 pending.reject(number, Rejected("unreadable", "the file could be listed but not read", ""))
+        if pool.parts:
+            yield pool.flush()
         if pending.size or pending.rejected:
             yield pending.flush()
     finally:
@@ -124,6 +141,28 @@ class _Pending:
         batch = _batch(b"".join(self.bodies), offsets, np.array(self.numbers, np.int32), zeros, zeros)
         batch.rejected = [*self.rejected, *batch.rejected]
         self.bodies, self.numbers, self.size, self.rejected = [], [], 0, []
+        return batch
+
+
+class _Pool:
+    """Collects the lines of small files until a batch is worth its cost."""
+
+    def __init__(self) -> None:
+        self.parts: list[Batch] = []
+        self.size = 0
+
+    def add(self, lines: Iterator[Batch]) -> None:
+        """Add all batches of one file."""
+        parts = list(lines)
+        self.parts.extend(parts)
+        self.size += sum(part.n_bytes for part in parts)
+
+    def flush(self) -> Batch:
+        """Return what was collected, and start again."""
+        documents = pa.concat_tables([part.documents for part in self.parts])
+        rejected = [row for part in self.parts for row in part.rejected]
+        batch = Batch(documents, rejected, self.size)
+        self.parts, self.size = [], 0
         return batch
 
 
@@ -217,6 +256,26 @@ def _table_batch(number: int, rows: TableRows) -> Batch:
     documents = _documents(np.full(n, number, np.int32), rows.numbers, pa.nulls(n, pa.int64()), rows.text, rows.kind)
     rejected: Bad = [(number, row, None, reason) for row, reason in rows.rejected]
     return Batch(documents, rejected, rows.n_bytes, number, rows.kind)
+
+
+def _opened(parts: Iterator[pa.Table | Rejected], number: int) -> Iterator[Batch]:
+    """Give the documents that an adapter read itself their numbers."""
+    doc_no = 0
+    for part in parts:
+        if isinstance(part, Rejected):
+            batch = _cut_lines(b"", number, doc_no, 0)
+            batch.rejected = [(number, doc_no, None, part)]
+            doc_no += 1
+        else:
+            n = part.num_rows
+            text = part["doc"].cast(pa.large_string()).combine_chunks()
+            numbers, order = np.full(n, number, np.int32), np.arange(doc_no, doc_no + n, dtype=np.int64)
+            table = _documents(numbers, order, pa.nulls(n, pa.int64()), text, None)
+            place = table.schema.get_field_index("table_kind")
+            batch = Batch(table.set_column(place, "table_kind", part["table_kind"].cast(pa.string())), [], part.nbytes)
+            batch.single = number
+            doc_no += n
+        yield batch
 
 
 def repaired_table(rows: list[tuple[int, int, int | None, str]], kind: str | None = None) -> tuple[pa.Table, Bad]:

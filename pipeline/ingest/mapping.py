@@ -37,6 +37,10 @@ _MESSAGE_EXTRA = (
     "type", "hot_score", "is_pinned", "is_locked", "updated_at", "verification_status", "reply_count", "depth",
     "post_title", "post_url", "featured_at", "enrichment",
 )  # fmt: skip
+MESSAGE_KINDS = ("post", "comment", "repost", "quote", "dm", "utterance")
+IS_MESSAGE = "kind IN ('" + "', '".join(MESSAGE_KINDS) + "')"
+# Keys of message records that only canonical adapters write.
+CANONICAL_KEYS = ("run_id", "step", "at_precision", "root_id")
 # Keys that are read elsewhere (provenance, nesting), and so are no part of `extra`.
 _PLACED_KEYS = ("replies", "comments", "fetched_at", "dump_date", "_downloaded_at", "collected_at", "_endpoint")
 KNOWN_KEYS = (*(alias for aliases in MESSAGE_KEYS.values() for alias in aliases), *_PLACED_KEYS, *_MESSAGE_EXTRA)
@@ -83,13 +87,13 @@ def unmapped(expr: str, keys: dict[str, tuple[str, ...]]) -> str:
     return f"CASE WHEN {_has_only(expr, gone)} THEN NULL ELSE nullif({kept}, '{{}}') END"
 
 
-def _message_extra(*, has_unknown: bool) -> str:
+def _message_extra(*, has_unknown: bool, more: tuple[str, ...] = ()) -> str:
     """Return SQL for the unmapped members: of the usual keys from the struct, of others from the record itself."""
     pieces = ", ".join(f'\'"{key}":\' || m."{key}"' for key in _MESSAGE_EXTRA)
     usual = f"nullif('{{' || concat_ws(',', {pieces}) || '}}', '{{}}')"
     if not has_unknown:
         return usual
-    gone = [*(alias for aliases in MESSAGE_KEYS.values() for alias in aliases), *_PLACED_KEYS]
+    gone = [*(alias for aliases in MESSAGE_KEYS.values() for alias in aliases), *_PLACED_KEYS, *more]
     kept = f"nullif(CAST({_without('rec', gone)} AS VARCHAR), '{{}}')"
     return f"CASE WHEN {_has_only('rec', [*gone, *_MESSAGE_EXTRA])} THEN {usual} ELSE {kept} END"
 
@@ -135,7 +139,7 @@ SELECT observed_text, dump_text, {q.instant("seen")} AS observed_at, {q.instant(
 """
 
 
-def parsed_columns(source: str, kept: tuple[str, ...], *, has_unknown: bool) -> str:
+def parsed_columns(source: str, kept: tuple[str, ...], *, has_unknown: bool, is_canonical: bool = False) -> str:
     """Return the SELECT that finds the values of a message under any alias.
 
     Parameters
@@ -147,6 +151,8 @@ def parsed_columns(source: str, kept: tuple[str, ...], *, has_unknown: bool) -> 
         Columns that are passed on.
     has_unknown
         Whether some record has a key that is neither mapped nor usual.
+    is_canonical
+        Whether records have the keys of `CANONICAL_KEYS` as well.
     """
 
     def m(field: str) -> str:
@@ -160,10 +166,16 @@ def parsed_columns(source: str, kept: tuple[str, ...], *, has_unknown: bool) -> 
         f"THEN {bare} END"
     )
     passed = ", ".join(kept)
+    root = (
+        f"coalesce({q.null_if_word('m.root_id')}, {m('post_id')}, root_hint)"
+        if is_canonical
+        else f"coalesce({m('post_id')}, root_hint)"
+    )
+    simulated = ", m.run_id AS raw_run, m.step AS raw_step, m.at_precision AS raw_precision" if is_canonical else ""
     return f"""
 WITH picked AS (
     SELECT {passed}, m, {m("author")} AS author, {m("submolt")} AS submolt, root_hint, parent_hint,
-           {_message_extra(has_unknown=has_unknown)} AS extra
+           {_message_extra(has_unknown=has_unknown, more=CANONICAL_KEYS if is_canonical else ())} AS extra
     FROM {source}
 )
 SELECT {passed}, extra, CASE WHEN starts_with(author, '{{') THEN author END AS author,
@@ -171,10 +183,10 @@ SELECT {passed}, extra, CASE WHEN starts_with(author, '{{') THEN author END AS a
        {m("id")} AS raw_id, coalesce({author_id}, {m("author_id")}) AS raw_author,
        coalesce({author_name}, {q.null_if_word(m("author_name"))}) AS raw_name,
        coalesce({slug}, {q.null_if_word(m("submolt_name"))}) AS raw_community,
-       coalesce({m("post_id")}, root_hint) AS raw_root, coalesce({m("parent_id")}, parent_hint) AS raw_answered,
+       {root} AS raw_root, coalesce({m("parent_id")}, parent_hint) AS raw_answered,
        {m("title")} AS title, {m("content")} AS content, {m("created")} AS raw_created, {m("score")} AS raw_score,
        {m("upvotes")} AS raw_up, {m("downvotes")} AS raw_down, {m("comment_count")} AS raw_count,
-       {m("is_deleted")} AS raw_deleted, {m("is_spam")} AS raw_spam, {m("url")} AS raw_url
+       {m("is_deleted")} AS raw_deleted, {m("is_spam")} AS raw_spam, {m("url")} AS raw_url{simulated}
 FROM picked
 """
 
@@ -184,10 +196,11 @@ READ_COLUMNS = ("file_no", "doc_no", "path", "kind", "repair", "observed_text", 
 _PLACED_COLUMNS = ("file_no", "source_row", "kind", "repair", "observed_at", "dumped_at")
 
 
-def parsed_message_sql(*, has_unknown: bool) -> str:
-    """Return the statement that parses every placed post and comment, once."""
-    source = f"(SELECT *, {transform('rec', MESSAGE_STRUCT)} AS m FROM placed WHERE kind IN ('post', 'comment'))"
-    columns = parsed_columns(source, _PLACED_COLUMNS, has_unknown=has_unknown)
+def parsed_message_sql(*, has_unknown: bool, is_canonical: bool = False) -> str:
+    """Return the statement that parses every placed message, once."""
+    structure = {**MESSAGE_STRUCT, **(dict.fromkeys(CANONICAL_KEYS, "VARCHAR") if is_canonical else {})}
+    source = f"(SELECT *, {transform('rec', structure)} AS m FROM placed WHERE {IS_MESSAGE})"
+    columns = parsed_columns(source, _PLACED_COLUMNS, has_unknown=has_unknown, is_canonical=is_canonical)
     return f"CREATE OR REPLACE TEMP TABLE parsed_record AS {columns}"
 
 
@@ -202,12 +215,17 @@ NO_MESSAGES_READ = (
 )
 
 
-def parsed_message_view(*, has_records: bool) -> str:
+_NOT_SIMULATED = ", ".join(f"CAST(NULL AS VARCHAR) AS raw_{name}" for name in ("run", "step", "precision"))
+
+
+def parsed_message_view(*, has_records: bool, is_canonical: bool = False) -> str:
     """Return the statement that puts the messages read in one pass beside those of records, where there are any."""
     records = " UNION ALL BY NAME SELECT * FROM parsed_record" if has_records else ""
+    simulated = f", {_NOT_SIMULATED}" if is_canonical else ""
     return f"""
 CREATE OR REPLACE TEMP VIEW parsed_message AS
-SELECT r.* EXCLUDE (doc_no, path, observed_text, dump_text, replies, is_usual), p.source_row, k.observed_at, k.dumped_at
+SELECT r.* EXCLUDE (doc_no, path, observed_text, dump_text, replies, is_usual), p.source_row, k.observed_at,
+       k.dumped_at{simulated}
 FROM read_message r JOIN positions p ON p.origin = 'message' AND p.rid = r.rowid
 JOIN clocks k ON k.observed_text IS NOT DISTINCT FROM r.observed_text
              AND k.dump_text IS NOT DISTINCT FROM r.dump_text{records}
@@ -221,18 +239,28 @@ UNCLEAN_MESSAGES = (
 )
 
 
-def message_sql(*, is_clean: bool) -> str:
+_OTHER_PARENT = " WHEN kind <> 'post' THEN answered_id"
+_OTHER_ROOT = " WHEN kind <> 'post' AND (post_id IS NOT NULL OR answered_id IS NOT NULL) THEN post_id"
+
+
+def message_sql(*, is_clean: bool, is_canonical: bool = False) -> str:
     """Return the statement that makes ``obs_message``.
 
     Parameters
     ----------
     is_clean
         True when no row of ``parsed_message`` is unclean (`UNCLEAN_MESSAGES`): then identifiers are what they are.
+    is_canonical
+        True when records carry run, step and precision, and other kinds than posts and comments.
     """
     clean = (lambda expr: expr) if is_clean else q.identifier
     name = "raw_name" if is_clean else handle("raw_name")
     community = "raw_community" if is_clean else q.named("raw_community")
     instant, precision = (q.iso_instant, q.iso_precision) if is_clean else (q.instant, q.precision)
+    written, simulated = precision("created_text"), "CAST(NULL AS VARCHAR) AS run_id, CAST(NULL AS BIGINT) AS step"
+    if is_canonical:
+        written = f"coalesce({q.known_precision('raw_precision')}, {written})"
+        simulated = f"{q.null_if_word('raw_run')} AS run_id, {q.integer('raw_step')} AS step"
     return f"""
 CREATE OR REPLACE TEMP VIEW obs_message AS
 WITH cleaned AS (
@@ -243,13 +271,14 @@ WITH cleaned AS (
     FROM parsed_message
 ), timed AS (
     SELECT *, {instant("created_text")} AS created_at,
-           CASE WHEN kind = 'comment' THEN coalesce(answered_id, post_id) END AS parent_id,
-           CASE WHEN kind = 'comment' THEN post_id ELSE message_id END AS root_id
+           CASE WHEN kind = 'comment' THEN coalesce(answered_id, post_id){_OTHER_PARENT if is_canonical else ""} END
+               AS parent_id,
+           CASE WHEN kind = 'comment' THEN post_id{_OTHER_ROOT if is_canonical else ""} ELSE message_id END AS root_id
     FROM cleaned
 )
 SELECT file_no, source_row, kind, message_id, author_id, author_name, community_id, parent_id, root_id, title, content,
        left(sha256(scored), 32) AS text_hash, length(content) AS n_chars, created_at,
-       CASE WHEN created_at IS NOT NULL THEN {precision("created_text")} END AS at_precision,
+       CASE WHEN created_at IS NOT NULL THEN {written} END AS at_precision, {simulated},
        {q.integer("raw_score")} AS score, {q.integer("raw_up")} AS upvotes, {q.integer("raw_down")} AS downvotes,
        {q.integer("raw_count", is_count=True)} AS claimed_comment_count, {q.boolean("raw_deleted")} AS is_deleted,
        {q.boolean("raw_spam")} AS is_spam,
@@ -270,7 +299,7 @@ def fault(ident: str, raw: str, is_homeless: str = "false") -> str:
     )
 
 
-def reject_sql() -> str:
+def reject_sql(*, has_events: bool = False) -> str:
     """Return the statement that makes ``obs_reject``: records without what identifies them, and rejected documents."""
     faulty = " UNION ALL ".join(
         f"SELECT file_no, source_row, {kind} AS kind, fault FROM {table} WHERE fault IS NOT NULL AND {condition}"
@@ -278,6 +307,7 @@ def reject_sql() -> str:
             ("obs_message", "kind", "true"),
             ("obs_agent", "'agent'", "is_record"),
             ("obs_community", "'community'", "is_record"),
+            *((("obs_event", "kind", "true"),) if has_events else ()),
         )
     )
     return f"""
@@ -285,6 +315,7 @@ CREATE OR REPLACE TEMP TABLE obs_reject AS
 SELECT f.file_no, f.source_row, CAST(NULL AS BIGINT) AS byte_offset, f.fault AS reason,
        'the ' || f.kind || CASE f.fault
             WHEN 'missing_id' THEN ' has no id; expected a text or number under id or name'
+            WHEN 'incomplete_event' THEN ' lacks who acted, on whom or what, or how; see docs/formats.md'
             WHEN 'id_too_long' THEN ' has an id of more than {q.MAX_ID_CHARS} characters'
             ELSE ' names neither its post nor its parent; expected post_id or parent_id' END AS detail,
        left(CAST(placed.rec AS VARCHAR), {q.EXCERPT_CHARS}) AS excerpt

@@ -13,17 +13,19 @@ from pathlib import Path
 
 import duckdb
 
+from pipeline.ingest import events
 from pipeline.ingest import sqltools as q
 from pipeline.ingest.staging import STAGED
 
 _LATEST = {
     "message": (
         "kind", "author_id", "author_name", "community_id", "parent_id", "root_id", "title", "content", "score",
-        "upvotes", "downvotes", "claimed_comment_count", "is_deleted", "is_spam", "url", "flags", "extra",
+        "upvotes", "downvotes", "claimed_comment_count", "is_deleted", "is_spam", "url", "flags", "run_id",
+        "step", "extra",
     ),
     "agent": (
         "name", "persona", "karma", "followers", "following", "is_claimed", "is_deleted", "owner_handle", "owner_name",
-        "owner_bio", "owner_followers", "extra",
+        "owner_bio", "owner_followers", "display_name", "model", "agent_kind", "extra",
     ),
     "community": ("title", "description", "subscribers", "claimed_post_count", "extra"),
 }  # fmt: skip
@@ -56,16 +58,19 @@ def prepare(con: duckdb.DuckDBPyConnection, staging: Path) -> None:
         pattern = str(staging / table / "*.parquet").replace("'", "''")
         con.execute(f"CREATE OR REPLACE TEMP VIEW st_{table} AS SELECT * FROM read_parquet('{pattern}')")
     _set_aside_clashes(con)
-    con.execute(_FILE_TIME)
-    con.execute(_NAME_MAP)
+    has_events = events.prepare(con, staging)
+    con.execute(_FILE_TIME.format(events=f" UNION ALL {events.TIMES_OF_EVENTS}" if has_events else ""))
+    con.execute(_NAME_MAP.format(events=f" UNION ALL {events.NAMED_BY_EVENTS}" if has_events else ""))
     for statement in (_SEEN_MESSAGE, _MENTIONED_AGENT, _SEEN_AGENT, _SEEN_AGENT_MENTIONS, _SEEN_COMMUNITY):
         con.execute(statement)
+    events.resolve(con, has_events=has_events)
     for kind in ("message", "agent", "community"):
         con.execute(_repeated_keys(kind))
         con.execute(_ordered(kind))
         for statement in _merged(kind):
             con.execute(statement)
     con.execute(_outcome())
+    events.account(con)
     con.execute(_DEPTH)
 
 
@@ -99,7 +104,7 @@ _FILE_TIME = """
 CREATE OR REPLACE TEMP TABLE file_time AS
 SELECT f.file_no, greatest(f.path_time, n.newest) AS observed_at
 FROM files f LEFT JOIN (SELECT file_no, max(created_at) AS newest FROM (
-    SELECT file_no, created_at FROM st_obs_message UNION ALL SELECT file_no, created_at FROM st_obs_agent)
+    SELECT file_no, created_at FROM st_obs_message UNION ALL SELECT file_no, created_at FROM st_obs_agent{events})
     GROUP BY file_no) n ON n.file_no = f.file_no
 """
 
@@ -109,7 +114,7 @@ CREATE OR REPLACE TEMP TABLE name_map AS
 SELECT name, min(agent_id) AS agent_id FROM (
     SELECT name, agent_id FROM st_obs_agent WHERE name IS NOT NULL AND agent_id IS NOT NULL
     UNION ALL
-    SELECT author_name, author_id FROM st_obs_message WHERE author_name IS NOT NULL AND author_id IS NOT NULL)
+    SELECT author_name, author_id FROM st_obs_message WHERE author_name IS NOT NULL AND author_id IS NOT NULL{events})
 GROUP BY name HAVING count(DISTINCT agent_id) = 1
 """
 
@@ -246,18 +251,22 @@ def _outcome() -> str:
     return "CREATE OR REPLACE TEMP TABLE outcome AS " + " UNION ALL ".join(parts)
 
 
-# Depth is recomputed from parents. A direct reply has depth 1 even when its post is not in the corpus.
+# Depth is recomputed from parents. A direct reply has depth 1 even when its post is not in the corpus, and whatever it
+# answers: a repost is the start of comments of its own. Reposts and quotes count the hops from the first post.
 _DEPTH = """
 CREATE OR REPLACE TEMP TABLE depth AS
-WITH RECURSIVE walk(message_id, depth) AS (
-    SELECT message_id, 0 FROM merged_message WHERE kind = 'post'
+WITH RECURSIVE walk(message_id, is_comment, depth, root_id) AS (
+    SELECT message_id, false, 0, root_id FROM merged_message
+    WHERE kind = 'post' OR (kind <> 'comment' AND parent_id IS NULL)
     UNION ALL
-    SELECT c.message_id, 1 FROM merged_message c
+    SELECT c.message_id, true, 1, c.root_id FROM merged_message c
     WHERE c.kind = 'comment' AND c.parent_id = c.root_id
       AND NOT EXISTS (SELECT 1 FROM merged_message p WHERE p.message_id = c.parent_id)
     UNION ALL
-    SELECT c.message_id, w.depth + 1 FROM walk w JOIN merged_message c ON c.parent_id = w.message_id
-    WHERE c.kind = 'comment'
+    SELECT c.message_id, c.kind = 'comment', CASE WHEN c.kind = 'comment' AND NOT w.is_comment THEN 1
+           ELSE w.depth + 1 END, coalesce(c.root_id, w.root_id)
+    FROM walk w JOIN merged_message c ON c.parent_id = w.message_id
+    WHERE c.kind <> 'post'
 )
-SELECT message_id, CAST(depth AS INTEGER) AS depth FROM walk
+SELECT message_id, CAST(depth AS INTEGER) AS depth, root_id FROM walk
 """

@@ -21,6 +21,9 @@ AGENT_KEYS: dict[str, tuple[str, ...]] = {
     "deleted": ("deletedAt", "deleted_at"),
     "owner": ("owner",),
     "owner_handle": ("owner_x_handle",),
+    "display_name": ("display_name",),
+    "model": ("model",),
+    "agent_kind": ("agent_kind",),
 }
 OWNER_KEYS: dict[str, tuple[str, ...]] = {
     "handle": ("x_handle", "xHandle"),
@@ -66,7 +69,8 @@ WITH seen AS (
 SELECT file_no, source_row, is_record, body, observed_at, dumped_at, {a("id")} AS raw_id, {a("name")} AS raw_name,
        {a("persona")} AS persona, {a("karma")} AS raw_karma, {a("followers")} AS raw_followers,
        {a("following")} AS raw_following, {a("is_claimed")} AS raw_claimed, {a("created")} AS raw_created,
-       {a("deleted")} AS raw_deleted, {a("owner")} AS owner, {a("owner_handle")} AS raw_handle
+       {a("deleted")} AS raw_deleted, {a("owner")} AS owner, {a("owner_handle")} AS raw_handle,
+       {a("display_name")} AS raw_display, {a("model")} AS raw_model, {a("agent_kind")} AS raw_kind
 FROM parsed
 """
 
@@ -110,6 +114,8 @@ SELECT file_no, source_row, is_record, agent_id, name, persona, created_at,
        {q.integer("raw_following", is_count=True)} AS following, {q.boolean("raw_claimed")} AS is_claimed,
        {q.null_if_word("raw_deleted")} IS NOT NULL AS is_deleted,
        coalesce({owned("handle")}, {text}, raw_handle) AS owner_handle, {owned("name")} AS owner_name,
+       {q.named("raw_display")} AS display_name, {q.null_if_word("raw_model")} AS model,
+       CASE WHEN raw_kind IN ('llm', 'human', 'abm') THEN raw_kind END AS agent_kind,
        {owned("bio")} AS owner_bio, {q.integer(owned("followers"))} AS owner_followers,
        observed_at, dumped_at, {m.unmapped("body", AGENT_KEYS)} AS extra,
        CASE WHEN is_record OR coalesce(agent_id, name) IS NOT NULL

@@ -11,13 +11,13 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from pipeline.ingest import merge
+from pipeline.ingest import events, merge
 from pipeline.ingest.config import CorpusConfig
 from pipeline.ingest.formats import FORMATS
 from pipeline.ingest.scan import Scan
 from pipeline.ingest.staging import Stager
 
-DATA_SUFFIX = re.compile(r"\.(json|jsonl|ndjson|csv|tsv|parquet)$", re.IGNORECASE)
+DATA_SUFFIX = re.compile(r"\.(json|jsonl|ndjson|csv|tsv|parquet|db|sqlite|sqlite3)$", re.IGNORECASE)
 _PATH_TIME = re.compile(r"(20\d\d)-?([01]\d)-?([0-3]\d)(?:[T_-]?([0-2]\d)-?([0-5]\d)(?!\d{3}))?")
 # A wall is a length that is the longest of all and is hit by at least this many distinct texts and this share of them.
 WALL_MINIMUM, WALL_SHARE, WALL_LEAST_CHARS = 5, 0.002, 200
@@ -95,12 +95,12 @@ def ingest(
     con.execute(_WALLS)
     con.execute(_COUNTS)
     frames = {
-        "run": _run_frame(scan, config),
+        "run": _run_frame(con, scan, config),
         "slice": _slice_frame(config),
         "source_file": _source_files(con, scan),
         "quarantine": _quarantine(con, redact),
     }
-    frames["corpus"] = _corpus_frame(con, scan, config, frames["source_file"])
+    frames["corpus"] = _corpus_frame(con, scan, config, frames["source_file"], frames["run"])
     return Ingestion(dict(_QUERIES), frames)
 
 
@@ -130,9 +130,9 @@ GROUP BY f.file_no, f.path, t.observed_at
 
 _AUTHOR = "coalesce(m.author_id, n.agent_id, 'name:' || m.author_name)"
 _MESSAGE = f"""
-(SELECT m.message_id, 'observed' AS run_id, m.kind, {_AUTHOR} AS agent_id, m.community_id, m.parent_id, m.root_id,
-        d.depth, m.title, m.content,
-        m.text_hash, m.created_at, m.at_precision, CAST(NULL AS BIGINT) AS step,
+(SELECT m.message_id, coalesce(m.run_id, 'observed') AS run_id, m.kind, {_AUTHOR} AS agent_id, m.community_id,
+        m.parent_id, coalesce(m.root_id, d.root_id) AS root_id, d.depth, m.title, m.content,
+        m.text_hash, m.created_at, m.at_precision, m.step,
         coalesce(m.score, m.upvotes - m.downvotes) AS score, m.upvotes, m.downvotes, m.claimed_comment_count,
         coalesce(m.n_chars = w.n_chars, false) AS is_truncated, m.is_deleted, m.is_spam, m.url, m.flags,
         m.observed_at, f.source_file_id, m.source_row, m.extra
@@ -151,8 +151,8 @@ _QUERIES: dict[str, str] = {
  FROM seen_message s JOIN files f ON f.file_no = s.file_no)
 """,
     "agent": """
-(SELECT a.agent_id, a.name, CAST(NULL AS VARCHAR) AS display_name, a.persona, CAST(NULL AS VARCHAR) AS model,
-        'unknown' AS agent_kind, a.created_at, a.at_precision, a.karma, a.followers, a.following, a.is_claimed,
+(SELECT a.agent_id, a.name, a.display_name, a.persona, a.model, coalesce(a.agent_kind, 'unknown') AS agent_kind,
+        a.created_at, a.at_precision, a.karma, a.followers, a.following, a.is_claimed,
         a.is_deleted, a.owner_handle, a.owner_name, a.owner_bio, a.owner_followers, a.has_profile, a.observed_at,
         f.source_file_id, a.source_row, a.extra
  FROM merged_agent a JOIN files f ON f.file_no = a.file_no)
@@ -171,22 +171,28 @@ _QUERIES: dict[str, str] = {
 (SELECT DISTINCT community_id, observed_at, subscribers, claimed_post_count FROM seen_community
  WHERE subscribers IS NOT NULL OR claimed_post_count IS NOT NULL)
 """,
-    "membership_event": """
-(SELECT DISTINCT coalesce(s.agent_id, n.agent_id, 'name:' || s.agent_name) AS agent_id, s.community_id, s.action,
-        CAST(NULL AS TIMESTAMP) AS at, CAST(NULL AS VARCHAR) AS at_precision, s.role, s.origin
- FROM st_obs_membership s LEFT JOIN name_map n ON n.name = s.agent_name
- WHERE s.community_id IS NOT NULL AND (s.agent_id IS NOT NULL OR s.agent_name IS NOT NULL))
-""",
+    **events.EVENT_QUERIES,
 }
 
 
-def _run_frame(scan: Scan, config: CorpusConfig) -> pl.DataFrame:
+_RUN_SCHEMA: dict[str, type[pl.DataType]] = {
+    "run_id": pl.String, "system": pl.String, "scenario": pl.String, "model": pl.String, "seed": pl.Int64,
+    "clock": pl.String,
+}  # fmt: skip
+
+
+def _run_frame(con: duckdb.DuckDBPyConnection, scan: Scan, config: CorpusConfig) -> pl.DataFrame:
+    """Return the runs that records name; 'observed' for what belongs to none, and for a corpus without runs."""
+    runs: pl.DataFrame = con.sql(events.RUNS).pl().cast(dict(_RUN_SCHEMA))
+    if runs.height and not con.sql(events.IS_OBSERVED).fetchall()[0][0]:
+        return runs
     systems = sorted({FORMATS[name].system for name in scan.formats})
     row = {
         "run_id": "observed", "system": ", ".join(systems) or None, "scenario": None, "model": None, "seed": None,
         "clock": config.clock,
     }  # fmt: skip
-    return pl.DataFrame([row])
+    both: pl.DataFrame = pl.concat([pl.DataFrame([row], schema=_RUN_SCHEMA), runs]).sort("run_id")
+    return both
 
 
 def _slice_frame(config: CorpusConfig) -> pl.DataFrame:
@@ -239,21 +245,25 @@ _CORPUS_WARNINGS = {
 
 
 def _corpus_frame(
-    con: duckdb.DuckDBPyConnection, scan: Scan, config: CorpusConfig, files: pl.DataFrame
+    con: duckdb.DuckDBPyConnection, scan: Scan, config: CorpusConfig, files: pl.DataFrame, runs: pl.DataFrame
 ) -> pl.DataFrame:
+    is_simulation = runs["run_id"].to_list() != ["observed"]
+    counts_steps = config.clock == "step" or (runs["clock"] == "step").any()
     first, last = con.sql("SELECT min(created_at), max(created_at) FROM merged_message").fetchall()[0]
     words = [word for word, query in _CORPUS_WARNINGS.items() if con.sql(query).fetchall()[0][0]]
+    if counts_steps:
+        words.append("clock_is_step")
     if any(f.status == "other_format" for f in scan.files):
         words.append("other_formats_present")
     if any(f.status == "ignored" and DATA_SUFFIX.search(f.path) for f in scan.files):
         words.append("data_files_ignored")
     row = {
         "title": config.title,
-        "kind": config.kind,
+        "kind": "simulation" if is_simulation and config.kind == "platform" else config.kind,
         "format": ",".join(scan.formats) or "none",
         "format_origin": scan.format_origin,
         "licence": config.licence,
-        "clock": config.clock,
+        "clock": "step" if counts_steps else config.clock,
         "n_files": len(scan.files),
         "rows_read": int(files["rows_read"].sum() or 0),
         "first_at": first,

@@ -29,14 +29,15 @@ IGNORED_NAMES = re.compile(
     r"|(^|/)(\.[^/]*|__MACOSX)/|\.(md|rst|txt|pdf|png|jpe?g|gif|svg|html?|py|ipynb|lock|tmp|part)$",
     re.IGNORECASE,
 )
+_NO_SHAPE = "no known shape in its first 64 kB"
 ARCHIVE_MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "zip"),
     (b"\x1f\x8b", "gzip"),
     (b"\xfd7zXZ\x00", "xz"),
     (b"BZh", "bzip2"),
     (b"\x28\xb5\x2f\xfd", "zstandard"),
-    (b"SQLite format 3\x00", "SQLite"),
 )
+SQLITE_MAGIC = b"SQLite format 3\x00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +132,16 @@ def _describe(folder: Path, path: str, exclude: tuple[str, ...]) -> SourceFile:
     if container == "parquet" or container in DELIMITERS:
         return _table(folder, path, sha256, size, container)
     for name, adapter in FORMATS.items():
-        if container in adapter.containers and adapter.recognises(path, container, head):
+        if container not in adapter.containers:
+            continue
+        if container == "sqlite":
+            is_known = adapter.recognises_file is not None and adapter.recognises_file(folder / path)
+        else:
+            is_known = adapter.recognises(path, container, head)
+        if is_known:
             return SourceFile(path, sha256, size, container, name, "read")
-    return SourceFile(path, sha256, size, container, None, "ignored", "no known shape in its first 64 kB")
+    why = "its tables are those of no simulator that is read" if container == "sqlite" else _NO_SHAPE
+    return SourceFile(path, sha256, size, container, None, "ignored", why)
 
 
 def _table(folder: Path, path: str, sha256: str, size: int, container: str) -> SourceFile:
@@ -193,6 +201,8 @@ def _container(path: str, head: bytes, tail: bytes, size: int) -> tuple[str, str
         return "none", "git_lfs_pointer"
     if head.startswith(b"PAR1"):
         return ("parquet", None) if tail.endswith(b"PAR1") else ("parquet", "bad_parquet")
+    if head.startswith(SQLITE_MAGIC):
+        return "sqlite", None
     if any(head.startswith(magic) for magic, _ in ARCHIVE_MAGIC):
         return "none", "archive_not_read"
     if suffix in ("pkl", "pickle", "pt", "joblib") or re.match(rb"\x80[\x02-\x05]", head):

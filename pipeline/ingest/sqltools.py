@@ -6,6 +6,7 @@ Every function takes SQL expressions and returns one; data never enters the stat
 from __future__ import annotations
 
 NULL_WORDS = ("", "none", "null", "nan", "undefined", "n/a")
+PRECISIONS = ("us", "ms", "s", "minute", "hour", "day", "week", "month", "year")
 MAX_ID_CHARS = 200
 EXCERPT_CHARS = 1000  # redacted before it is shortened, so that no credential is cut where it is no longer told
 _SPACE = "chr(32) || chr(9) || chr(10) || chr(13)"
@@ -128,11 +129,17 @@ def precision(expr: str) -> str:
     )
 
 
+def known_precision(expr: str) -> str:
+    """Return the precision that a record gives, NULL when it is no word of the vocabulary."""
+    words = ", ".join(f"'{word}'" for word in PRECISIONS)
+    return f"CASE WHEN {expr} IN ({words}) THEN {expr} END"
+
+
 def precision_rank(expr: str) -> str:
     """Return a rank by which the finest precision comes first."""
     return (
         f"CASE {expr} WHEN 'us' THEN 0 WHEN 'ms' THEN 1 WHEN 's' THEN 2 WHEN 'minute' THEN 3 WHEN 'hour' THEN 4 "
-        f"WHEN 'day' THEN 5 WHEN 'week' THEN 6 WHEN 'month' THEN 7 ELSE 8 END"
+        f"WHEN 'day' THEN 5 WHEN 'week' THEN 6 WHEN 'month' THEN 7 WHEN 'year' THEN 8 ELSE 9 END"
     )
 
 

@@ -15,7 +15,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from pipeline.ingest import mapping, profiles
+from pipeline.ingest import events, mapping, profiles
 from pipeline.ingest.formats import FORMATS, Adapter
 from pipeline.ingest.formats.base import RECORDS_DDL, REJECTS_DDL
 from pipeline.ingest.formats.moltbook_usual import NO_FORBIDDEN_VALUE
@@ -60,9 +60,10 @@ class Stager:
         self.con = con
         self.folder = folder
         self.n_batches = 0
+        self.paths: pa.Table | None = None
         threads = int(con.sql("SELECT current_setting('threads')").fetchall()[0][0])
         self.n_workers = min(threads, MOST_WORKERS)
-        for table in STAGED:
+        for table in (*STAGED, "obs_event"):
             (folder / table).mkdir(parents=True, exist_ok=True)
 
     def run(self, scan: Scan, progress: Callable[[int], None]) -> None:
@@ -83,7 +84,11 @@ class Stager:
         with ThreadPoolExecutor(self.n_workers) as pool:
             for name in scan.formats:
                 chosen = [(n, f) for n, f in enumerate(scan.files) if f.status == "read" and f.format == name]
-                source = batches(scan.folder, chosen, FORMATS[name].table_kind)
+                source = batches(scan.folder, chosen, FORMATS[name].table_kind, FORMATS[name].documents)
+                if FORMATS[name].is_canonical:
+                    self.paths = pa.table(
+                        {"file_no": pa.array([n for n, _ in chosen], pa.int32()), "path": [f.path for _, f in chosen]}
+                    )
                 self._stage(FORMATS[name], pool, source, progress)
         if bad or not self.n_batches:
             worker = _Worker(self.con.cursor(), self.folder)
@@ -111,6 +116,8 @@ class Stager:
 
     def _work(self, adapter: Adapter, batch: Batch, number: int, base: Future[int] | None, after: Future[int]) -> None:
         worker = _Worker(self.con.cursor(), self.folder)
+        if adapter.is_canonical:
+            worker.con.register("source_paths", self.paths)
         try:
             worker.batch(adapter, batch, number, base, after)
         except BaseException as error:
@@ -144,7 +151,7 @@ class _Worker:
         self.con.execute(REJECTS_DDL)
         self.con.execute(mapping.NO_MESSAGES_READ)
         self._place(bad)
-        self._map(number, 0)
+        self._map(number, 0, is_canonical=False)
 
     def batch(self, adapter: Adapter, batch: Batch, number: int, base: Future[int] | None, after: Future[int]) -> None:
         """Stage one batch; `base` tells the rows of the same file before it, `after` is told their new number."""
@@ -160,7 +167,7 @@ class _Worker:
         rows = int(self.con.sql("SELECT count(*) FROM positions").fetchall()[0][0])
         before = base.result() if base is not None else 0
         after.set_result(before + rows)
-        self._map(number, before)
+        self._map(number, before, is_canonical=adapter.is_canonical)
         self.con.unregister("framed")
 
     def _read_usual(self, adapter: Adapter, batch: Batch) -> bool:
@@ -192,9 +199,10 @@ class _Worker:
         con.register("mended", mended)
         con.register("faulty", pa.table({"file_no": [r[0] for r in faulty], "doc_no": [r[1] for r in faulty]}))
         is_faulty = "EXISTS (SELECT 1 FROM faulty f WHERE f.file_no = d.file_no AND f.doc_no = d.doc_no)"
+        kept = "m.file_no, m.doc_no, m.byte_offset, m.doc, m.repair, f.table_kind"
         con.execute(
-            f"CREATE OR REPLACE TEMP VIEW docs AS SELECT {columns} FROM framed d WHERE NOT {is_faulty} "
-            f"UNION ALL SELECT {columns} FROM mended"
+            f"CREATE OR REPLACE TEMP VIEW docs AS SELECT {columns} FROM framed d WHERE NOT {is_faulty} UNION ALL "
+            f"SELECT {kept} FROM mended m JOIN framed f ON f.file_no = m.file_no AND f.doc_no = m.doc_no"
         )
         return bad
 
@@ -213,29 +221,36 @@ class _Worker:
     def _any(self, counting: str) -> bool:
         return bool(self.con.sql(counting).fetchall()[0][0])
 
-    def _map(self, number: int, base: int) -> None:
+    def _map(self, number: int, base: int, *, is_canonical: bool) -> None:
         """Map the records and write the observations of the batch."""
         con = self.con
-        messages = "(SELECT rec FROM records WHERE kind IN ('post', 'comment'))"
+        messages = f"(SELECT rec FROM records WHERE {mapping.IS_MESSAGE})"
         if has_records := self._any(f"SELECT count(*) FROM {messages}"):
             has_unknown = self._any(mapping.unknown_keys_sql("json_keys(rec)", messages))
-            con.execute(mapping.parsed_message_sql(has_unknown=has_unknown))
-        con.execute(mapping.parsed_message_view(has_records=has_records))
-        con.execute(mapping.message_sql(is_clean=not self._any(mapping.UNCLEAN_MESSAGES)))
+            con.execute(mapping.parsed_message_sql(has_unknown=has_unknown, is_canonical=is_canonical))
+        con.execute(mapping.parsed_message_view(has_records=has_records, is_canonical=is_canonical))
+        is_clean = not self._any(mapping.UNCLEAN_MESSAGES)
+        con.execute(mapping.message_sql(is_clean=is_clean, is_canonical=is_canonical))
         con.execute(profiles.parsed_agent_sql())
         con.execute(profiles.agent_sql(is_clean=not self._any(profiles.UNCLEAN_AGENTS)))
         con.execute(profiles.community_sql())
         has_communities = self._any("SELECT count(*) FROM records WHERE kind = 'community'")
         con.execute(profiles.membership_sql() if has_communities else profiles.NO_MEMBERSHIP)
-        con.execute(mapping.reject_sql())
-        for table in STAGED:
+        if has_events := self._any(events.COUNT_EVENTS):
+            con.execute(events.event_sql())
+        con.execute(mapping.reject_sql(has_events=has_events))
+        self._write(number, base, (*STAGED, "obs_event") if has_events else STAGED)
+
+    def _write(self, number: int, base: int, tables: tuple[str, ...]) -> None:
+        """Write the observations of the batch."""
+        for table in tables:
             target = str(self.folder / table / f"{number:06d}.parquet").replace("'", "''")
             body = {
                 "obs_membership": "*",
                 "obs_reject": f"* REPLACE (source_row + {base} AS source_row)",
             }.get(table, f"* EXCLUDE (fault) REPLACE (source_row + {base} AS source_row)")
             where = "" if table in ("obs_membership", "obs_reject") else " WHERE fault IS NULL"
-            con.execute(
+            self.con.execute(
                 f"COPY (SELECT {body} FROM {table}{where}) TO '{target}' (FORMAT parquet, COMPRESSION uncompressed)"
             )
 

@@ -6,7 +6,7 @@ from pipeline.schema.model import Table
 from pipeline.schema.model import column as c
 
 _RUN = c("run_id", "VARCHAR", "The run of a simulator; 'observed' for a platform.", required=True)
-_PRECISION = c("at_precision", "VARCHAR", "Precision of the time: us, ms, s, minute, hour, day, week or month.")
+_PRECISION = c("at_precision", "VARCHAR", "Precision of the time: us, ms, s, minute, hour, day, week, month or year.")
 _FILE = c("source_file_id", "VARCHAR", "The file that the current state of the row was read from.")
 _ROW = c("source_row", "BIGINT", "Position of the record in its file, from 0 in reading order.")
 _OBSERVED = c("observed_at", "TIMESTAMP", "When the collector saw this state (UTC).")
@@ -73,7 +73,7 @@ CORPUS_TABLES: tuple[Table, ...] = (
             c("path", "VARCHAR", "Path below the folder of the corpus.", required=True),
             c("sha256", "VARCHAR", "SHA-256 of the bytes."),
             c("bytes", "BIGINT", "Size.", unit="bytes"),
-            c("container", "VARCHAR", "json, jsonl, csv, parquet or none."),
+            c("container", "VARCHAR", "json, jsonl, csv, tsv, parquet, sqlite or none."),
             c("format", "VARCHAR", "Format that was recognised, null when none was."),
             c("adapter_version", "VARCHAR", "Version of the adapter that read the file."),
             c("status", "VARCHAR", "read, unreadable, other_format or ignored.", required=True),
@@ -207,22 +207,6 @@ CORPUS_TABLES: tuple[Table, ...] = (
             c("observed_at", "TIMESTAMP", "When the collector saw the state (UTC)."),
             c("subscribers", "BIGINT", "Subscribers.", unit="agents"),
             c("claimed_post_count", "BIGINT", "Posts according to the platform.", unit="posts"),
-        ),
-        produced_by="corpus/ingestion",
-    ),
-    Table(
-        "membership_event",
-        "corpus",
-        "Who joined, left, created or moderates a community.",
-        ("community_id", "agent_id", "action", "role", "at"),
-        (
-            c("agent_id", "VARCHAR", "The agent.", required=True),
-            c("community_id", "VARCHAR", "The community.", required=True),
-            c("action", "VARCHAR", "join, leave, create or moderate.", required=True),
-            c("at", "TIMESTAMP", "When (UTC), null when only the state is known."),
-            _PRECISION,
-            c("role", "VARCHAR", "Role, such as owner or moderator."),
-            c("origin", "VARCHAR", "Field that the event was read from."),
         ),
         produced_by="corpus/ingestion",
     ),

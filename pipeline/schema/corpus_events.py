@@ -6,14 +6,14 @@ from pipeline.schema.model import Table
 from pipeline.schema.model import column as c
 
 _RUN = c("run_id", "VARCHAR", "The run of a simulator; 'observed' for a platform.", required=True)
-_PRECISION = c("at_precision", "VARCHAR", "Precision of the time: us, ms, s, minute, hour, day, week or month.")
+_PRECISION = c("at_precision", "VARCHAR", "Precision of the time: us, ms, s, minute, hour, day, week, month or year.")
 
 EVENT_TABLES: tuple[Table, ...] = (
     Table(
         "tie_event",
         "corpus",
         "Observed changes of ties.",
-        ("source_id", "target_id", "relation", "at", "action"),
+        ("run_id", "source_id", "target_id", "relation", "at", "step", "action", "origin"),
         (
             _RUN,
             c("source_id", "VARCHAR", "Ego: the agent that acts.", required=True),
@@ -23,14 +23,15 @@ EVENT_TABLES: tuple[Table, ...] = (
             c("at", "TIMESTAMP", "When (UTC)."),
             _PRECISION,
             c("step", "BIGINT", "Step of the simulator's clock."),
-            c("origin", "VARCHAR", "Where the event was read."),
+            c("origin", "VARCHAR", "Log of the event; 'snapshot': between the crawls that show the tie and do not."),
         ),
+        produced_by="corpus/ingestion",
     ),
     Table(
         "reaction",
         "corpus",
         "Likes, dislikes and other reactions.",
-        ("agent_id", "message_id", "target_agent_id", "type", "at"),
+        ("run_id", "agent_id", "message_id", "target_agent_id", "type", "at", "step"),
         (
             _RUN,
             c("agent_id", "VARCHAR", "Who reacts.", required=True),
@@ -41,12 +42,31 @@ EVENT_TABLES: tuple[Table, ...] = (
             _PRECISION,
             c("step", "BIGINT", "Step of the simulator's clock."),
         ),
+        produced_by="corpus/ingestion",
+    ),
+    Table(
+        "membership_event",
+        "corpus",
+        "Who joined, left, created or moderates a community.",
+        ("run_id", "community_id", "agent_id", "action", "role", "at", "step", "origin"),
+        (
+            _RUN,
+            c("agent_id", "VARCHAR", "The agent.", required=True),
+            c("community_id", "VARCHAR", "The community.", required=True),
+            c("action", "VARCHAR", "join, leave, create or moderate.", required=True),
+            c("at", "TIMESTAMP", "When (UTC), null when only the state is known."),
+            _PRECISION,
+            c("step", "BIGINT", "Step of the simulator's clock."),
+            c("role", "VARCHAR", "Role, such as owner or moderator."),
+            c("origin", "VARCHAR", "Log or field that the event was read from."),
+        ),
+        produced_by="corpus/ingestion",
     ),
     Table(
         "exposure",
         "corpus",
         "Which messages were shown to which agent.",
-        ("agent_id", "message_id", "at", "step"),
+        ("run_id", "agent_id", "message_id", "at", "step", "source"),
         (
             _RUN,
             c("agent_id", "VARCHAR", "Who saw it.", required=True),
@@ -56,6 +76,7 @@ EVENT_TABLES: tuple[Table, ...] = (
             c("step", "BIGINT", "Step of the simulator's clock."),
             c("source", "VARCHAR", "Log that the exposure was read from."),
         ),
+        produced_by="corpus/ingestion",
     ),
     Table(
         "agent_state",

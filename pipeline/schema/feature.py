@@ -67,10 +67,16 @@ FEATURE_TABLES: tuple[Table, ...] = (
         ("text_hash", "model", "rung"),
         (
             _HASH,
-            c("model", "VARCHAR", "Model.", required=True),
-            c("rung", "VARCHAR", "static, light or full.", required=True),
-            c("vector", "FLOAT[]", "The vector."),
+            c("model", "VARCHAR", "Teacher that the vectors are of, or are mapped to.", required=True),
+            c(
+                "rung",
+                "VARCHAR",
+                "static (distilled, mapped to the teacher, every text) or full (the teacher, a hash sample).",
+                required=True,
+            ),
+            c("vector", "FLOAT[]", "The vector, of length one, in half precision."),
         ),
+        produced_by="feature/embedding",
     ),
     Table(
         "template",
@@ -80,9 +86,10 @@ FEATURE_TABLES: tuple[Table, ...] = (
         (
             _HASH,
             c("community_id", "VARCHAR", "Community."),
-            c("template_id", "VARCHAR", "Template.", required=True),
-            c("similarity", "DOUBLE", "Similarity to the template."),
+            c("template_id", "VARCHAR", "The representative: the smallest text_hash of the group.", required=True),
+            c("similarity", "DOUBLE", "Jaccard similarity of word shingles to the representative."),
         ),
+        produced_by="feature/template",
     ),
     Table(
         "interaction",
@@ -112,6 +119,7 @@ FEATURE_TABLES: tuple[Table, ...] = (
             c("end_at", "TIMESTAMP", "First instant after the end (UTC), null while it stands."),
             c("origin", "VARCHAR", "Observed, or the rule that it is derived by."),
         ),
+        produced_by="feature/tie",
     ),
     Table(
         "exposure_week",
@@ -139,5 +147,6 @@ FEATURE_TABLES: tuple[Table, ...] = (
             c("value", "DOUBLE", "Value."),
             c("n_messages", "BIGINT", "Messages in the week.", unit="messages"),
         ),
+        produced_by="feature/agent_week",
     ),
 )

@@ -4,17 +4,38 @@ Belongs here: generators and writers of simulated dumps. Reading dumps does not,
 through the ingestion that real dumps go through.
 """
 
-from pipeline.simulation.demo import demo_moltbook
+from pipeline.simulation.chirper import Chirper, ChirperRealised, generate_chirper
+from pipeline.simulation.chirper_live import write_chirper_live
+from pipeline.simulation.chirper_truth import ChirperTruth
+from pipeline.simulation.demo import DEMOS, demo_moltbook, write_demo_chirper, write_demo_oasis, write_demos
 from pipeline.simulation.forum import Corpus, Irregularities, RowAccount, generate
 from pipeline.simulation.moltbook_v1 import write_moltbook_v1
+from pipeline.simulation.oasis import Oasis, OasisRealised, OasisRun, generate_oasis
+from pipeline.simulation.oasis_sqlite import write_oasis_sqlite
+from pipeline.simulation.oasis_truth import OasisTruth
 from pipeline.simulation.truth import ForumTruth
 
 __all__ = [
+    "DEMOS",
+    "Chirper",
+    "ChirperRealised",
+    "ChirperTruth",
     "Corpus",
     "ForumTruth",
     "Irregularities",
+    "Oasis",
+    "OasisRealised",
+    "OasisRun",
+    "OasisTruth",
     "RowAccount",
     "demo_moltbook",
     "generate",
+    "generate_chirper",
+    "generate_oasis",
+    "write_chirper_live",
+    "write_demo_chirper",
+    "write_demo_oasis",
+    "write_demos",
     "write_moltbook_v1",
+    "write_oasis_sqlite",
 ]

@@ -139,3 +139,15 @@ def make_distinct(texts: pl.Series, rng: Generator) -> pl.Series:
             return texts
         more = neutral_sentences(np.zeros(texts.len(), dtype=np.int64), rng)
         texts = (texts + " " + more).zip_with(repeated, texts)
+
+
+def template_texts(is_airs: BoolArray, rng: Generator) -> pl.Series:
+    """Draw one of `pools.TEMPLATES` per entry, with an AIRS pattern where `is_airs`, else without any."""
+    place = rng.random(len(is_airs))
+    has_airs = np.array([action + sensitive > 0 for _, _, action, sensitive in pools.TEMPLATES])
+    chosen = np.zeros(len(is_airs), dtype=np.int64)
+    for label in (False, True):
+        fitting = np.nonzero(has_airs == label)[0]
+        wanted = is_airs == label
+        chosen[wanted] = fitting[(place[wanted] * len(fitting)).astype(np.int64)]
+    return gather(tuple(text for _, text, *_ in pools.TEMPLATES), chosen)

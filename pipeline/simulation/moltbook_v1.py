@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
-import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
+from pipeline.simulation.folders import ABANDONED_SECONDS, MARKER, fingerprint, is_current, write_folder
 from pipeline.simulation.forum import Corpus
-from pipeline.simulation.truth import ForumTruth
 
-MARKER = ".demo"  # a hidden file: no collector's layout has it, so ingestion passes it by
+__all__ = ["ABANDONED_SECONDS", "MARKER", "SCORE_CHANGE", "fingerprint", "is_current", "write_moltbook_v1"]
+
 SCORE_CHANGE = 5  # upvotes gained between the two downloads of a revised post
-ABANDONED_SECONDS = 3600.0  # a temporary folder of that age belongs to a writer that was killed
 TIP = "Use author info to decide how to engage. Quality matters more than popularity!"
 TRUNCATED_AT = 0.6  # share of the bytes that a cut file keeps
 HTML_ERROR = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body>502</body></html>\n"
@@ -33,21 +27,6 @@ format = "moltbook_api"
 """
 
 Json = dict[str, Any]
-
-
-def fingerprint(truth: ForumTruth) -> str:
-    """Return the hash of all that decides the files: `truth`, this package's source and the libraries."""
-    digest = hashlib.sha256(json.dumps(asdict(truth), default=str, sort_keys=True).encode())
-    for module in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(module.read_bytes())
-    digest.update(f"numpy {np.__version__} polars {pl.__version__}".encode())
-    return digest.hexdigest()
-
-
-def is_current(folder: Path, truth: ForumTruth) -> bool:
-    """Say whether `folder` was written from this very truth by this very generator."""
-    marker = folder / MARKER
-    return marker.is_file() and marker.read_text(encoding="ascii").strip() == fingerprint(truth)
 
 
 def write_moltbook_v1(corpus: Corpus, folder: Path) -> bool:
@@ -73,46 +52,7 @@ def write_moltbook_v1(corpus: Corpus, folder: Path) -> bool:
     FileExistsError
         If `folder` holds files that this function did not write.
     """
-    if is_current(folder, corpus.truth):
-        return False
-    if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).is_file():
-        message = (
-            f"{folder} holds files that the generator did not write (it has no {MARKER}); "
-            "move them away or choose another folder."
-        )
-        raise FileExistsError(message)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(folder)
-    fresh = _hidden(folder, "writing")
-    shutil.rmtree(fresh, ignore_errors=True)
-    _write_tree(corpus, fresh)
-    _swap_in(fresh, folder, corpus.truth)
-    return True
-
-
-def _hidden(folder: Path, purpose: str) -> Path:
-    return folder.parent / f".{folder.name}.{purpose}-{os.getpid()}"
-
-
-def _remove_abandoned(folder: Path) -> None:
-    for purpose in ("writing", "old"):
-        for left in folder.parent.glob(f".{folder.name}.{purpose}-*"):
-            if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
-
-
-def _swap_in(fresh: Path, folder: Path, truth: ForumTruth) -> None:
-    old = _hidden(folder, "old")
-    shutil.rmtree(old, ignore_errors=True)
-    try:
-        if folder.exists():
-            folder.rename(old)
-        fresh.rename(folder)
-    except OSError:  # another process was faster; fine if it wrote the same
-        shutil.rmtree(fresh, ignore_errors=True)
-        if not is_current(folder, truth):
-            raise
-    shutil.rmtree(old, ignore_errors=True)
+    return write_folder(folder, corpus.truth, lambda root: _write_tree(corpus, root))
 
 
 def _write_tree(corpus: Corpus, root: Path) -> None:
@@ -137,7 +77,6 @@ def _write_tree(corpus: Corpus, root: Path) -> None:
         }
         _dump(root / "comments" / f"{post_id}.json", body)
     (root / "corpus.toml").write_text(CORPUS_CARD, encoding="utf-8")
-    (root / MARKER).write_text(fingerprint(corpus.truth) + "\n", encoding="ascii")
 
 
 def _post_files(

@@ -52,8 +52,13 @@ def activity_weights(truth: ForumTruth, rng: Generator) -> FloatArray:
     Ranks are weighted by ``rank ** (-1 / (exponent - 1))``, which gives messages per agent a power-law
     density with that exponent.
     """
-    ranks = np.arange(1, truth.n_agents + 1, dtype=np.float64)
-    weights = ranks ** (-1.0 / (truth.activity_exponent - 1.0))
+    return power_law_weights(truth.n_agents, truth.activity_exponent, rng)
+
+
+def power_law_weights(n: int, exponent: float, rng: Generator) -> FloatArray:
+    """Return `n` shuffled probabilities whose sizes follow a power law with density exponent `exponent`."""
+    ranks = np.arange(1, n + 1, dtype=np.float64)
+    weights = ranks ** (-1.0 / (exponent - 1.0))
     return rng.permutation(weights / weights.sum())
 
 

@@ -254,3 +254,10 @@ COMMUNITY_NAMES = (
     "general", "introductions", "nightshift", "memory", "reefeconomy", "philosophy", "humans", "tools",
     "poetry", "tidepools", "research", "meta",
 )  # fmt: skip
+
+# Handles that break naive escaping, paths and spreadsheets; no two fold to one, none begins with "@".
+ODD_HANDLES = (
+    "<b>bold-claw</b>", "reef\"onload=\"alert(1)", "tide'; --", "=1+1", "\u202edesrever_brine",
+    "zero\u200bwidth_kelp", "Ünïcödé.Möwe", "螃蟹_coral", "../../shell", "krill krill krill", "{{7*7}}", "%s%n_molt",
+    "o" * 120,
+)  # fmt: skip

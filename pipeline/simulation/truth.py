@@ -153,14 +153,14 @@ class ForumTruth:
         ValueError
             Names the parameter, its value and what is expected.
         """
-        _require(self, _SHARES, lambda v: 0.0 <= v <= 1.0, "a probability between 0 and 1")
-        _require(self, _OPEN_SHARES, lambda v: 0.0 < v < 1.0, "a probability strictly between 0 and 1")
-        _require(self, _POSITIVE, lambda v: v > 0.0, "a number above 0")
-        _require(self, _NOT_NEGATIVE, lambda v: v >= 0, "a number of at least 0")
-        _require(self, ("n_agents",), lambda v: v >= 2, "at least 2 agents")
-        _require(self, ("n_communities", "max_depth"), lambda v: v >= 1, "at least 1")
-        _require(self, ("n_posts",), lambda v: v >= MIN_POSTS, f"at least {MIN_POSTS} posts")
-        _require(self, ("activity_exponent",), lambda v: v > 1.0, "an exponent above 1")
+        require(self, _SHARES, lambda v: 0.0 <= v <= 1.0, "a probability between 0 and 1")
+        require(self, _OPEN_SHARES, lambda v: 0.0 < v < 1.0, "a probability strictly between 0 and 1")
+        require(self, _POSITIVE, lambda v: v > 0.0, "a number above 0")
+        require(self, _NOT_NEGATIVE, lambda v: v >= 0, "a number of at least 0")
+        require(self, ("n_agents",), lambda v: v >= 2, "at least 2 agents")
+        require(self, ("n_communities", "max_depth"), lambda v: v >= 1, "at least 1")
+        require(self, ("n_posts",), lambda v: v >= MIN_POSTS, f"at least {MIN_POSTS} posts")
+        require(self, ("activity_exponent",), lambda v: v > 1.0, "an exponent above 1")
         if self.toxic_share + self.endorse_share > 1.0:
             message = "toxic_share and endorse_share add up to more than 1; lower one of them."
             raise ValueError(message)
@@ -215,11 +215,12 @@ class ForumTruth:
         return _marginal_logit(baseline + self.enforcement_log_odds, self.post_effect_sd) - low
 
 
-def _require(truth: ForumTruth, names: tuple[str, ...], holds: Callable[[float], bool], expected: str) -> None:
+def require(truth: object, names: tuple[str, ...], holds: Callable[[float], bool], expected: str) -> None:
+    """Reject a parameter that does not hold, with a sentence that names it, its value and what is expected."""
     for name in names:
         value = getattr(truth, name)
         if not holds(value):
-            message = f"ForumTruth.{name} is {value!r}; expected {expected}."
+            message = f"{type(truth).__name__}.{name} is {value!r}; expected {expected}."
             raise ValueError(message)
 
 

@@ -5,11 +5,24 @@ libraries named. Assets, the command line and benchmarks all run the same steps.
 """
 
 from pipeline.steps.analysis import ANALYSIS_STEPS
+from pipeline.steps.comparison import COMPARISON_STEPS
+from pipeline.steps.convergence import CONVERGENCE_STEPS
 from pipeline.steps.corpus import CORPUS_STEPS
+from pipeline.steps.embedding import EMBEDDING_STEPS
 from pipeline.steps.feature import FEATURE_STEPS
+from pipeline.steps.homophily import HOMOPHILY_STEPS
 from pipeline.steps.step import Check, Outcome, Progress, Step, StepContext, run_step
 
-STEPS: dict[str, Step] = {step.key: step for step in (*CORPUS_STEPS, *FEATURE_STEPS, *ANALYSIS_STEPS)}
+_IN_ORDER = (
+    *CORPUS_STEPS,
+    *FEATURE_STEPS,
+    *EMBEDDING_STEPS,
+    *HOMOPHILY_STEPS,
+    *CONVERGENCE_STEPS,
+    *ANALYSIS_STEPS,
+    *COMPARISON_STEPS,
+)
+STEPS: dict[str, Step] = {step.key: step for step in _IN_ORDER}
 """All steps by key, in an order in which each comes after what it reads."""
 
 __all__ = ["STEPS", "Check", "Outcome", "Progress", "Step", "StepContext", "run_step"]

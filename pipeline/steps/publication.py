@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.schema import TABLES
 from pipeline.steps import STEPS
-from pipeline.steps.step import Step, open_context, step_fingerprint
+from pipeline.steps.step import Step, open_context, run_step, step_fingerprint
 from pipeline.warehouse import PROJECT, Build, Warehouse, WarehouseError
 from pipeline.warehouse.manifest import manifests
 
@@ -16,9 +16,11 @@ class NotCurrentError(WarehouseError):
 def stale_steps(warehouse: Warehouse, corpus_id: str) -> list[str]:
     """Return the keys of the steps whose rows are missing or were made from other inputs than the current ones.
 
-    Ingestion counts as current when it has written its tables: files that changed since are the next run's.
+    Ingestion counts as current when it has written its tables: files that changed since are the next run's. Steps
+    across corpora are left out: they are as of their last run, and a run of another corpus may be under way.
     """
-    return [step.key for step in STEPS.values() if not _is_current(step, warehouse, corpus_id)]
+    steps = [step for step in STEPS.values() if not step.is_across]
+    return [step.key for step in steps if not _is_current(step, warehouse, corpus_id)]
 
 
 def _is_current(step: Step, warehouse: Warehouse, corpus_id: str) -> bool:
@@ -48,7 +50,7 @@ def failed_checks(warehouse: Warehouse, corpus_id: str) -> list[str]:
     found = []
     with open_context(warehouse, corpus_id) as context:
         for step in STEPS.values():
-            if step.checks is not None:
+            if step.checks is not None and not step.is_across:
                 found += [f"{check.name}: {check.message}" for check in step.checks(context) if not check.passed]
     return found
 
@@ -76,3 +78,12 @@ def publish(warehouse: Warehouse, corpus_id: str) -> Build:
         build = warehouse.publish_and_build(corpus_id)
     warehouse.gc()
     return build
+
+
+def refresh_across(warehouse: Warehouse) -> None:
+    """Run what compares corpora again, publish it and build the catalogue; for when a corpus is gone."""
+    for step in STEPS.values():
+        if step.is_across:
+            run_step(step, warehouse, PROJECT)
+    warehouse.publish(PROJECT)
+    warehouse.build_catalogue()

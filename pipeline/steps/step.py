@@ -90,7 +90,8 @@ class Step:
     family
         Family of the tables, where several steps share one.
     is_project
-        True for tables about the project, written once for all corpora.
+        True for tables about the project, written once for all corpora. Such a step reads the tables that `reads`
+        names of every corpus, so that it is stale as soon as one is added, changed or forgotten.
     checks
         Further checks of the stored rows, all of them blocking.
     """
@@ -110,6 +111,11 @@ class Step:
     def target(self, corpus_id: str) -> str:
         """Return the corpus that the rows are stored under."""
         return PROJECT if self.is_project else corpus_id
+
+    @property
+    def is_across(self) -> bool:
+        """True for a step about the project that reads tables of all corpora."""
+        return self.is_project and any(not name.startswith("*") for name in self.reads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +158,8 @@ def run_step(step: Step, warehouse: Warehouse, corpus_id: str, progress: Progres
         mark, state = step_fingerprint(step, warehouse, corpus_id)
         is_skipped = all(warehouse.is_current(name, target, step.family, mark) for name in step.tables)
         if not is_skipped:
-            with open_context(warehouse, corpus_id, progress, state) as context:
+            source = PROJECT if step.is_across else corpus_id
+            with open_context(warehouse, source, progress, state, is_across=step.is_across) as context:
                 rows = step.compute(context)
                 warehouse.write_many(rows, target, mark, step.family)
         checks = _checks(step, warehouse, corpus_id, is_skipped, progress)
@@ -174,6 +181,8 @@ def _require_inputs(step: Step, warehouse: Warehouse, corpus_id: str) -> None:
     for name in step.reads:
         table = TABLES[name.removeprefix("*")]
         source = PROJECT if name.startswith("*") else corpus_id
+        if step.is_across and not name.startswith("*"):
+            continue  # no corpus yet is no error, and a corpus that lacks a table is read without it
         if not any(manifests(warehouse.layout, table, source)):
             raise MissingInputError(
                 f"{step.key} of corpus {corpus_id} reads {table.qualified}, which is not there yet; materialise that "
@@ -202,27 +211,38 @@ def step_fingerprint(step: Step, warehouse: Warehouse, corpus_id: str) -> tuple[
 
 
 def input_fingerprints(step: Step, warehouse: Warehouse, corpus_id: str) -> dict[str, str]:
-    """Return the hashes of the rows that a step reads, by table and family."""
+    """Return the hashes of the rows that a step reads, by table and family, and by corpus where it reads all."""
     inputs: dict[str, str] = {}
     for name in step.reads:
         table = name.removeprefix("*")
         source = PROJECT if name.startswith("*") else corpus_id
-        for manifest in manifests(warehouse.layout, TABLES[table], source):
-            inputs[f"{name}/{manifest.family}"] = manifest.table_hash
+        is_all = step.is_across and not name.startswith("*")
+        for manifest in manifests(warehouse.layout, TABLES[table], None if is_all else source):
+            prefix = f"{manifest.corpus_id}/" if is_all else ""
+            inputs[f"{prefix}{name}/{manifest.family}"] = manifest.table_hash
     return inputs
 
 
 @contextlib.contextmanager
 def open_context(
-    warehouse: Warehouse, corpus_id: str, progress: Progress = lambda _: None, state: Any = None
+    warehouse: Warehouse,
+    corpus_id: str,
+    progress: Progress = lambda _: None,
+    state: Any = None,
+    *,
+    is_across: bool = False,
 ) -> Iterator[StepContext]:
-    """Open the scratch folder and the connection that a step works with, and close both afterwards."""
+    """Open the scratch folder and the connection that a step works with, and close both afterwards.
+
+    With `is_across` the views hold the rows of all corpora, told apart by ``corpus_id``.
+    """
     root = warehouse.settings.warehouse
     parent = root / ".steps"
     remove_stale(parent, root)
     # The user's folder may be a link to another disk; DuckDB allows the place that it leads to.
     dump = (warehouse.settings.data / corpus_id).resolve()
-    with temporary_folder(parent, root) as folder, warehouse.session(corpus_id, [folder, dump]) as con:
+    scope = None if is_across else corpus_id
+    with temporary_folder(parent, root) as folder, warehouse.session(scope, [folder, dump]) as con:
         yield StepContext(warehouse, corpus_id, Throttled(progress), folder, con, state)
 
 
@@ -234,6 +254,6 @@ def _checks(step: Step, warehouse: Warehouse, corpus_id: str, is_skipped: bool, 
         problems = warehouse.check(name, target, step.family) if is_skipped else []
         found.append(Check(f"schema_{name}", not problems, "; ".join(problems) or "the rows fit the description"))
     if step.checks is not None:
-        with open_context(warehouse, corpus_id, progress) as context:
+        with open_context(warehouse, corpus_id, progress, is_across=step.is_across) as context:
             found.extend(step.checks(context))
     return found

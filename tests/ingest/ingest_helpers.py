@@ -12,6 +12,7 @@ import polars as pl
 
 from pipeline.ingest import ingest, load_config, scan
 from pipeline.ingest.formats import FORMATS
+from pipeline.schema import TABLES
 from pipeline.warehouse import redact
 
 Row = dict[str, Any]
@@ -114,7 +115,16 @@ def check_account(tables: Tables) -> None:
     parts = files["new"] + files["revised"] + files["repeated"] + files["quarantined"]
     assert (files["rows_read"] == parts).all(), files.filter(files["rows_read"] != parts)
     kept = tables.message.height + tables.agent["has_profile"].sum() + tables.community["has_profile"].sum()
+    ties, members, runs = tables.tie_event, tables.membership_event, tables.run
+    kept += ties.filter((pl.col("origin").fill_null("") != "snapshot") | (pl.col("action") == "add")).height
+    kept += members.filter(~pl.col("origin").fill_null("").is_in(["created_by", "moderators"])).height
+    kept += runs.filter((pl.col("run_id") != "observed") & pl.col("clock").is_not_null()).height
+    kept += tables.reaction.height + tables.exposure.height
     assert files["new"].sum() == kept
+    for name in ("tie_event", "membership_event", "reaction", "exposure", "run"):
+        table = TABLES[name]
+        assert tables.tables[name].select(table.key).is_unique().all(), name
+        assert set(tables.tables[name].columns) == {c.name for c in table.columns}, name
     assert files["quarantined"].sum() == tables.quarantine.height
     for name, key in (("message", "message_id"), ("agent", "agent_id"), ("community", "community_id")):
         assert tables.tables[name][key].is_unique().all(), name

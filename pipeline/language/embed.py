@@ -1,0 +1,143 @@
+"""Vectors of all texts of a corpus: the static model on every one, the teacher on a sample by hash.
+
+What belongs here: the order of the work, its chunks, and the files that it leaves. Texts come sorted by their hash;
+chunks have a fixed number of texts, and vectors are rounded to half precision, so that the rows do not depend on the
+number of threads. The sample is the texts with the smallest hashes: as good as drawn at random, and the same again
+everywhere. The fold of a text is the end of its hash, which has nothing to do with whether it is in the sample.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.language import teacher
+from pipeline.language.cache import Chunks
+from pipeline.language.mapping import FOLDS, Map, apply_maps, fit_maps
+from pipeline.language.static import StaticModel
+
+STATIC, FULL = "static", "full"
+STATIC_CHUNK, TEACHER_CHUNK = 8192, 256
+
+Progress = Callable[[str], None]
+_SCHEMA = pa.schema(
+    [("text_hash", pa.string()), ("model", pa.string()), ("rung", pa.string()), ("vector", pa.list_(pa.float32()))]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The two models; the teacher is loaded when it is first needed."""
+
+    static: StaticModel
+    load_teacher: Callable[[], Any]
+
+
+def folds_of(hashes: pl.Series) -> NDArray[np.int64]:
+    """Return the fold of each text from the last eight hexadecimal digits of its hash."""
+    return hashes.str.slice(-8).str.to_integer(base=16, dtype=pl.Int64).to_numpy() % FOLDS
+
+
+def embed(
+    batches: Iterator[pl.DataFrame],
+    sample: pl.DataFrame,
+    models: Models,
+    pool: Executor,
+    folder: Path,
+    chunks: Chunks,
+    progress: Progress,
+    total: int,
+) -> list[Path]:
+    """Embed all texts and return the Parquet files with the columns of ``feature.embedding``.
+
+    Parameters
+    ----------
+    batches
+        All texts (``text_hash``, ``text``) sorted by hash, in frames of any multiple of `STATIC_CHUNK` rows.
+    sample
+        The texts that the teacher reads: the first rows of the same.
+    models, pool
+        The models and the pool of `pipeline.language.workers.single_threaded`.
+    folder
+        Where the files go.
+    chunks
+        Where finished chunks of the teacher are kept.
+    progress, total
+        Receives sentences; number of all texts.
+    """
+    vectors = teach(sample["text"].to_list(), models, pool, chunks, progress)
+    writer = Files(folder)
+    writer.write(sample["text_hash"], FULL, vectors)
+    maps = _maps(sample, vectors, models.static, pool)
+    started, done = time.monotonic(), 0
+    for batch in batches:
+        for chunk in batch.iter_slices(STATIC_CHUNK):
+            plain = models.static.encode(chunk["text"].to_list(), pool)
+            mapped = apply_maps(maps, plain, folds_of(chunk["text_hash"]))
+            writer.write(chunk["text_hash"], STATIC, mapped.astype(np.float16))
+            done += chunk.height
+            progress(f"static model: {_rate(done, total, time.monotonic() - started)}")
+    return writer.paths
+
+
+def teach(
+    texts: Sequence[str], models: Models, pool: Executor, chunks: Chunks, progress: Progress
+) -> NDArray[np.float16]:
+    """Return the teacher's vectors of texts, shape (texts, 384); chunks that are stored are not computed again."""
+    found = []
+    started, done = time.monotonic(), 0
+    for start in range(0, len(texts), TEACHER_CHUNK):
+        part = texts[start : start + TEACHER_CHUNK]
+
+        def make(part: Sequence[str] = part) -> NDArray[np.float16]:
+            return teacher.encode(models.load_teacher(), part, pool)
+
+        found.append(chunks.get(f"teacher-{start:08d}", (len(part), teacher.DIMENSIONS), make))
+        done += len(part)
+        progress(f"teacher: {_rate(done, len(texts), time.monotonic() - started)}")
+    return np.concatenate(found) if found else np.zeros((0, teacher.DIMENSIONS), dtype=np.float16)
+
+
+def _maps(sample: pl.DataFrame, vectors: NDArray[np.float16], static: StaticModel, pool: Executor) -> list[Map]:
+    texts = sample["text"].to_list()
+    plain = [static.encode(texts[at : at + STATIC_CHUNK], pool) for at in range(0, len(texts), STATIC_CHUNK)]
+    known = np.concatenate(plain) if plain else np.zeros((0, teacher.DIMENSIONS), dtype=np.float32)
+    return fit_maps(known, vectors, folds_of(sample["text_hash"]))
+
+
+def _rate(done: int, total: int, seconds: float) -> str:
+    rate = done / max(seconds, 1e-9)
+    return f"{done} of {total} texts, {rate:,.0f} texts/s, about {(total - done) / max(rate, 1e-9):.0f} s left"
+
+
+class Files:
+    """Writes vectors to numbered files, a chunk of rows in each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.paths: list[Path] = []
+
+    def write(self, hashes: pl.Series, rung: str, vectors: NDArray[np.float16]) -> None:
+        """Write one file; `vectors` has shape (texts, 384)."""
+        rows, dimensions = vectors.shape
+        flat = pa.array(vectors.astype(np.float32).ravel())
+        ends = pa.array(np.arange(0, (rows + 1) * dimensions, dimensions, dtype=np.int32))
+        columns = [
+            hashes.to_arrow().cast(pa.string()),
+            pa.array([teacher.MODEL] * rows, pa.string()),
+            pa.array([rung] * rows, pa.string()),
+            pa.ListArray.from_arrays(ends, flat),
+        ]
+        path = self.folder / f"embedding-{len(self.paths):05d}.parquet"
+        pq.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA), path, compression="none", use_dictionary=False)
+        self.paths.append(path)

@@ -1,0 +1,33 @@
+"""Work in several threads whose result does not depend on how many there are.
+
+What belongs here: `single_threaded`. A sum that is split over threads is added in another order, so the last bits of
+a vector would change with the machine's load or the settings. Here every piece of work has a fixed size and is
+computed in one thread; the threads share out the pieces.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+
+@contextlib.contextmanager
+def single_threaded(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """Yield a pool; inside, torch and the BLAS of numpy use one thread per call.
+
+    Parameters
+    ----------
+    workers
+        Threads of the pool.
+    """
+    torch = importlib.import_module("torch")
+    limits = importlib.import_module("threadpoolctl").threadpool_limits
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with limits(limits=1), ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,109 @@
+"""What agents are like: weekly scores, scores over the whole span, and traits that do not change.
+
+What belongs here: the SQL of table ``agent_week`` and of agent traits. Sums are of integers (logarithms as
+billionths), so that rows are the same whatever the number of threads. Messages that repeat another's words
+(reposts) or that nobody sees (thoughts) do not count: a repost would make the follower sound like the followed.
+
+Variables
+---------
+``airs_share``
+    Share of the agent's messages with at least one AIRS match (METHODS 1.3).
+``log_length``
+    Mean of log(1 + tokens) of its messages.
+``activity``
+    log(1 + messages).
+
+Traits
+------
+``lang``
+    The commonest field ``lang`` of the agent's messages, as the platform says.
+``community``
+    The community of most of its messages. Ties are broken by the order of the names.
+"""
+
+from __future__ import annotations
+
+from pipeline.network.ties import known_week
+
+VARIABLES = ("airs_share", "log_length", "activity")
+TRAITS = ("lang", "community")
+
+_BILLION = 1_000_000_000
+_COUNTED = "m.agent_id IS NOT NULL AND m.kind NOT IN ('repost', 'thought')"
+
+
+def _scores(group: str, week: str, condition: str) -> str:
+    """Return the scores per agent, or per agent and week."""
+    keys = f"agent_id{group}"
+    parts = " UNION ALL ".join(
+        f"SELECT {keys}, '{variable}' AS variable, {value} AS value, n AS n_messages FROM total"
+        for variable, value in (
+            ("airs_share", "CAST(airs AS DOUBLE) / n"),
+            ("log_length", f"CAST(log_tokens AS DOUBLE) / n / {_BILLION}"),
+            ("activity", "ln(1.0 + n)"),
+        )
+    )
+    return f"""
+WITH scored AS (
+    SELECT m.agent_id{week}, CASE WHEN s.matches >= 1 THEN 1 ELSE 0 END AS airs,
+           CAST(round(ln(1.0 + t.n_tokens) * {_BILLION}) AS BIGINT) AS log_tokens
+    FROM message AS m JOIN text AS t ON t.text_hash = m.text_hash
+    LEFT JOIN (
+        SELECT text_hash, max(count) AS matches FROM lexicon_score
+        WHERE lexicon = 'airs' AND category = 'total' GROUP BY text_hash
+    ) AS s ON s.text_hash = m.text_hash
+    WHERE {_COUNTED}{condition}
+),
+total AS (
+    SELECT {keys}, count(*) AS n, sum(airs) AS airs, sum(log_tokens) AS log_tokens FROM scored GROUP BY {keys}
+)
+{parts}
+"""
+
+
+def agent_week_sql() -> str:
+    """Return the SELECT that makes table ``agent_week`` from views ``message``, ``text`` and ``lexicon_score``.
+
+    Weeks are ISO weeks, from Monday (UTC). Messages whose time is not known to the week are left out.
+    """
+    week = ", CAST(date_trunc('week', m.created_at) AS DATE) AS week_start"
+    return _scores(", week_start", week, f" AND {known_week('m.created_at', 'm.at_precision')}")
+
+
+def agent_score_sql() -> str:
+    """Return the SELECT of the same scores over all messages, with or without a time."""
+    return _scores("", "", "")
+
+
+_TRAIT = """
+WITH found AS (
+    SELECT m.agent_id, {value} AS value FROM message AS m WHERE {counted}
+),
+counted AS (
+    SELECT agent_id, value, count(*) AS n FROM found
+    WHERE value IS NOT NULL AND value <> '' GROUP BY agent_id, value
+),
+ranked AS (
+    SELECT agent_id, value, row_number() OVER (PARTITION BY agent_id ORDER BY n DESC, value) AS place FROM counted
+)
+SELECT agent_id, value FROM ranked WHERE place = 1
+"""
+
+_TRAIT_VALUES = {
+    "lang": "CASE WHEN json_valid(m.extra) THEN json_extract_string(m.extra, '$.lang') END",
+    "community": "m.community_id",
+}
+
+
+def trait_sql(trait: str) -> str:
+    """Return the SELECT (agent_id, value) of a trait of `TRAITS` from view ``message``."""
+    return _TRAIT.format(value=_TRAIT_VALUES[trait], counted=_COUNTED)
+
+
+MESSAGE_CLOCK = f"""
+SELECT count(*) AS messages, count(*) FILTER (WHERE created_at IS NOT NULL) AS timed,
+       count(*) FILTER (WHERE {known_week("created_at", "at_precision")}) AS known,
+       count(*) FILTER (WHERE step IS NOT NULL) AS stepped
+FROM message AS m WHERE {_COUNTED}
+"""
+"""Counts the messages that scores rest on: all, with a time, with a time known to the week, with a step."""

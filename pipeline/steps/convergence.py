@@ -1,0 +1,113 @@
+"""The steps of norm and template convergence: templates, their shares, similarity over time and its tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import polars as pl
+
+from pipeline.language.clock import read_clock
+from pipeline.language.convergence import similarity_measures
+from pipeline.language.convergence_estimates import convergence_estimates
+from pipeline.language.template_shares import FAMILY, template_measures, template_sql
+from pipeline.language.templates import find_templates
+from pipeline.schema import estimate_frame, measure_frame
+from pipeline.steps.analysis import _sampling
+from pipeline.steps.step import Step, StepContext
+from pipeline.warehouse import Data, Query
+
+BATCH_ROWS = 10_000
+
+_TEXTS = "SELECT text_hash, text, copies FROM text ORDER BY text_hash"
+
+
+def _template(context: StepContext) -> Mapping[str, Data]:
+    ordered, found = context.folder / "ordered.parquet", context.folder / "found.parquet"
+    context.con.execute(f"COPY ({_TEXTS}) TO '{_quoted(ordered)}' (FORMAT parquet)")
+    find_templates(_batches(context, pl.scan_parquet(ordered)), context.folder).write_parquet(found)
+    return {"template": Query(context.con, template_sql(f"read_parquet('{_quoted(found)}')"))}
+
+
+def _quoted(path: object) -> str:
+    return str(path).replace("'", "''")
+
+
+def _batches(context: StepContext, texts: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    total = int(texts.select(pl.len()).collect().item())
+    for start in range(0, total, BATCH_ROWS):
+        yield texts.slice(start, BATCH_ROWS).collect()
+        context.progress(f"cut {min(start + BATCH_ROWS, total)} of {total} distinct texts into shingles")
+
+
+def _measure(context: StepContext) -> Mapping[str, Data]:
+    clock, sampling = read_clock(context.con), _sampling(context.settings)
+    shares = template_measures(context.con, clock, sampling)
+    return {"measure": measure_frame([*shares, *similarity_measures(context.con, clock, sampling)])}
+
+
+def _estimate(context: StepContext) -> Mapping[str, Data]:
+    settings = context.settings
+    rows = convergence_estimates(
+        context.con,
+        read_clock(context.con),
+        seed=settings.seed,
+        ci_level=settings.ci_level,
+        n_draws=settings.permutation_draws,
+    )
+    return {"estimate": estimate_frame(rows)}
+
+
+_OWN = ("pipeline.steps.convergence", "pipeline.steps.analysis", "pipeline.schema.tidy")
+_LANGUAGE = tuple(
+    f"pipeline.language.{name}"
+    for name in (
+        "clock",
+        "convergence",
+        "convergence_estimates",
+        "convergence_sample",
+        "similarity",
+        "slopes",
+        "template_shares",
+        "templates",
+    )
+)
+_SHARED = ("pipeline.activity.resampling", "pipeline.activity.row", "pipeline.inference.result")
+_STATISTICS = ("duckdb", "polars", "numpy", "scipy")
+
+CONVERGENCE_STEPS = (
+    Step(
+        key="feature/template",
+        tables=("template",),
+        reads=("text", "message"),
+        compute=_template,
+        modules=(
+            "pipeline.steps.convergence",
+            "pipeline.language.shingles",
+            "pipeline.language.templates",
+            "pipeline.language.template_shares",
+            "pipeline.lexicon.tokens",
+        ),
+        libraries=_STATISTICS,
+        description="Texts that occur twice or resemble another: exact and near-duplicates by word 3-shingles.",
+    ),
+    Step(
+        key="analysis/measure/convergence",
+        tables=("measure",),
+        reads=("message", "text", "template", "embedding"),
+        family=FAMILY,
+        compute=_measure,
+        modules=(*_LANGUAGE, *_SHARED, *_OWN),
+        libraries=_STATISTICS,
+        description="Share of templates; similarity within and between communities, newcomers and incumbents.",
+    ),
+    Step(
+        key="analysis/estimate/convergence",
+        tables=("estimate",),
+        reads=("message", "text", "embedding"),
+        family=FAMILY,
+        compute=_estimate,
+        modules=(*_LANGUAGE, *_SHARED, "pipeline.inference.multiplicity", *_OWN),
+        libraries=(*_STATISTICS, "statsmodels"),
+        description="Do the texts of communities become more alike over time? Test of slopes, and checks.",
+    ),
+)

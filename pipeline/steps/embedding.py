@@ -1,0 +1,198 @@
+"""The steps that embed texts and say how far the cheap vectors can be trusted."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import logging
+from collections.abc import Iterator, Mapping
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pipeline.language import embed, teacher
+from pipeline.language.cache import Chunks, make_once
+from pipeline.language.distil import distil
+from pipeline.language.fidelity import FAMILY, MOST_TEXTS, fidelity_measures
+from pipeline.language.static import StaticModel
+from pipeline.language.workers import single_threaded
+from pipeline.schema import TABLES, Measure, join_warnings, measure_frame
+from pipeline.steps.step import Step, StepContext
+from pipeline.warehouse import Data, Staged, Warehouse, check_corpus_id, fingerprint
+from pipeline.warehouse.locks import exclusive
+
+log = logging.getLogger(__name__)
+
+BATCH_ROWS = 6 * embed.STATIC_CHUNK
+_MODULES = (
+    "pipeline.steps.embedding",
+    *(f"pipeline.language.{name}" for name in ("teacher", "distil", "static", "mapping", "embed", "workers")),
+)
+
+
+def teacher_state(path: Path | None, texts: int) -> tuple[dict[str, object], teacher.Teacher | None]:
+    """Return what of the teacher decides the vectors, and the teacher; that it is missing is part of it too.
+
+    Parameters
+    ----------
+    path
+        The folder that the user names, if any.
+    texts
+        Texts that the teacher reads.
+    """
+    found = teacher.find_teacher(path)
+    if found is None:
+        return {"teacher": None}, None
+    versions = {name: importlib.metadata.version(name) for name in teacher.LIBRARIES}
+    return {"teacher": found.digest, "versions": versions, "texts": texts}, found
+
+
+def _prepare(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object], Any]:
+    del corpus_id
+    return teacher_state(warehouse.settings.teacher, warehouse.settings.teacher_texts)
+
+
+def _embedding(context: StepContext) -> Mapping[str, Data]:
+    if context.state is None:
+        log.warning("corpus %s: %s", context.corpus_id, teacher.MISSING)
+        schema = TABLES["embedding"].polars_schema
+        return {"embedding": pl.DataFrame(schema={name: schema[name] for name in schema if name != "corpus_id"})}
+    config, _ = _prepare(context.warehouse, context.corpus_id)
+    root = context.settings.warehouse / ".cache"
+    static = static_model(root, context.state, config)
+    texts = context.warehouse.read("text", context.corpus_id).select("text_hash", "text")
+    total = int(texts.select(pl.len()).collect().item())
+    sample = texts.head(context.settings.teacher_texts).collect()
+    with single_threaded(context.settings.threads) as pool:
+        paths = embed.embed(
+            _batches(texts, total),
+            sample,
+            embed.Models(static, cache(partial(teacher.load, context.state))),
+            pool,
+            context.folder,
+            Chunks(_chunk_folder(root, context.corpus_id, sample, config)),
+            context.progress,
+            total,
+        )
+    return {"embedding": Staged(paths)}
+
+
+def static_model(root: Path, found: teacher.Teacher, config: Mapping[str, object]) -> StaticModel:
+    """Return the static model of a teacher, distilled half a minute long if it is not stored below `root`.
+
+    Parameters
+    ----------
+    root
+        Folder for what can be made again.
+    found
+        The teacher.
+    config
+        What decides the model: the teacher's digest and the versions of the libraries.
+    """
+    key = fingerprint(
+        config={name: config[name] for name in ("teacher", "versions")},
+        modules=("pipeline.language.distil",),
+    )
+    folder = root / "static" / key
+    if not folder.is_dir():
+        with exclusive(root / "static.lock", "the static model"), single_threaded(1):
+            make_once(folder, partial(distil, found))
+    return StaticModel(folder)
+
+
+def _chunk_folder(root: Path, corpus_id: str, sample: pl.DataFrame, config: Mapping[str, object]) -> Path:
+    """Return where finished chunks of a corpus are: garbage collection and `forget` find them as they find parts."""
+    hashes = hashlib.sha256("".join(sample["text_hash"].to_list()).encode()).hexdigest()
+    key = fingerprint(inputs={"sample": hashes}, config=config, modules=("pipeline.language.teacher",))
+    return root / "embedding" / f"corpus_id={check_corpus_id(corpus_id)}" / key
+
+
+def _batches(texts: pl.LazyFrame, total: int) -> Iterator[pl.DataFrame]:
+    for start in range(0, total, BATCH_ROWS):
+        yield texts.slice(start, BATCH_ROWS).collect()
+
+
+_PAIRS = """
+SELECT s.vector AS static, f.vector AS full_vector
+FROM embedding AS s JOIN embedding AS f ON s.text_hash = f.text_hash AND s.model = f.model
+WHERE s.rung = 'static' AND f.rung = 'full'
+ORDER BY s.text_hash
+LIMIT $most
+"""
+
+# Every token of the token rule is at least one word piece, so these texts are longer than what the models read.
+_COVERAGE = """
+SELECT count(*) AS texts, count(*) FILTER (WHERE n_tokens > $pieces) AS cut,
+       (SELECT count(*) FROM embedding WHERE rung = 'static') AS static_texts,
+       (SELECT count(*) FROM embedding WHERE rung = 'full') AS full_texts
+FROM text
+"""
+
+
+def _measures(context: StepContext) -> Mapping[str, Data]:
+    settings = context.settings
+    found = context.con.sql(_COVERAGE, params={"pieces": teacher.MAX_TOKENS - 2}).fetchall()[0]
+    texts, cut, static_texts, full_texts = (int(value) for value in found)
+    words = [] if texts else ["no_messages"]
+    words += ["model_unavailable"] if texts and not static_texts else []
+    pairs = context.con.sql(_PAIRS, params={"most": MOST_TEXTS}).pl()
+    vectors = [_matrix(pairs[name]) for name in ("static", "full_vector")]
+    rows = fidelity_measures(
+        vectors[0],
+        vectors[1],
+        seed=settings.seed,
+        draws=settings.bootstrap_draws,
+        level=settings.ci_level,
+        warnings=words,
+    )
+    rows += [
+        _count("embedded_texts_static", static_texts, texts, words),
+        _count("embedded_texts_full", full_texts, texts, words),
+        _count("beyond_window_share", cut / texts if texts else None, texts, [] if texts else words),
+    ]
+    return {"measure": measure_frame(rows)}
+
+
+def _matrix(column: pl.Series) -> np.ndarray[Any, np.dtype[np.float32]]:
+    return column.explode().to_numpy().astype(np.float32).reshape(len(column), teacher.DIMENSIONS)
+
+
+def _count(name: str, value: float | None, texts: int, words: list[str]) -> Measure:
+    """Return a number that is counted, not estimated: it has no interval."""
+    is_known = value is not None and "model_unavailable" not in words
+    return Measure(
+        family=FAMILY,
+        measure_id=name,
+        value=float(value) if is_known and value is not None else None,
+        n=texts,
+        n_unit="distinct texts",
+        ci_method="census" if is_known else None,
+        warnings=join_warnings(words),
+    )
+
+
+EMBEDDING_STEPS = (
+    Step(
+        key="feature/embedding",
+        tables=("embedding",),
+        reads=("text",),
+        compute=_embedding,
+        modules=_MODULES,
+        libraries=("polars", "numpy", "pyarrow"),
+        prepare=_prepare,
+        description="Vectors of every distinct text by a static model, and of a sample by its teacher.",
+    ),
+    Step(
+        key="analysis/measure/embedding",
+        tables=("measure",),
+        reads=("text", "embedding"),
+        family=FAMILY,
+        compute=_measures,
+        modules=("pipeline.steps.embedding", "pipeline.language.fidelity", "pipeline.schema.tidy"),
+        libraries=("duckdb", "polars", "numpy"),
+        description="How far the static vectors stand in for the teacher's, on held-out texts.",
+    ),
+)

@@ -1,0 +1,61 @@
+"""The steps of homophily: intervals of ties, weekly scores of agents, and whether ties join the like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipeline.network.homophily import homophily_measures
+from pipeline.network.ties import tie_sql
+from pipeline.network.traits import agent_week_sql
+from pipeline.schema import measure_frame
+from pipeline.steps.step import Step, StepContext
+from pipeline.warehouse import Data, Query
+
+
+def _tie(context: StepContext) -> Mapping[str, Data]:
+    return {"tie": Query(context.con, tie_sql())}
+
+
+def _agent_week(context: StepContext) -> Mapping[str, Data]:
+    return {"agent_week": Query(context.con, agent_week_sql())}
+
+
+def _homophily(context: StepContext) -> Mapping[str, Data]:
+    rows = homophily_measures(context.con, level=context.settings.ci_level, progress=context.progress)
+    return {"measure": measure_frame(rows)}
+
+
+HOMOPHILY_STEPS = (
+    Step(
+        key="feature/tie",
+        tables=("tie",),
+        reads=("tie_event", "agent"),
+        compute=_tie,
+        modules=("pipeline.steps.homophily", "pipeline.network.ties"),
+        description="Intervals in which a tie stood, from observed adds and removes.",
+    ),
+    Step(
+        key="feature/agent_week",
+        tables=("agent_week",),
+        reads=("message", "text", "lexicon_score"),
+        compute=_agent_week,
+        modules=("pipeline.steps.homophily", "pipeline.network.traits", "pipeline.network.ties"),
+        description="Weekly scores of agents: AIRS share, length, activity.",
+    ),
+    Step(
+        key="analysis/measure/homophily",
+        tables=("measure",),
+        reads=("agent", "message", "text", "lexicon_score", "interaction", "tie_event", "agent_week"),
+        family="homophily",
+        compute=_homophily,
+        modules=(
+            "pipeline.steps.homophily",
+            "pipeline.network",
+            "pipeline.activity.resampling",
+            "pipeline.activity.row",
+            "pipeline.schema.tidy",
+        ),
+        libraries=("duckdb", "polars", "numpy", "scipy"),
+        description="Are tied agents alike: by week and over the whole span, against two nulls in closed form.",
+    ),
+)

@@ -1,0 +1,388 @@
+"""Similarity against all pairs, slopes and tests against scipy and statsmodels, planted convergence and none."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+import statsmodels.formula.api as smf
+from convergence_corpora import messages_of, on_corpus, on_frames
+from scipy import stats
+
+from pipeline.activity.row import Sampling
+from pipeline.language.clock import read_clock
+from pipeline.language.convergence import read_cells, similarity_measures
+from pipeline.language.convergence_estimates import SPECIFICATIONS, convergence_estimates
+from pipeline.language.convergence_sample import TEXTS_PER_CELL, Choice, Embedding, period_texts
+from pipeline.language.similarity import cell_similarity, newcomer_similarity, unit_vectors
+from pipeline.language.slopes import (
+    Panel,
+    community_slopes,
+    mixed_model,
+    shuffled_periods,
+    slope_permutation,
+    slope_t_test,
+)
+from pipeline.simulation.convergence import MODEL, ConvergenceTruth, simulate_convergence
+
+SAMPLING = Sampling(seed=3)
+STATIC = Embedding(MODEL, "static")
+DAY = timedelta(days=1)
+CONVERGING = {"slope": 0.012}
+
+
+def random_cells(seed, n=80, cells=4, authors=9, dimensions=16):
+    rng = np.random.default_rng(seed)
+    vectors = unit_vectors(rng.standard_normal((n, dimensions)) + 0.7)
+    cell = np.sort(np.concatenate([np.repeat(np.arange(cells), 4), rng.integers(cells, size=n - 4 * cells)]))
+    return vectors, cell, rng.integers(authors, size=n)
+
+
+def mean_pairs(vectors, pairs):
+    values = [float(vectors[i] @ vectors[j]) for i, j in pairs]
+    return np.mean(values) if values else np.nan
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_similarities_equal_those_of_all_pairs(seed):
+    vectors, cell, author = random_cells(seed)
+    pools = np.array([0, 0, 0, 1])
+    found = cell_similarity(vectors, cell, author, pools)
+    for c in range(4):
+        own = np.flatnonzero(cell == c)
+        others = [i for i in range(len(cell)) if cell[i] != c and pools[cell[i]] == pools[c]]
+        pairs = list(itertools.combinations(own, 2))
+        assert found.within[c] == pytest.approx(mean_pairs(vectors, pairs), abs=1e-12)
+        apart = [(i, j) for i, j in pairs if author[i] != author[j]]
+        assert found.within_authors[c] == pytest.approx(mean_pairs(vectors, apart), abs=1e-12)
+        expected = mean_pairs(vectors, itertools.product(own, others))
+        assert found.between[c] == pytest.approx(expected, abs=1e-12, nan_ok=True)
+        mean = vectors[own].mean(axis=0)
+        n = len(own)
+        assert found.within[c] == pytest.approx((n * n * (mean @ mean) - n) / (n * (n - 1)), abs=1e-12)
+    assert np.isnan(found.between[3])
+
+
+def test_newcomers_equal_all_pairs():
+    vectors, cell, author = random_cells(4)
+    is_new = author < 4
+    towards, among = newcomer_similarity(vectors, cell, author, is_new)
+    for c in range(4):
+        new, old = np.flatnonzero((cell == c) & is_new), np.flatnonzero((cell == c) & ~is_new)
+        assert towards[c] == pytest.approx(mean_pairs(vectors, itertools.product(new, old)), abs=1e-12)
+        apart = [(i, j) for i, j in itertools.combinations(old, 2) if author[i] != author[j]]
+        assert among[c] == pytest.approx(mean_pairs(vectors, apart), abs=1e-12)
+
+
+def test_jackknife_equals_leaving_out_each_author():
+    vectors, cell, author = random_cells(5, n=120, authors=14)
+    found = cell_similarity(vectors, cell, author, np.zeros(4, dtype=np.int64))
+    for c in range(4):
+        own = np.unique(author[cell == c])
+        left = []
+        for out in own:
+            kept = (cell != c) | (author != out)
+            part = cell_similarity(vectors[kept], cell[kept], author[kept], np.zeros(4, dtype=np.int64))
+            left.append([part.within[c], part.between[c], part.gap[c]])
+        expected = np.sqrt((len(own) - 1) ** 2 / len(own) * np.var(left, axis=0, ddof=1))
+        ours = [found.within_error[c], found.between_error[c], found.gap_error[c]]
+        assert ours == pytest.approx(expected if len(own) >= 10 else [np.nan] * 3, abs=1e-12, nan_ok=True)
+
+
+def random_panel(seed, communities=9, periods=8, slope=0.1):
+    rng = np.random.default_rng(seed)
+    code, at = (axis.ravel() for axis in np.indices((communities, periods)))
+    own = slope + 0.05 * rng.standard_normal(communities)
+    values = own[code] * at + rng.standard_normal(communities)[code] + 0.3 * rng.standard_normal(code.size)
+    kept = rng.random(code.size) < 0.85
+    return Panel(values[kept], code[kept].astype(np.int64), at[kept].astype(np.int64))
+
+
+def test_slopes_and_t_test_equal_scipy():
+    panel = random_panel(6)
+    expected = [
+        stats.linregress(panel.periods[panel.communities == c], panel.values[panel.communities == c]).slope
+        for c in range(9)
+    ]
+    assert community_slopes(panel.long_enough()) == pytest.approx(expected, abs=1e-12)
+    ours, theirs = slope_t_test(panel, 0.95), stats.ttest_1samp(expected, 0)
+    interval = theirs.confidence_interval(0.95)
+    assert (ours.statistic, ours.p_value) == pytest.approx((theirs.statistic, theirs.pvalue), rel=1e-9)
+    assert (ours.conf_low, ours.conf_high) == pytest.approx((interval.low, interval.high), rel=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_mixed_model_equals_the_formula():
+    panel = random_panel(7, communities=20, periods=10)
+    frame = pl.DataFrame({"y": panel.values, "x": panel.periods, "c": panel.communities}).to_dict(as_series=False)
+    model = smf.mixedlm("y ~ x", frame, groups=np.array(frame["c"]), re_formula="~x")
+    theirs = model.fit(reml=True, method=["powell"])  # the default gives up on these units; ours are scaled
+    ours = mixed_model(panel, 0.95)
+    # Both stop where the likelihood is flat, to the tolerance of their optimisers.
+    assert ours.estimate == pytest.approx(theirs.fe_params["x"], rel=1e-3)
+    assert ours.std_error == pytest.approx(theirs.bse_fe["x"], rel=1e-2)
+    assert ours.converged
+
+
+def test_mixed_model_of_a_balanced_panel_is_the_t_test():
+    """With all communities in all periods, REML gives the mean of the slopes and their standard error."""
+    code, at = (axis.ravel().astype(np.int64) for axis in np.indices((15, 10)))
+    rng = np.random.default_rng(11)
+    values = (0.1 + 0.1 * rng.standard_normal(15))[code] * at + 0.2 * rng.standard_normal(code.size)
+    panel = Panel(values, code, at)
+    ours, slopes = mixed_model(panel, 0.95), slope_t_test(panel, 0.95)
+    assert ours.estimate == pytest.approx(slopes.estimate, rel=1e-6)
+    assert ours.std_error == pytest.approx(slopes.std_error, rel=1e-3)
+
+
+def test_permutation_is_exact_in_a_small_design():
+    """Six orders of three periods in each of five communities: the p of 20,000 draws is that of all 7,776."""
+    values = np.random.default_rng(8).standard_normal((5, 3)) + np.arange(3) * 0.5
+    code, at = (axis.ravel().astype(np.int64) for axis in np.indices((5, 3)))
+    orders = [[(v[o[2]] - v[o[0]]) / 2 for o in itertools.permutations(range(3))] for v in values]
+    null = np.array([sum(draw) / 5 for draw in itertools.product(*orders)])
+    observed = ((values[:, 2] - values[:, 0]) / 2).mean()
+    exact = (np.abs(null) >= abs(observed) - 1e-12).mean()
+    ours = slope_permutation(Panel(values.ravel(), code, at), 0.95, n_draws=20_000, rng=np.random.default_rng(9))
+    assert ours.estimate == pytest.approx(observed)
+    assert ours.p_value == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 20_000) + 1e-4)
+    assert ours.null_sd == pytest.approx(null.std(), rel=0.03)
+
+
+def test_placebo_keeps_values_and_periods():
+    panel = random_panel(10)
+    keys = [f"{i * 7919 % 101:03d}" for i in range(panel.values.size)]
+    dealt = shuffled_periods(panel, keys)
+    assert (dealt.values == panel.values).all()
+    for c in range(9):
+        own = panel.communities == c
+        assert sorted(dealt.periods[own]) == sorted(panel.periods[own])
+    assert (dealt.periods != panel.periods).any()
+
+
+def test_a_cell_holds_a_fixed_number_of_texts_chosen_by_hash():
+    truth = ConvergenceTruth(communities=3, periods=3, texts=TEXTS_PER_CELL + 5, period=DAY)
+    corpus = simulate_convergence(truth)
+    con = on_corpus(corpus)
+    choice = Choice(STATIC, read_clock(con), seed=1)
+    first = list(period_texts(con, choice))
+    assert all((np.bincount(part.cell) == TEXTS_PER_CELL).all() for part in first)
+    shuffled = on_frames(corpus.message.sample(fraction=1, shuffle=True, seed=2), corpus.text, corpus.embedding)
+    for one, other in zip(first, period_texts(shuffled, choice), strict=True):
+        assert (one.vectors == other.vectors).all()
+    other_seed = next(iter(period_texts(con, Choice(STATIC, read_clock(con), seed=2))))
+    assert (other_seed.vectors != first[0].vectors).any()
+    too_few = Choice(STATIC, read_clock(con), seed=1)
+    thin = on_frames(corpus.message.head(TEXTS_PER_CELL - 1), corpus.text, corpus.embedding)
+    assert read_cells(thin, too_few).is_empty()
+
+
+def test_cells_are_those_planted():
+    """W is g² and B is ρ g g' of the planted corpus, within the error that the jackknife states."""
+    truth = ConvergenceTruth(communities=8, periods=6, author_share=0.0, dimensions=200)
+    corpus = simulate_convergence(truth)
+    con = on_corpus(corpus)
+    cells = read_cells(con, Choice(STATIC, read_clock(con), seed=1)).sort("community_id", "period_start")
+    ours, g = cells["within"].to_numpy().reshape(8, 6), np.sqrt(corpus.within)
+    z = (ours - corpus.within) / cells["within_error"].to_numpy().reshape(8, 6)
+    assert z.std() == pytest.approx(
+        1, abs=0.35
+    )  # 48 cells: the error of a standard deviation is a tenth, tails are heavy
+    expected = truth.common * g * (g.sum(axis=0) - g) / 7
+    assert cells["between"].to_numpy().reshape(8, 6) == pytest.approx(expected, abs=0.01)
+
+
+def test_copies_are_convergence_only_where_they_are_counted():
+    """One text posted again and again by many: no effect on distinct texts, W of messages near 1."""
+    start = datetime(2026, 1, 5)
+    texts = [f"{c} {i}" if i < 24 else f"{c} copied" for c in "ab" for i in range(400)]
+    message, text = messages_of(
+        texts,
+        community_id=[c for c in "ab" for _ in range(400)],
+        created_at=[start + timedelta(days=i % 2) for i in range(800)],
+    )
+    rng = np.random.default_rng(1)
+    embedding = text.select(
+        "text_hash", model=pl.lit(MODEL), rung=pl.lit("static"), vector=pl.Series(rng.standard_normal((len(text), 32)))
+    ).with_columns(pl.col("vector").arr.to_list())
+    message = message.with_columns(created_at=pl.lit(start))
+    con = on_frames(message, text, embedding)
+    rows = {(r.measure_id, r.unit_id): r for r in similarity_measures(con, read_clock(con), SAMPLING)}
+    assert abs(rows["within_similarity", "a"].value) < 0.1
+    assert rows["within_similarity_copies", "a"].value > 0.7
+
+
+def primary(con, seed=3):
+    rows = convergence_estimates(con, read_clock(con), seed=seed, n_draws=200)
+    return {row.spec_id: row for row in rows}
+
+
+def test_planted_convergence_is_found_and_its_size_is_covered():
+    truth = ConvergenceTruth(**CONVERGING)
+    corpus = simulate_convergence(truth)
+    rows = primary(on_corpus(corpus))
+    first = rows["convergence_slope_t"]
+    g, middle = np.sqrt(corpus.within), np.arange(12) - 5.5
+    planted = corpus.within - truth.common * g * (g.sum(axis=0) - g) / 11
+    slope = (planted @ middle / (middle @ middle)).mean()
+    assert first.p_value < 0.001
+    # What texts of one author share, a thirtieth of the pairs, shrinks as g² grows: it takes .2/30 off the slope.
+    assert first.conf_low < slope < first.conf_high
+    assert rows["convergence_slope_permutation"].p_value < 0.01
+    assert rows["convergence_mixed_model"].p_value < 0.001
+    assert rows["convergence_slope_t_placebo"].p_value > 0.001
+    assert rows["convergence_slope_t_authors"].p_value < 0.001
+    assert rows["convergence_slope_t_full"].estimate is None
+    assert rows["convergence_slope_t_full"].warnings == "model_unavailable"
+    assert first.adj_method == "holm"
+    assert rows["convergence_slope_permutation"].adj_method == "bh"
+    assert rows["convergence_slope_t_placebo"].adj_method is None
+    assert first.n_clusters == 12
+    assert first.n_obs == 144
+    assert "few_clusters" in first.warnings
+
+
+def test_net_gap_has_the_mean_of_the_gap_and_a_smaller_error():
+    """With most likeness common, slopes of W − B of two communities pull at each other, and their spread overstates."""
+    corpus = simulate_convergence(ConvergenceTruth(periods=6, texts=20, common=0.8, slope_sd=0.01))
+    con = on_corpus(corpus)
+    cells = read_cells(con, Choice(STATIC, read_clock(con), seed=1))
+    means = cells.group_by("period_start").agg(pl.col("gap", "net_gap").mean())
+    assert means["gap"].to_numpy() == pytest.approx(means["net_gap"].to_numpy(), abs=1e-12)
+    rows = primary(con)
+    net, plain = rows["convergence_slope_t"], rows["convergence_slope_t_plain"]
+    assert net.estimate == pytest.approx(plain.estimate, abs=1e-12)
+    # By g alone the factor is (1 − ρ)/(1 − ρ/2) = 1/3; noise of the texts, the same in both, moves it towards 1.
+    assert net.std_error < 0.8 * plain.std_error
+
+
+def rejections(runs, *, first_seed=0, **planted):
+    """Count the runs in which the primary test rejects at 5 %."""
+    rejected = 0
+    for seed in range(first_seed, first_seed + runs):
+        corpus = simulate_convergence(ConvergenceTruth(seed=seed, dimensions=32, **planted))
+        con = on_corpus(corpus)
+        cells = read_cells(con, Choice(STATIC, read_clock(con), seed=seed))
+        codes = cells["community_id"].rank("dense").to_numpy().astype(np.int64) - 1
+        weeks = cells["period_start"].rank("dense").to_numpy().astype(np.int64) - 1
+        rejected += slope_t_test(Panel(cells["net_gap"].to_numpy(), codes, weeks), 0.95).p_value < 0.05
+        con.close()
+    return rejected
+
+
+def test_size_in_a_small_design():
+    """40 runs at 5 %: 8 or more rejections have a probability of .0007."""
+    assert rejections(40, communities=6, periods=4, texts=TEXTS_PER_CELL, period=DAY) < 8
+
+
+@pytest.mark.slow
+def test_size_and_power_in_200_runs():
+    """Acceptance: without convergence the share of rejections lies in [.015, .095]; with it, power is at least .9."""
+    size = rejections(200, communities=12, periods=12) / 200
+    power = rejections(200, first_seed=1_000, slope=0.006, communities=12, periods=12) / 200
+    print(f"size {size:.3f}, power {power:.3f} at a slope of .006 per week")
+    assert 0.015 <= size <= 0.095
+    assert power >= 0.9
+
+
+def refused(con, word):
+    clock = read_clock(con)
+    rows = similarity_measures(con, clock, SAMPLING)
+    assert rows
+    assert all(row.value is None and word in row.warnings.split(",") for row in rows)
+    for row in convergence_estimates(con, clock, seed=1, n_draws=50):
+        assert row.estimate is None
+        if row.spec_id == "convergence_slope_t_full" and clock.period:
+            assert row.warnings == "model_unavailable"
+            continue
+        assert word in row.warnings.split(",")
+
+
+@pytest.fixture(scope="module")
+def small():
+    return simulate_convergence(ConvergenceTruth(communities=4, periods=3, period=DAY))
+
+
+def test_refusals(small):
+    nothing = pl.lit(None, dtype=pl.Datetime("us"))
+    refused(on_corpus(small, created_at=nothing), "no_times")
+    refused(on_corpus(small, created_at=nothing, step=pl.lit(3)), "clock_is_step")
+    refused(on_corpus(small, at_precision=pl.lit("month")), "time_too_coarse")
+    refused(on_corpus(small, at_precision=pl.lit("week")), "time_too_coarse")  # three days: followed by day
+    refused(on_frames(small.message, small.text), "model_unavailable")
+    refused(on_frames(), "no_times")
+    refused(on_frames(small.message.head(12), small.text, small.embedding), "few_posts")
+
+
+def test_too_few_communities_or_periods():
+    few = convergence_estimates_of(ConvergenceTruth(communities=4, periods=6))
+    assert few["convergence_slope_t"].estimate is None
+    assert few["convergence_slope_t"].warnings == "few_clusters"
+    short = convergence_estimates_of(ConvergenceTruth(communities=8, periods=2, period=DAY))
+    assert short["convergence_slope_t"].estimate is None
+    assert "few_periods" in short["convergence_slope_t"].warnings
+    assert set(short) == {spec.spec_id for spec in SPECIFICATIONS}
+    assert all(name.startswith("convergence_") for name in short)
+
+
+def convergence_estimates_of(truth):
+    return primary(on_corpus(simulate_convergence(truth)))
+
+
+def test_without_communities_the_corpus_is_one(small):
+    con = on_corpus(small, community_id=pl.lit(None, dtype=pl.String))
+    rows = similarity_measures(con, read_clock(con), SAMPLING)
+    valued = [row for row in rows if row.value is not None]
+    assert {row.measure_id for row in valued} == {"within_similarity", "within_similarity_copies"}
+    assert all(row.unit == "corpus" and row.ci_low < row.value < row.ci_high for row in valued)
+    assert all("no_communities" in row.warnings for row in rows)
+    for row in convergence_estimates(con, read_clock(con), seed=1):
+        assert row.estimate is None
+        assert "no_communities" in row.warnings or row.spec_id == "convergence_slope_t_full"
+
+
+def test_no_authors_no_crash(small):
+    con = on_corpus(small, agent_id=pl.lit(None, dtype=pl.String))
+    rows = similarity_measures(con, read_clock(con), SAMPLING)
+    assert any(row.value is not None for row in rows)
+
+
+def test_newcomers_stand_off_and_come_near():
+    """Newcomers with vectors of their own are less alike to incumbents than these are among themselves."""
+    truth = ConvergenceTruth(communities=6, periods=20, texts=40)
+    corpus = simulate_convergence(truth)
+    message = corpus.message.sort("created_at")
+    weeks = (message["created_at"] - message["created_at"].min()).dt.total_days() // 7
+    # Half of the texts of a week are by authors of that week, the rest by a fixed set.
+    fresh = pl.Series(np.arange(message.height) % 2 == 0)
+    fixed, recent = (
+        pl.Series(np.arange(message.height) // 2 % 15),
+        weeks * 100 + pl.Series(np.arange(message.height) % 30),
+    )
+    author = pl.select(pl.when(fresh).then(recent + 1_000).otherwise(fixed)).to_series().cast(pl.String)
+    message = message.with_columns(agent_id=pl.col("community_id") + "-" + author)
+    noise = np.random.default_rng(1).standard_normal((message.height, truth.dimensions)).astype(np.float32)
+    moved = message.select("text_hash", fresh=fresh, noise=pl.Series(noise).arr.to_list())
+    embedding = corpus.embedding.join(moved, on="text_hash").with_columns(
+        vector=pl.when("fresh").then("noise").otherwise("vector")
+    )
+    con = on_frames(message, corpus.text, embedding)
+    rows = similarity_measures(con, read_clock(con), SAMPLING)
+    new = {row.period_start: row for row in rows if row.measure_id == "newcomer_similarity"}
+    old = {row.period_start: row for row in rows if row.measure_id == "incumbent_similarity"}
+    assert len(new) >= 14
+    assert min(new) >= message["created_at"].min() + timedelta(weeks=4)
+    assert all(new[at].ci_high < old[at].ci_low for at in new)
+    assert not any("short_tenure" in row.warnings for row in new.values())
+
+
+def test_nothing_depends_on_threads(small):
+    results = []
+    for threads in (1, 4):
+        con = on_corpus(small)
+        con.execute(f"SET threads = {threads}")
+        results.append(similarity_measures(con, read_clock(con), SAMPLING))
+    assert results[0] == results[1]
