@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     forget = verbs.add_parser("forget", help="remove all of a corpus from the warehouse")
     forget.add_argument("corpus")
     forget.add_argument("--dump", action="store_true", help="also remove the folder under data/")
+    report = verbs.add_parser("report", help="write the HTML pages of all corpora, or of one")
+    report.add_argument("corpus", nargs="?")
     summary = verbs.add_parser("summary", help="print the headline measures of a corpus")
     summary.add_argument("corpus")
     docs = verbs.add_parser("docs", help="write the generated documents, or check that they are current")
@@ -84,7 +86,7 @@ def _demo(_: argparse.Namespace) -> int:
             return status
     for corpus_id in DEMOS:
         print_summary(corpus_id, settings)
-    return 0
+    return _write_reports(None)
 
 
 def _dev(options: argparse.Namespace) -> int:
@@ -156,6 +158,18 @@ def _summary(options: argparse.Namespace) -> int:
     return 0
 
 
+def _report(options: argparse.Namespace) -> int:
+    return _write_reports([options.corpus] if options.corpus else None)
+
+
+def _write_reports(corpora: list[str] | None) -> int:
+    from pipeline.report.html import write_reports
+
+    for path in write_reports(Settings.load(), corpora):
+        CONSOLE.print(f"wrote {path}", soft_wrap=True)
+    return 0
+
+
 def _docs(options: argparse.Namespace) -> int:
     from pipeline.report.documents import stale_documents, write_documents
 
@@ -177,6 +191,7 @@ _VERBS = {
     "dev": _dev,
     "share": _share,
     "forget": _forget,
+    "report": _report,
     "summary": _summary,
     "docs": _docs,
 }

@@ -5,6 +5,7 @@ import base64
 import dagster as dg
 import polars as pl
 
+from pipeline.report.html.markup import visible
 from pipeline.schema import TABLES, Table
 from pipeline.steps import Outcome
 from pipeline.warehouse import Warehouse, redact
@@ -102,7 +103,7 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     text = redact(str(value)[:400]) if isinstance(value, str) else str(value)
-    text = " ".join(text.split())
+    text = visible(text)
     return text if len(text) <= PREVIEW_CHARS else text[: PREVIEW_CHARS - 1] + "…"
 
 

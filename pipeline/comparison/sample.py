@@ -36,7 +36,8 @@ flagged AS (
     FROM message AS m LEFT JOIN mint AS t ON t.text_hash = m.text_hash
     WHERE m.corpus_id = ?
 )
-SELECT f.run_id, f.agent_id, r.target_id, coalesce(f.root_id, f.message_id) AS thread_id, f.depth, f.text_hash,
+SELECT f.run_id, f.agent_id, r.target_id, coalesce(f.root_id, f.message_id) AS thread_id, f.depth,
+       CASE WHEN f.kind <> 'repost' THEN f.text_hash END AS text_hash,
        f.kind IN ('post', 'comment') AS is_activity, f.kind = 'comment' AS is_comment,
        epoch_us(f.created_at) AS at, f.at_precision IS NULL OR f.at_precision IN ('us', 'ms', 's') AS is_fine, f.step,
        {_HASH.format(key="f.message_id")} AS message_hash,
@@ -61,7 +62,7 @@ class Sample:
     agent, target
         Numbers of the author and of the agent answered under rule ``reply_any``; −1 where there is none.
     thread, text
-        Numbers of the thread and of the text.
+        Numbers of the thread and of the text; −1 for a repost, which has no text of its own.
     depth
         Depth; not-a-number where a parent is missing.
     is_activity, is_comment, is_fine

@@ -181,10 +181,12 @@ class DuplicateShare(Fact):
 
     def count(self, sample: Sample) -> Count:
         """Messages beyond the first of their text, and messages."""
-        return Count(len(sample) - len(np.unique(sample.text)), len(sample))
+        texts = sample.text[sample.text >= 0]
+        return Count(len(texts) - len(np.unique(texts)), len(texts))
 
     def draws(self, sample: Sample, *, draws: int, rng: np.random.Generator) -> FloatArray:
         """Delete-a-group jackknife over authors, turned into draws; drawing authors would make copies."""
+        sample = sample.take(sample.text >= 0)
         if len(sample) == 0:
             return np.zeros(0)
         group = sample.agent_hash & 255
@@ -199,7 +201,7 @@ class DuplicateShare(Fact):
         return share_draws(self.value(sample), (shares,), draws=draws, rng=rng)
 
     def _units(self, sample: Sample) -> IntArray:
-        return np.sort(sample.message_hash)
+        return np.sort(sample.message_hash[sample.text >= 0])
 
     def _keep(self, sample: Sample, below: int) -> Sample:
         return sample.take(sample.message_hash < below)

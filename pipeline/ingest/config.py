@@ -51,6 +51,7 @@ class CorpusConfig:
     exclude: tuple[str, ...] = ()
     minimum_rows: dict[str, int] = field(default_factory=dict)
     slices: tuple[Slice, ...] = ()
+    teacher_texts: int | None = None
 
     def all_slices(self) -> tuple[Slice, ...]:
         """Return the built-in slices and those of the file, in that order."""
@@ -138,10 +139,19 @@ class _Reader:
         exclude = self.texts("exclude")
         minimum = self._minimum_rows()
         slices = self._slices()
+        teacher_texts = self._teacher_texts()
         if self.raw:
-            known = "title, kind, format, licence, clock, exclude, minimum_rows, slices"
+            known = "title, kind, format, licence, clock, exclude, minimum_rows, slices, teacher_texts"
             raise CorpusConfigError(f"{self.where}: unknown key {', '.join(sorted(self.raw))}; the keys are {known}")
-        return CorpusConfig(self.corpus_id, title, kind, formats, licence, clock, exclude, minimum, slices)
+        return CorpusConfig(
+            self.corpus_id, title, kind, formats, licence, clock, exclude, minimum, slices, teacher_texts
+        )
+
+    def _teacher_texts(self) -> int | None:
+        value = self.raw.pop("teacher_texts", None)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+            raise self.fail("teacher_texts", "a number of texts that is not negative")
+        return value
 
     def _minimum_rows(self) -> dict[str, int]:
         value = self.raw.pop("minimum_rows", {})

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from pipeline.ingest.config import CorpusConfig
 from pipeline.ingest.formats import FORMATS
+from pipeline.ingest.sqlite_source import why_unknown
 
 HEAD_BYTES = 65_536
 DELIMITERS = {"csv": ",", "tsv": "\t"}
@@ -140,7 +141,7 @@ def _describe(folder: Path, path: str, exclude: tuple[str, ...]) -> SourceFile:
             is_known = adapter.recognises(path, container, head)
         if is_known:
             return SourceFile(path, sha256, size, container, name, "read")
-    why = "its tables are those of no simulator that is read" if container == "sqlite" else _NO_SHAPE
+    why = why_unknown(folder / path) if container == "sqlite" else _NO_SHAPE
     return SourceFile(path, sha256, size, container, None, "ignored", why)
 
 

@@ -17,6 +17,7 @@ from pipeline.simulation.folders import write_folder
 CORPUS_CARD = """\
 title = "Simulated follower network in weekly crawls, with planted homophily"
 kind = "simulation"
+teacher_texts = 300  # texts that the embedding teacher reads: few, so that the demo is quick
 licence = "CC0-1.0"
 """
 TRUNCATED_AT = 0.6  # share of the characters that a cut line keeps

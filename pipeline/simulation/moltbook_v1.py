@@ -22,6 +22,7 @@ HTML_ERROR = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head>
 CORPUS_CARD = """\
 title = "Simulated Moltbook-like forum with planted truth"
 kind = "simulation"
+teacher_texts = 300  # texts that the embedding teacher reads: few, so that the demo is quick
 licence = "CC0-1.0"
 format = "moltbook_api"
 """

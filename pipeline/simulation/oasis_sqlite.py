@@ -16,6 +16,7 @@ VERSION = 3_040_000
 CORPUS_CARD = """\
 title = "Simulated OASIS runs with planted truth"
 kind = "simulation"
+teacher_texts = 300  # texts that the embedding teacher reads: few, so that the demo is quick
 licence = "CC0-1.0"
 """
 SCHEMA = """

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pipeline.ingest.config import load_config
 from pipeline.language import embed, teacher
 from pipeline.language.cache import Chunks, make_once
 from pipeline.language.distil import distil
@@ -51,8 +52,13 @@ def teacher_state(path: Path | None, texts: int) -> tuple[dict[str, object], tea
 
 
 def _prepare(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object], Any]:
-    del corpus_id
-    return teacher_state(warehouse.settings.teacher, warehouse.settings.teacher_texts)
+    return teacher_state(warehouse.settings.teacher, _teacher_texts(warehouse, corpus_id))
+
+
+def _teacher_texts(warehouse: Warehouse, corpus_id: str) -> int:
+    """Return how many texts the teacher reads: what corpus.toml says, else the setting."""
+    stated = load_config(warehouse.settings.data / corpus_id, corpus_id).teacher_texts
+    return warehouse.settings.teacher_texts if stated is None else stated
 
 
 def _embedding(context: StepContext) -> Mapping[str, Data]:
@@ -65,7 +71,7 @@ def _embedding(context: StepContext) -> Mapping[str, Data]:
     static = static_model(root, context.state, config)
     texts = context.warehouse.read("text", context.corpus_id).select("text_hash", "text")
     total = int(texts.select(pl.len()).collect().item())
-    sample = texts.head(context.settings.teacher_texts).collect()
+    sample = texts.head(_teacher_texts(context.warehouse, context.corpus_id)).collect()
     with single_threaded(context.settings.threads) as pool:
         paths = embed.embed(
             _batches(texts, total),
@@ -157,6 +163,8 @@ def _measures(context: StepContext) -> Mapping[str, Data]:
 
 
 def _matrix(column: pl.Series) -> np.ndarray[Any, np.dtype[np.float32]]:
+    if column.is_empty():
+        return np.zeros((0, teacher.DIMENSIONS), np.float32)
     return column.explode().to_numpy().astype(np.float32).reshape(len(column), teacher.DIMENSIONS)
 
 

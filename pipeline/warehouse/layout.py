@@ -140,6 +140,15 @@ class Layout:
         folder = self.corpus_parts(table, corpus_id)
         return folder / f"family={family_label(family)}" if family else folder
 
+    @property
+    def reports(self) -> Path:
+        """Folder of the HTML pages: one per corpus, and one that compares them."""
+        return self.root / "reports"
+
+    def report(self, corpus_id: str) -> Path:
+        """HTML page of a corpus; no corpus id begins with the underscore of the page that compares all."""
+        return self.reports / (f"{check_corpus_id(corpus_id)}.html" if corpus_id != PROJECT else "_comparison.html")
+
     def figures(self, corpus_id: str) -> Path:
         """Folder of the pictures of a corpus."""
         return self.root / "figures" / check_corpus_id(corpus_id)

@@ -220,6 +220,8 @@ class Warehouse:
             self.layout.snapshot(corpus_id).unlink(missing_ok=True)
             self.build_catalogue()
             publish.drop_from_generations(self.layout, corpus_id)
+            for page in (corpus_id, PROJECT):
+                self.layout.report(page).unlink(missing_ok=True)
             removed = publish.remove_corpus(self.layout, corpus_id)
         folder = self.settings.data / corpus_id
         has_dump = dump and folder.is_dir()

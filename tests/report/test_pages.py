@@ -82,7 +82,7 @@ def pages(settings: Settings) -> dict[str, Page]:
 def test_files_are_named_by_corpus(settings: Settings, pages: dict[str, Page]) -> None:
     assert sorted(pages) == ["comparison", CORPUS, OTHER]
     assert sorted(path.name for path in (settings.warehouse / "reports").iterdir()) == [
-        "comparison.html", f"{CORPUS}.html", f"{OTHER}.html",
+        "_comparison.html", f"{CORPUS}.html", f"{OTHER}.html",
     ]  # fmt: skip
 
 

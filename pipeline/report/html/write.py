@@ -16,9 +16,7 @@ from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse
 from pipeline.warehouse.connect import connect
 from pipeline.warehouse.files import sync, temporary_folder
-from pipeline.warehouse.layout import check_corpus_id
-
-COMPARISON_PAGE = "comparison.html"
+from pipeline.warehouse.layout import PROJECT, Layout, check_corpus_id
 
 _PARTS = """
 SELECT "table", family, rows, substr(table_hash, 1, 12) AS hash FROM meta.part
@@ -70,7 +68,7 @@ def write_comparison_page(store: Settings | Warehouse, out: Path) -> Path:
 def write_reports(
     store: Settings | Warehouse, corpora: Sequence[str] | None = None, folder: Path | None = None
 ) -> list[Path]:
-    """Write ``<corpus_id>.html`` for each corpus and ``comparison.html``.
+    """Write ``<corpus_id>.html`` for each corpus and ``_comparison.html``.
 
     Parameters
     ----------
@@ -87,17 +85,13 @@ def write_reports(
         The pages, the comparison last.
     """
     settings = _settings(store)
-    target = folder or reports_folder(settings)
+    layout = Layout(settings.warehouse)
+    target = folder or layout.reports
     if corpora is None:
         with connect(settings=settings) as con:
             corpora = [row[0] for row in con.sql(_CORPORA).fetchall()]
-    paths = [write_report(settings, corpus_id, target / f"{corpus_id}.html") for corpus_id in corpora]
-    return [*paths, write_comparison_page(settings, target / COMPARISON_PAGE)]
-
-
-def reports_folder(settings: Settings) -> Path:
-    """Return the folder of the pages."""
-    return settings.warehouse / "reports"
+    paths = [write_report(settings, corpus_id, target / layout.report(corpus_id).name) for corpus_id in corpora]
+    return [*paths, write_comparison_page(settings, target / layout.report(PROJECT).name)]
 
 
 def report_page(con: duckdb.DuckDBPyConnection, corpus_id: str) -> str:
