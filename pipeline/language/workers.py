@@ -14,20 +14,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 
 @contextlib.contextmanager
-def single_threaded(workers: int) -> Iterator[ThreadPoolExecutor]:
-    """Yield a pool; inside, torch and the BLAS of numpy use one thread per call.
+def single_threaded(workers: int, per_call: int = 1) -> Iterator[ThreadPoolExecutor]:
+    """Yield a pool; inside, the BLAS of numpy uses one thread per call, and torch a fixed number.
 
     Parameters
     ----------
     workers
         Threads of the pool.
+    per_call
+        Threads of torch in the thread that calls; one in those of the pool.
     """
     torch = importlib.import_module("torch")
     limits = importlib.import_module("threadpoolctl").threadpool_limits
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
     try:
         with limits(limits=1), ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            torch.set_num_threads(per_call)
             yield pool
     finally:
         torch.set_num_threads(before)

@@ -27,6 +27,8 @@ from pipeline.warehouse.locks import exclusive
 
 log = logging.getLogger(__name__)
 
+# A number of its own, whatever the machine: sums split over more threads would be added in another order.
+DISTIL_THREADS = 2
 BATCH_ROWS = 6 * embed.STATIC_CHUNK
 _MODULES = (
     "pipeline.steps.embedding",
@@ -104,7 +106,7 @@ def static_model(root: Path, found: teacher.Teacher, config: Mapping[str, object
     )
     folder = root / "static" / key
     if not folder.is_dir():
-        with exclusive(root / "static.lock", "the static model"), single_threaded(1):
+        with exclusive(root / "static.lock", "the static model"), single_threaded(1, per_call=DISTIL_THREADS):
             make_once(folder, partial(distil, found))
     return StaticModel(folder)
 
