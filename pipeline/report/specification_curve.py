@@ -18,6 +18,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from pipeline.inference.specification import Grid, Specification, load_grid
 
 # Okabe and Ito (2008): told apart with every common colour-vision deficiency.
+MOST_LOG = float(np.log(1000))  # ends of an interval beyond a factor of a thousand are drawn there
 COLOURS = {
     "primary": "#D55E00",
     "robustness": "#333333",
@@ -122,7 +123,7 @@ def _drawable(estimates: pl.DataFrame, specifications: Mapping[str, Specificatio
             n_left_out += 1
             continue
         values = [np.nan if record[k] is None else record[k] for k in ("estimate", "conf_low", "conf_high")]
-        rows.append(_Row(spec, *(float(np.exp(value)) for value in values)))
+        rows.append(_Row(spec, *(float(np.exp(np.clip(value, -MOST_LOG, MOST_LOG))) for value in values)))
     return sorted(rows, key=lambda row: (row.ratio, row.spec.spec_id)), n_left_out
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import duckdb
 from rich.console import Console
 
@@ -38,6 +40,20 @@ ORDER BY CASE role WHEN 'primary' THEN 0 WHEN 'robustness' THEN 1 ELSE 2 END, es
 """
 
 
+_LIKENESS = """
+SELECT measure_id, value, ci_low, ci_high, null_mean, n, n_unit, warnings FROM analysis.measure
+WHERE corpus_id = $corpus_id AND family = 'homophily' AND unit = 'network' AND unit_id = 'follow' AND period = 'all'
+  AND null_model = 'label_permutation' AND value IS NOT NULL
+  AND measure_id IN ('coleman_lang', 'assortativity_lang', 'assortativity_airs_share', 'excess_similarity_airs_share')
+ORDER BY measure_id
+"""
+_SLOPES = """
+SELECT role, estimator, model, estimate, conf_low, conf_high, p_value, n_obs, warnings FROM analysis.estimate
+WHERE corpus_id = $corpus_id AND family = 'convergence' AND role IN ('primary', 'placebo') AND estimate IS NOT NULL
+ORDER BY CASE role WHEN 'primary' THEN 0 ELSE 1 END, spec_id
+"""
+
+
 def print_summary(corpus_id: str, settings: Settings, console: Console | None = None) -> None:
     """Print what was read and found of one corpus.
 
@@ -53,8 +69,13 @@ def print_summary(corpus_id: str, settings: Settings, console: Console | None = 
         if not read:
             raise ValueError(f"corpus {corpus_id} is not in the catalogue; run `make run CORPUS={corpus_id}`")
         _print_read(out, con, corpus_id, read[0])
-        _print_measures(out, con.sql(_MEASURES, params=bound).fetchall())
-        _print_estimates(out, con.sql(_PRIMARY, params=bound).fetchall())
+        _print_measures(out, "measure", HEADLINES, con.sql(_MEASURES, params=bound).fetchall())
+        if likeness := con.sql(_LIKENESS, params=bound).fetchall():
+            _print_measures(out, "\nalong follow ties", [str(row[0]) for row in likeness], likeness)
+        _print_estimates(out, "enforcement (log odds)", con.sql(_PRIMARY, params=bound).fetchall())
+        out.print("  negative controls use an exposure that nobody can see: expect 0\n", markup=False)
+        if slopes := con.sql(_SLOPES, params=bound).fetchall():
+            _print_estimates(out, "convergence (per period)", slopes)
     out.print(f"Database: {settings.warehouse / 'ethogram.duckdb'}", soft_wrap=True)
     out.print("  Python: import pipeline; con = pipeline.connect()", markup=False)
     out.print("  SQL:    SELECT * FROM analysis.measure WHERE corpus_id = '" + corpus_id + "'", markup=False)
@@ -73,10 +94,10 @@ def _print_read(out: Console, con: duckdb.DuckDBPyConnection, corpus_id: str, ro
     out.print(f"  {first} to {last} UTC" + (f"; warnings: {warnings}" if warnings else ""), markup=False)
 
 
-def _print_measures(out: Console, rows: list[tuple[object, ...]]) -> None:
+def _print_measures(out: Console, title: str, names: Sequence[str], rows: list[tuple[object, ...]]) -> None:
     found = {str(row[0]): row for row in rows}
-    _line(out, "measure", "value", "95 % interval", "null", "n", "warnings", style="bold")
-    for name in HEADLINES:
+    _line(out, title, "value", "95 % interval", "null", "n", "warnings", style="bold")
+    for name in names:
         if name in found:
             _, value, low, high, null, n, unit, warnings = found[name]
             _line(
@@ -90,13 +111,12 @@ def _print_measures(out: Console, rows: list[tuple[object, ...]]) -> None:
             )
 
 
-def _print_estimates(out: Console, rows: list[tuple[object, ...]]) -> None:
-    _line(out, "\nenforcement (log odds)", "value", "95 % interval", "p adj.", "n", "warnings", style="bold")
+def _print_estimates(out: Console, title: str, rows: list[tuple[object, ...]]) -> None:
+    _line(out, f"\n{title}", "value", "95 % interval", "p", "n", "warnings", style="bold")
     for role, estimator, model, estimate, low, high, p_adj, n, warnings in rows:
         out.print(f"  {role}: {estimator}, {model}", markup=False, soft_wrap=True)
         count = f"{n:,} rows" if n is not None else ""
         _line(out, "", _number(estimate), _interval(low, high), _p(p_adj), count, str(warnings or ""))
-    out.print("  negative controls use an exposure that nobody can see: expect 0\n", markup=False)
 
 
 def _line(out: Console, name: str, *cells: str, style: str = "") -> None:

@@ -81,8 +81,8 @@ def corpus_label(text: object, most: int = 28) -> str:
 
 
 def join(parts: Iterable[object]) -> Html:
-    """Return the parts one after the other; those that are text are escaped."""
-    return Html("".join(part if isinstance(part, Html) else escape(part) for part in parts))
+    """Return the parts one after the other; those that are text are escaped, ``None`` is left out."""
+    return Html("".join(part if isinstance(part, Html) else escape(part) for part in parts if part is not None))
 
 
 def tag(name: str, /, *children: object, **attributes: object) -> Html:

@@ -59,8 +59,9 @@ thead th { border-bottom: 1px solid var(--rule); font-weight: 600; color: var(--
 thead th.n { white-space: normal; }
 tbody th { font-weight: 500; min-width: 10rem; }
 .n { text-align: right; white-space: nowrap; }
+.n .small { display: inline-block; max-width: 8rem; white-space: normal; }
 .keep { white-space: nowrap; }
-.wide { min-width: 14rem; }
+.wide { min-width: 12rem; }
 .words { color: var(--warn); font-size: .8rem; max-width: 15rem; }
 thead .words { color: var(--soft); font-size: inherit; }
 .words a { color: inherit; text-decoration-color: var(--rule); }
