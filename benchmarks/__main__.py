@@ -1,4 +1,4 @@
-"""`make bench`: time and memory of each asset, ingestion beside plain readers, lexicons beside a bare automaton."""
+"""`make bench`: time and memory of each asset, each hot path beside the least that does the same, and its bounds."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import bench_assets, bench_ingest, bench_lexicon
+from benchmarks import bench_assets, bench_embedding, bench_homophily, bench_ingest, bench_lexicon, bench_templates
 from benchmarks.dumps import unpack
 
-PARTS = ("assets", "ingest", "lexicon")
+PARTS = ("assets", "ingest", "lexicon", "homophily", "templates", "embedding")
 
 
 def main() -> int:
@@ -34,6 +34,15 @@ def main() -> int:
         if "lexicon" in chosen:
             print("\n== lexicons")
             status |= bench_lexicon.main([])
+        if "homophily" in chosen:
+            print("\n== homophily: 52 weeks of a million ties")
+            status |= bench_homophily.main([])
+        if "templates" in chosen:
+            print("\n== templates")
+            status |= bench_templates.main([])
+        if "embedding" in chosen:
+            print("\n== embeddings")
+            status |= bench_embedding.main([])
     return status
 
 

@@ -156,14 +156,14 @@ def compare(title: str, baseline: str, folder: Path, size: float, rounds: int) -
     return is_enough
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run both comparisons and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tree", type=Path)
     parser.add_argument("--megabytes", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--side", nargs=2, metavar=("NAME", "FOLDER"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.side:
         name, folder = options.side[0], Path(options.side[1])
         started = time.perf_counter()

@@ -13,6 +13,8 @@ from pathlib import Path
 
 MOST_THREADS = 8  # more gain nothing at the sizes of a laptop, and each holds its own share of memory
 
+NO_TEACHER = "none"
+
 _MEMORY = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?B)\Z", re.IGNORECASE)
 
 
@@ -38,6 +40,8 @@ class Settings:
         Tables with more rows are views over files in the catalogue, not native tables.
     teacher
         Folder of the embedding teacher; ``None`` takes the installed package or the hub.
+    has_teacher
+        False, from ``ETHOGRAM_TEACHER=none``, leaves embeddings out.
     teacher_texts
         Texts per corpus that the teacher reads, chosen by hash; all of them when there are no more.
     """
@@ -54,6 +58,7 @@ class Settings:
     permutation_draws: int = 1000
     native_max_rows: int = 20_000_000
     teacher: Path | None = None
+    has_teacher: bool = True
     teacher_texts: int = 1500
 
     @classmethod
@@ -72,6 +77,7 @@ class Settings:
         """
         env = os.environ if environ is None else environ
         home = _folder(env, "ETHOGRAM_HOME", Path(__file__).resolve().parent.parent)
+        teacher = env.get("ETHOGRAM_TEACHER", "").strip()
         return cls(
             home=home,
             data=_folder(env, "ETHOGRAM_DATA", home / "data"),
@@ -81,7 +87,8 @@ class Settings:
             memory_limit=_memory(env, "ETHOGRAM_MEMORY", "3GB"),
             seed=_integer(env, "ETHOGRAM_SEED", 20260127, least=0),
             native_max_rows=_integer(env, "ETHOGRAM_NATIVE_MAX_ROWS", 20_000_000, least=0),
-            teacher=_folder(env, "ETHOGRAM_TEACHER", home) if env.get("ETHOGRAM_TEACHER", "").strip() else None,
+            teacher=_folder(env, "ETHOGRAM_TEACHER", home) if teacher not in ("", NO_TEACHER) else None,
+            has_teacher=teacher != NO_TEACHER,
             teacher_texts=_integer(env, "ETHOGRAM_TEACHER_TEXTS", 1500, least=0),
         )
 

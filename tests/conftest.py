@@ -1,10 +1,14 @@
 """Fixtures for all tests: the real dumps, unpacked once a session."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import real_dumps
+
+# Distilling takes most of a minute for each fresh warehouse; the tests of embeddings take the teacher on themselves.
+os.environ.setdefault("ETHOGRAM_TEACHER", "none")
 
 
 @pytest.fixture(scope="session")

@@ -54,6 +54,8 @@ def teacher_state(path: Path | None, texts: int) -> tuple[dict[str, object], tea
 
 
 def _prepare(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object], Any]:
+    if not warehouse.settings.has_teacher:
+        return {"teacher": None}, None
     return teacher_state(warehouse.settings.teacher, _teacher_texts(warehouse, corpus_id))
 
 

@@ -39,7 +39,7 @@ def documents(path: Path, file: SourceFile) -> Iterator[pa.Table | Rejected]:
 
 
 @pytest.fixture(autouse=True)
-def adapter(monkeypatch: pytest.MonkeyPatch) -> None:
+def adapter() -> Iterator[None]:
     """Register the adapter before all others."""
     made = Adapter(
         name="lines", version="1", system="Lines", containers=frozenset({"jsonl", "sqlite"}),
@@ -49,9 +49,9 @@ def adapter(monkeypatch: pytest.MonkeyPatch) -> None:
     )  # fmt: skip
     others = dict(FORMATS)
     FORMATS.clear()
-    monkeypatch.setitem(FORMATS, "lines", made)
+    FORMATS["lines"] = made
     for name, other in others.items():
-        monkeypatch.setitem(FORMATS, name, other)
+        FORMATS[name] = other
     yield
     FORMATS.clear()
     FORMATS.update(others)
