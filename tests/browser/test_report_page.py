@@ -51,7 +51,7 @@ def open_all(watched: Watched, path: Path) -> str:
     return watched.page.locator("body").inner_text()
 
 
-@pytest.mark.parametrize("name", [CORPUS, "comparison"])
+@pytest.mark.parametrize("name", [CORPUS, "_comparison"])
 def test_hostile_texts_are_inert(watched: Watched, pages: dict[str, Path], name: str) -> None:
     text = open_all(watched, pages[name])
     assert watched.dialogs == []
@@ -105,7 +105,7 @@ def test_headings_and_drawings_can_be_seen(watched: Watched, pages: dict[str, Pa
 def test_phone_and_colours(watched: Watched, pages: dict[str, Path], scheme: str) -> None:
     watched.page.set_viewport_size(PHONE)
     watched.page.emulate_media(color_scheme=scheme)
-    for name in (CORPUS, "comparison"):
+    for name in (CORPUS, "_comparison"):
         watched.page.goto(pages[name].as_uri())
         assert watched.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
         assert watched.page.evaluate(CONTRASTS) >= CONTRAST

@@ -80,7 +80,7 @@ def pages(settings: Settings) -> dict[str, Page]:
 
 
 def test_files_are_named_by_corpus(settings: Settings, pages: dict[str, Page]) -> None:
-    assert sorted(pages) == ["comparison", CORPUS, OTHER]
+    assert sorted(pages) == ["_comparison", CORPUS, OTHER]
     assert sorted(path.name for path in (settings.warehouse / "reports").iterdir()) == [
         "_comparison.html", f"{CORPUS}.html", f"{OTHER}.html",
     ]  # fmt: skip
@@ -126,7 +126,7 @@ def test_sections_headings_captions_and_drawings(pages: dict[str, Page]) -> None
         assert all(a.get("aria-label") for tag, a in page.elements if tag == "svg")
     # activity, AIRS, curve, network, four of convergence, two of homophily
     assert pages[CORPUS].count("svg") == 10
-    assert pages["comparison"].count("svg") == 1
+    assert pages["_comparison"].count("svg") == 1
     assert pages[OTHER].count("svg") == 0
 
 
@@ -158,7 +158,7 @@ def test_every_measure_stands_with_interval_n_and_warnings(settings: Settings, p
         assert number(estimate) in text
         assert number(low) in text
     for (ratio,) in compared:
-        assert number(ratio) in pages["comparison"].text
+        assert number(ratio) in pages["_comparison"].text
 
 
 def test_refused_rows_say_why(pages: dict[str, Page]) -> None:
@@ -184,7 +184,7 @@ def test_empty_sections_are_sentences(pages: dict[str, Page]) -> None:
 
 
 def test_verdicts_and_margin(pages: dict[str, Page]) -> None:
-    text = pages["comparison"].text
+    text = pages["_comparison"].text
     for words in (
         "equivalent",
         "different",
@@ -195,7 +195,7 @@ def test_verdicts_and_margin(pages: dict[str, Page]) -> None:
         "0.800 to 1.250",
     ):
         assert words in text
-    classes = [a.get("class") for tag, a in pages["comparison"].elements if tag == "span"]
+    classes = [a.get("class") for tag, a in pages["_comparison"].elements if tag == "span"]
     assert classes.count("verdict different") == 5  # two in the overview, two in the table, one in the legend
 
 
