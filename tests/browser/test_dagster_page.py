@@ -84,12 +84,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def look(watched: Watched, running: Running, asset: str) -> str:
     """Open the page of an asset at the hostile partition and return what it says once it stands still."""
     page = watched.page
+    # Dagster invites a new home to its community, some time after the page has loaded.
+    page.add_locator_handler(page.get_by_role("button", name="Skip"), lambda button: button.click())
     page.goto(f"{running.url}/assets/{asset}?view=partitions&partition={CORPUS}")
     page.get_by_text("fingerprint").first.wait_for(timeout=LOADED)
     page.wait_for_timeout(300)
-    skip = page.get_by_role("button", name="Skip")
-    if skip.count():  # Dagster invites a new home to its community
-        skip.click()
     return str(page.locator("body").inner_text())
 
 

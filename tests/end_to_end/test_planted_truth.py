@@ -43,8 +43,11 @@ def measure(con: duckdb.DuckDBPyConnection, measure_id: str) -> dict[str, Any]:
     )[0]
 
 
+ENFORCEMENT = "SELECT * FROM analysis.estimate WHERE family = 'enforcement' AND slice_id = 'all'"
+
+
 def estimates(con: duckdb.DuckDBPyConnection, where: str) -> list[dict[str, Any]]:
-    return rows(con, f"SELECT * FROM analysis.estimate WHERE slice_id = 'all' AND {where} ORDER BY spec_id")
+    return rows(con, f"{ENFORCEMENT} AND {where} ORDER BY spec_id")
 
 
 def rows(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:

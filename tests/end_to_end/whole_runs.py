@@ -40,6 +40,7 @@ def project_environment(root: Path) -> dict[str, str]:
         "ETHOGRAM_DATA": str(root / "data"),
         "ETHOGRAM_WAREHOUSE": str(root / "warehouse"),
         "DAGSTER_HOME": str(root / "dagster-home"),
+        "ETHOGRAM_TEACHER": "none",  # test_embedded_run.py has the teacher
     }
 
 
