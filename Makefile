@@ -30,7 +30,7 @@ report: $(READY)  ## HTML pages of all corpora, or of one: make report [CORPUS=<
 	@$(BIN)/python -m pipeline report $(CORPUS)
 
 test: $(READY)  ## run the tests
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 check: $(READY)  ## lint, types, formatting, generated documents
 	@$(BIN)/ruff check .
