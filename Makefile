@@ -29,8 +29,8 @@ run: $(READY)  ## materialise one corpus: make run CORPUS=<id>
 report: $(READY)  ## HTML pages of all corpora, or of one: make report [CORPUS=<id>]
 	@$(BIN)/python -m pipeline report $(CORPUS)
 
-test: $(READY)  ## run the tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+test: $(READY)  ## run the tests; with WORKERS=2 two processes share them
+	@$(BIN)/python -m pytest $(if $(WORKERS),-n $(WORKERS) --dist loadgroup) $(PYTEST_ARGS)
 
 check: $(READY)  ## lint, types, formatting, generated documents
 	@$(BIN)/ruff check .

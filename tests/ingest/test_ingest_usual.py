@@ -72,7 +72,7 @@ def assert_same(quick: Tables, slow: Tables) -> None:
         assert left.equals(right, null_equal=True), name
 
 
-@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(dumps())
 def test_both_ways_give_the_same_tables(
     monkeypatch: pytest.MonkeyPatch, found: tuple[list[dict[str, object]], list[dict[str, object]]]
