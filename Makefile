@@ -27,7 +27,7 @@ run: $(READY)  ## materialise one corpus: make run CORPUS=<id>
 	@$(BIN)/python -m pipeline run '$(CORPUS)'
 
 report: $(READY)  ## HTML pages of all corpora, or of one: make report [CORPUS=<id>]
-	@$(BIN)/python -m pipeline report $(CORPUS)
+	@$(BIN)/python -m pipeline report $(if $(CORPUS),'$(CORPUS)')
 
 test: $(READY)  ## run the tests; with WORKERS=2 two processes share them
 	@$(BIN)/python -m pytest $(if $(WORKERS),-n $(WORKERS) --dist loadgroup) $(PYTEST_ARGS)

@@ -6,12 +6,21 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import bench_assets, bench_embedding, bench_homophily, bench_ingest, bench_lexicon, bench_templates
 from benchmarks.dumps import unpack
 
-PARTS = ("assets", "ingest", "lexicon", "homophily", "templates", "embedding")
+PARTS: dict[str, tuple[str, Callable[[Path], int]]] = {
+    "assets": ("the whole pipeline on the tree", bench_assets.run),
+    "ingest": ("ingestion", lambda tree: bench_ingest.main(["--tree", str(tree)])),
+    "lexicon": ("lexicons", lambda _: bench_lexicon.main([])),
+    "homophily": ("homophily: 52 weeks of a million ties", lambda _: bench_homophily.main([])),
+    "templates": ("templates", lambda _: bench_templates.main([])),
+    "embedding": ("embeddings", lambda _: bench_embedding.main([])),
+}
+"""By name, the title of each part and what runs it on the tree."""
 
 
 def main() -> int:
@@ -25,24 +34,10 @@ def main() -> int:
     status = 0
     with tempfile.TemporaryDirectory(prefix="ethogram-bench-") as folder:
         tree = unpack("moltbook-api-v1-tree", Path(folder))
-        if "assets" in chosen:
-            print("\n== assets: the whole pipeline on the tree")
-            status |= bench_assets.run(tree)
-        if "ingest" in chosen:
-            print("\n== ingestion")
-            status |= bench_ingest.main(["--tree", str(tree)])
-        if "lexicon" in chosen:
-            print("\n== lexicons")
-            status |= bench_lexicon.main([])
-        if "homophily" in chosen:
-            print("\n== homophily: 52 weeks of a million ties")
-            status |= bench_homophily.main([])
-        if "templates" in chosen:
-            print("\n== templates")
-            status |= bench_templates.main([])
-        if "embedding" in chosen:
-            print("\n== embeddings")
-            status |= bench_embedding.main([])
+        for name, (title, run) in PARTS.items():
+            if name in chosen:
+                print(f"\n== {title}", flush=True)
+                status |= run(tree)
     return status
 
 

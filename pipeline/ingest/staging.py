@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.ingest import events, mapping, profiles
+from pipeline.ingest import sqltools as q
 from pipeline.ingest.formats import FORMATS, Adapter
 from pipeline.ingest.formats.base import RECORDS_DDL, REJECTS_DDL
-from pipeline.ingest.formats.moltbook_usual import NO_FORBIDDEN_VALUE
 from pipeline.ingest.framing import Bad, Batch, batches, repaired_table
 from pipeline.ingest.repair import Rejected
 from pipeline.ingest.scan import Scan
@@ -42,7 +42,7 @@ _PLACED = (
     "CREATE OR REPLACE TEMP VIEW placed_rejects AS SELECT r.file_no, p.source_row, r.byte_offset, r.reason, r.detail, "
     "r.excerpt FROM rejects r JOIN positions p ON p.origin = 'reject' AND p.rid = r.rowid",
 )
-_IS_SOUND = f"json_valid(doc) AND {NO_FORBIDDEN_VALUE}"
+_IS_SOUND = f"json_valid(doc) AND {q.NO_FORBIDDEN_VALUE}"
 
 
 class Stager:

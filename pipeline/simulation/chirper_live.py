@@ -31,22 +31,7 @@ def write_chirper_live(corpus: Chirper, folder: Path) -> bool:
     One folder per crawl, ``crawl-<date>``, holds ``chirpers.jsonl`` (all accounts), ``chirps.jsonl`` and
     ``activity.jsonl`` (of the week) and ``relationships.jsonl`` (the follows at the time of the crawl).
 
-    Parameters
-    ----------
-    corpus : Chirper
-        From `generate_chirper`.
-    folder : Path
-        Destination; its parent is made if missing.
-
-    Returns
-    -------
-    bool
-        Whether anything was written.
-
-    Raises
-    ------
-    FileExistsError
-        If `folder` holds files that the generator did not write.
+    What it returns and raises is that of `write_folder`.
     """
     return write_folder(folder, corpus.truth, lambda root: _write_crawls(corpus, root))
 

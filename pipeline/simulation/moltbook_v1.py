@@ -33,25 +33,7 @@ Json = dict[str, Any]
 def write_moltbook_v1(corpus: Corpus, folder: Path) -> bool:
     """Write `corpus` into `folder`, or leave it as it is when it is current.
 
-    The tree is written beside `folder` under a hidden name and renamed when complete, so that `folder` never
-    shows part of a dump.
-
-    Parameters
-    ----------
-    corpus : Corpus
-        From `generate`.
-    folder : Path
-        Destination; its parent is made if missing.
-
-    Returns
-    -------
-    bool
-        Whether anything was written.
-
-    Raises
-    ------
-    FileExistsError
-        If `folder` holds files that this function did not write.
+    What it returns and raises is that of `write_folder`.
     """
     return write_folder(folder, corpus.truth, lambda root: _write_tree(corpus, root))
 

@@ -77,22 +77,7 @@ ENTITY_TABLES = (
 def write_oasis_sqlite(corpus: Oasis, folder: Path) -> bool:
     """Write one SQLite file per run into `folder`, or leave it as it is when it is current.
 
-    Parameters
-    ----------
-    corpus : Oasis
-        From `generate_oasis`.
-    folder : Path
-        Destination; its parent is made if missing.
-
-    Returns
-    -------
-    bool
-        Whether anything was written.
-
-    Raises
-    ------
-    FileExistsError
-        If `folder` holds files that the generator did not write.
+    What it returns and raises is that of `write_folder`.
     """
     return write_folder(folder, corpus.truth, lambda root: _write_runs(corpus, root))
 

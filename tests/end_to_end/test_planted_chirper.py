@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import numpy as np
 import polars as pl
 import pytest
-from whole_runs import project
+from whole_runs import Stored, project
 
 from pipeline.network.homophily_rows import Place, mixing_rows
 from pipeline.network.mixing import categorical_mixing, numeric_mixing
@@ -17,11 +15,9 @@ from pipeline.network.snapshots import Snapshot
 from pipeline.simulation import Chirper, ChirperTruth, generate_chirper, write_chirper_live
 from pipeline.simulation.chirper import draw_chirpers
 from pipeline.simulation.chirper_ties import draw_ties
-from pipeline.steps import run_step
 from pipeline.steps.corpus import CORPUS_STEPS
 from pipeline.steps.feature import FEATURE_STEPS
 from pipeline.steps.homophily import HOMOPHILY_STEPS
-from pipeline.warehouse import Warehouse
 
 CORPUS = "planted-chirper"
 STEPS = tuple(step for step in (*CORPUS_STEPS, *FEATURE_STEPS, *HOMOPHILY_STEPS) if step.key != "feature/reply_class")
@@ -33,24 +29,14 @@ MOST_CHANCE_WEEKS = 2
 LARGE_Z = 3.0
 
 
-class Found:
+class Found(Stored):
     """What the pipeline stored of one simulated network."""
 
     def __init__(self, truth: ChirperTruth, root: Path) -> None:
         settings = project(root)
         self.corpus: Chirper = generate_chirper(truth)
         write_chirper_live(self.corpus, settings.data / CORPUS)
-        store = Warehouse(settings)
-        self.checks = [check for step in STEPS for check in run_step(step, store, CORPUS).checks]
-        self.con = duckdb.connect()
-        for name in TABLES:
-            self.con.register(name, store.read(name, CORPUS).collect())
-
-    def rows(self, query: str) -> list[dict[str, Any]]:
-        return self.con.sql(query).pl().to_dicts()
-
-    def one(self, query: str) -> Any:
-        return self.con.sql(query).fetchall()[0][0]
+        super().__init__(settings, CORPUS, STEPS, TABLES)
 
     def measures(self, measure_id: str, period: str, network: str = "follow") -> pl.DataFrame:
         found = self.con.sql(

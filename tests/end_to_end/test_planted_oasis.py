@@ -4,43 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import pytest
-from whole_runs import project
+from whole_runs import Stored, project
 
 from pipeline.simulation import Oasis, OasisTruth, generate_oasis, write_oasis_sqlite
 from pipeline.simulation.oasis import gini
-from pipeline.steps import run_step
 from pipeline.steps.corpus import CORPUS_STEPS
 from pipeline.steps.feature import FEATURE_STEPS
 from pipeline.steps.homophily import HOMOPHILY_STEPS
-from pipeline.warehouse import Warehouse
 
 CORPUS = "planted-oasis"
 STEPS = tuple(step for step in (*CORPUS_STEPS, *FEATURE_STEPS, *HOMOPHILY_STEPS) if step.key != "feature/reply_class")
 TABLES = ("agent", "message", "reaction", "exposure", "tie_event", "tie", "measure", "quarantine", "lexicon_score")
 
 
-class Found:
+class Found(Stored):
     """What the pipeline stored of the simulated runs."""
 
     def __init__(self, truth: OasisTruth, root: Path) -> None:
         settings = project(root)
         self.corpus: Oasis = generate_oasis(truth)
         write_oasis_sqlite(self.corpus, settings.data / CORPUS)
-        store = Warehouse(settings)
-        self.checks = [check for step in STEPS for check in run_step(step, store, CORPUS).checks]
-        self.con = duckdb.connect()
-        for name in TABLES:
-            self.con.register(name, store.read(name, CORPUS).collect())
-
-    def fetch(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        return self.con.execute(query, list(values)).fetchall()
-
-    def counts(self, query: str, *values: Any) -> dict[Any, int]:
-        return dict(self.fetch(query, *values))
+        super().__init__(settings, CORPUS, STEPS, TABLES)
 
 
 @pytest.fixture(scope="module")

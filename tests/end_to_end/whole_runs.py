@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from pipeline.settings import Settings
 from pipeline.simulation import ForumTruth, demo_moltbook
 from pipeline.steps import STEPS, Outcome, run_step
 from pipeline.steps.publication import publish
+from pipeline.steps.step import Step
 from pipeline.warehouse import Warehouse
 from pipeline.warehouse.manifest import manifests
 
@@ -62,6 +64,41 @@ def materialise(settings: Settings, corpus_id: str) -> list[Outcome]:
     outcomes = run_steps(settings, corpus_id)
     publish(Warehouse(settings), corpus_id)
     return outcomes
+
+
+class Stored:
+    """Runs some steps on a written corpus and holds what they stored, for queries.
+
+    Parameters
+    ----------
+    settings
+        Of the project; the corpus is in its data folder.
+    corpus_id
+        The corpus.
+    steps
+        The steps to run.
+    tables
+        The tables that queries name.
+    """
+
+    def __init__(self, settings: Settings, corpus_id: str, steps: Sequence[Step], tables: Sequence[str]) -> None:
+        store = Warehouse(settings)
+        self.checks = [check for step in steps for check in run_step(step, store, corpus_id).checks]
+        self.con = duckdb.connect()
+        for name in tables:
+            self.con.register(name, store.read(name, corpus_id).collect())
+
+    def fetch(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        return self.con.execute(query, list(values)).fetchall()
+
+    def one(self, query: str, *values: Any) -> Any:
+        return self.fetch(query, *values)[0][0]
+
+    def counts(self, query: str, *values: Any) -> dict[Any, int]:
+        return dict(self.fetch(query, *values))
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        return self.con.sql(query).pl().to_dicts()
 
 
 def look_at(catalogue: Path) -> list[PartRow]:

@@ -22,11 +22,6 @@ _DETAIL: dict[str, object] = {
 }  # fmt: skip
 _RECORD: dict[str, object] = {**_MESSAGE, **_PLACE, **dict.fromkeys((*_OTHERS, "post", "comments", "data"), "JSON")}
 
-# NUL has no place in a text column, and NaN none in strict JSON; a parser that accepts them must not pass them on.
-NO_FORBIDDEN_VALUE = r"""NOT contains(doc, '\u0000') AND NOT CASE
-    WHEN contains(doc, 'NaN') OR contains(doc, 'Infinity')
-    THEN regexp_matches(doc, '[:,\[]\s*-?(NaN|Infinity)\s*[,\]}]')
-    ELSE false END"""
 _OBSERVED = f"coalesce({', '.join(f'u.{key}' for key in _SEEN)}) AS observed_text, u.dump_date AS dump_text"
 _ABSENT = " AND ".join(f"u.{key} IS NULL" for key in _OTHERS)
 
@@ -38,7 +33,7 @@ _RECORDS = f"""
             AND u.error IS NULL AND u.id IS NOT NULL AND coalesce(u.comments, '[]') = '[]'
             AND coalesce(u.replies, '[]') = '[]'
             AND (u.post_id IS NOT NULL OR u.title IS NOT NULL OR u.submolt IS NOT NULL OR u.submolt_name IS NOT NULL)
-            AND {NO_FORBIDDEN_VALUE} AS is_usual
+            AND {q.NO_FORBIDDEN_VALUE} AS is_usual
  FROM (SELECT *, {m.transform("doc", _RECORD)} AS u FROM framed))
 """
 _DETAILS = f"""
@@ -52,7 +47,7 @@ _DETAILS = f"""
                     CASE WHEN is_usual THEN list_prepend(u.post, coalesce(u.comments, [])) ELSE [u.post] END AS items
              FROM (SELECT *, coalesce({_ABSENT} AND u.submolt IS NULL AND u.post.id IS NOT NULL
                                       AND coalesce(u.success, 'true') <> 'false' AND {{is_known}}
-                                      AND {NO_FORBIDDEN_VALUE}, false) AS is_usual
+                                      AND {q.NO_FORBIDDEN_VALUE}, false) AS is_usual
                    FROM (SELECT *, {m.transform("doc", _DETAIL)} AS u FROM framed)))))
 """
 _DETAIL_KEYS = "list_concat(json_keys(doc, '$.post'), flatten(json_keys(doc, '$.comments[*]')))"
