@@ -7,10 +7,12 @@ what a document means. Offsets come from numpy over the bytes of a chunk: no Pyt
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,7 @@ from pipeline.ingest.tables import TableRows, table_batches
 BATCH_BYTES = 48 << 20
 # Small files of JSON lines are worked on together: a batch costs as much as a few thousand lines.
 SMALL_BYTES, POOL_BYTES = 1 << 20, 8 << 20
+NEWLINE_BYTES = 4 << 20
 DOCUMENT_LIMIT = 512 << 20
 BOM = b"\xef\xbb\xbf"
 UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
@@ -183,37 +186,61 @@ def _lines(path: Path, number: int, size: int) -> Iterator[Batch]:
     At most `size` bytes are read: what was appended since the file was listed belongs to the next run.
     """
     doc_no = position = 0
-    rest: list[bytes] = []
+    rest = b""
     with path.open("rb", buffering=0) as stream:
         left = size
         while True:
-            block = stream.read(min(BATCH_BYTES, left)) if left else b""
-            left -= len(block)
-            if position == 0 and not rest and block.startswith(BOM):
-                position, block = len(BOM), block[len(BOM) :]
-            cut = block.rfind(b"\n") + 1
-            if block and not cut:
-                rest.append(block)  # one line longer than a block
-                continue
-            chunk = b"".join((*rest, block[:cut])) if block else b"".join(rest)
-            rest = [block[cut:]]
-            if chunk:
-                batch = _cut_lines(chunk, number, doc_no, position)
+            chunk, n_read = _read_on(stream, rest, min(BATCH_BYTES, left))
+            left -= n_read
+            if position == 0 and chunk[: len(BOM)] == BOM:
+                position, chunk = len(BOM), chunk[len(BOM) :]
+            whole = _last_newline(chunk) if n_read else len(chunk)
+            rest = bytes(chunk[whole:])
+            if whole:
+                batch = _cut_lines(chunk[:whole], number, doc_no, position)
                 doc_no += batch.documents.num_rows
-                position += len(chunk)
+                position += whole
                 yield batch
-            if not block:
+            if not n_read:
                 break
     if left:
-        changed = _cut_lines(b"", number, doc_no, position)
+        changed = _cut_lines(memoryview(b""), number, doc_no, position)
         rejected = Rejected("file_changed", f"the file ended {left} bytes early; run again once it is complete", "")
         changed.rejected = [(number, doc_no, position, rejected)]
         yield changed
 
 
-def _cut_lines(chunk: bytes, number: int, doc_no: int, position: int) -> Batch:
-    ends = np.flatnonzero(np.frombuffer(chunk, np.uint8) == 10) + 1
-    if chunk and (len(ends) == 0 or ends[-1] != len(chunk)):
+def _read_on(stream: io.FileIO, rest: bytes, wanted: int) -> tuple[memoryview, int]:
+    """Return `rest` and up to `wanted` further bytes, in one piece that is copied no more; and how many were read."""
+    piece = np.empty(len(rest) + wanted, np.uint8)
+    piece[: len(rest)] = np.frombuffer(rest, np.uint8)
+    n_read = (stream.readinto(piece[len(rest) :].data) or 0) if wanted else 0
+    return piece[: len(rest) + n_read].data, n_read
+
+
+def _last_newline(chunk: memoryview) -> int:
+    """Return the place behind the last newline, 0 when there is none."""
+    end = len(chunk)
+    while end:
+        start = max(end - NEWLINE_BYTES, 0)
+        if place := bytes(chunk[start:end]).rfind(b"\n") + 1:
+            return start + place
+        end = start
+    return 0
+
+
+def _newlines(chunk: memoryview) -> npt.NDArray[np.int64]:
+    """Return the places behind all newlines; in pieces, since a mask of the whole chunk is new memory each time."""
+    found = [
+        np.flatnonzero(np.frombuffer(chunk[start : start + NEWLINE_BYTES], np.uint8) == 10) + (start + 1)
+        for start in range(0, len(chunk), NEWLINE_BYTES)
+    ]
+    return np.concatenate(found) if found else np.empty(0, np.int64)
+
+
+def _cut_lines(chunk: memoryview, number: int, doc_no: int, position: int) -> Batch:
+    ends = _newlines(chunk)
+    if len(chunk) and (len(ends) == 0 or ends[-1] != len(chunk)):
         ends = np.append(ends, len(chunk))
     offsets = np.concatenate(([0], ends)).astype(np.int64)
     n = len(offsets) - 1
@@ -224,14 +251,14 @@ def _cut_lines(chunk: bytes, number: int, doc_no: int, position: int) -> Batch:
 
 
 def _batch(
-    body: bytes,
+    body: bytes | memoryview,
     offsets: npt.NDArray[np.int64],
     numbers: npt.NDArray[np.int32],
     doc_no: npt.NDArray[np.int64],
     positions: npt.NDArray[np.int64],
 ) -> Batch:
     """Build the Arrow columns over the bytes; what is not UTF-8 becomes U+FFFD, document by document."""
-    buffers = [None, pa.py_buffer(offsets.tobytes()), pa.py_buffer(body)]
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(body)]
     raw = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)
     try:
         text = raw.cast(pa.large_string())
@@ -240,20 +267,32 @@ def _batch(
     return Batch(_documents(numbers, doc_no, positions, text, None), [], len(body))
 
 
-def _documents(numbers: object, doc_no: object, positions: object, text: pa.Array, kind: str | None) -> pa.Table:
+def _documents(
+    numbers: npt.NDArray[np.int32],
+    doc_no: npt.NDArray[np.int64],
+    positions: npt.NDArray[np.int64] | None,
+    text: pa.Array,
+    kind: str | None,
+) -> pa.Table:
     none = pa.nulls(len(text), pa.string())
     kinds = none if kind is None else pa.repeat(pa.scalar(kind), len(text))
     return pa.table(
         {
-            "file_no": pa.array(numbers, pa.int32()), "doc_no": pa.array(doc_no, pa.int64()),
-            "byte_offset": pa.array(positions, pa.int64()), "doc": text, "repair": none, "table_kind": kinds,
+            "file_no": _column(numbers, pa.int32()), "doc_no": _column(doc_no, pa.int64()),
+            "byte_offset": pa.nulls(len(text), pa.int64()) if positions is None else _column(positions, pa.int64()),
+            "doc": text, "repair": none, "table_kind": kinds,
         }
     )  # fmt: skip
 
 
+def _column(values: npt.NDArray[Any], type_: pa.DataType) -> pa.Array:
+    """Return the Arrow column over the memory of an array; `pyarrow.array` would load pandas to look at it."""
+    return pa.Array.from_buffers(type_, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+
+
 def _table_batch(number: int, rows: TableRows) -> Batch:
     n = len(rows.text)
-    documents = _documents(np.full(n, number, np.int32), rows.numbers, pa.nulls(n, pa.int64()), rows.text, rows.kind)
+    documents = _documents(np.full(n, number, np.int32), np.array(rows.numbers, np.int64), None, rows.text, rows.kind)
     rejected: Bad = [(number, row, None, reason) for row, reason in rows.rejected]
     return Batch(documents, rejected, rows.n_bytes, number, rows.kind)
 
@@ -263,14 +302,14 @@ def _opened(parts: Iterator[pa.Table | Rejected], number: int) -> Iterator[Batch
     doc_no = 0
     for part in parts:
         if isinstance(part, Rejected):
-            batch = _cut_lines(b"", number, doc_no, 0)
+            batch = _cut_lines(memoryview(b""), number, doc_no, 0)
             batch.rejected = [(number, doc_no, None, part)]
             doc_no += 1
         else:
             n = part.num_rows
             text = part["doc"].cast(pa.large_string()).combine_chunks()
             numbers, order = np.full(n, number, np.int32), np.arange(doc_no, doc_no + n, dtype=np.int64)
-            table = _documents(numbers, order, pa.nulls(n, pa.int64()), text, None)
+            table = _documents(numbers, order, None, text, None)
             place = table.schema.get_field_index("table_kind")
             batch = Batch(table.set_column(place, "table_kind", part["table_kind"].cast(pa.string())), [], part.nbytes)
             batch.single = number

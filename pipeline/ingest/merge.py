@@ -50,7 +50,9 @@ KEY = {"message": "message_id", "agent": "agent_id", "community": "community_id"
 
 
 def prepare(con: duckdb.DuckDBPyConnection, staging: Path) -> None:
-    """Make the merged tables ``merged_message``, ``merged_agent``, ``merged_community`` and ``outcome``.
+    """Make ``merged_message``, ``merged_agent``, ``merged_community``, ``outcome``, ``depth`` and ``node``.
+
+    ``node`` holds the merged messages without their texts.
 
     Needs the temporary table ``files`` (file_no, source_file_id, path, sha256, path_time).
     """
@@ -71,7 +73,8 @@ def prepare(con: duckdb.DuckDBPyConnection, staging: Path) -> None:
             con.execute(statement)
     con.execute(_outcome())
     events.account(con)
-    con.execute(_DEPTH)
+    for statement in _DEPTH:
+        con.execute(statement)
 
 
 _CLASHES = """
@@ -253,20 +256,25 @@ def _outcome() -> str:
 
 # Depth is recomputed from parents. A direct reply has depth 1 even when its post is not in the corpus, and whatever it
 # answers: a repost is the start of comments of its own. Reposts and quotes count the hops from the first post.
-_DEPTH = """
+_DEPTH = (
+    """
+CREATE OR REPLACE TEMP TABLE node AS
+SELECT message_id, kind, parent_id, root_id, n_chars FROM merged_message
+""",
+    """
 CREATE OR REPLACE TEMP TABLE depth AS
 WITH RECURSIVE walk(message_id, is_comment, depth, root_id) AS (
-    SELECT message_id, false, 0, root_id FROM merged_message
-    WHERE kind = 'post' OR (kind <> 'comment' AND parent_id IS NULL)
+    SELECT message_id, false, 0, root_id FROM node WHERE kind = 'post' OR (kind <> 'comment' AND parent_id IS NULL)
     UNION ALL
-    SELECT c.message_id, true, 1, c.root_id FROM merged_message c
+    SELECT c.message_id, true, 1, c.root_id FROM node c
     WHERE c.kind = 'comment' AND c.parent_id = c.root_id
-      AND NOT EXISTS (SELECT 1 FROM merged_message p WHERE p.message_id = c.parent_id)
+      AND NOT EXISTS (SELECT 1 FROM node p WHERE p.message_id = c.parent_id)
     UNION ALL
     SELECT c.message_id, c.kind = 'comment', CASE WHEN c.kind = 'comment' AND NOT w.is_comment THEN 1
            ELSE w.depth + 1 END, coalesce(c.root_id, w.root_id)
-    FROM walk w JOIN merged_message c ON c.parent_id = w.message_id
+    FROM walk w JOIN node c ON c.parent_id = w.message_id
     WHERE c.kind <> 'post'
 )
 SELECT message_id, CAST(depth AS INTEGER) AS depth, root_id FROM walk
-"""
+""",
+)

@@ -104,16 +104,21 @@ def ingest(
     return Ingestion(dict(_QUERIES), frames)
 
 
+# Texts are read only of the messages at the greatest length of their kind.
 _WALLS = f"""
 CREATE OR REPLACE TEMP TABLE wall AS
 WITH longest AS (
-    SELECT kind, max(n_chars) AS n_chars, count(*) AS total FROM merged_message WHERE n_chars > 0 GROUP BY kind
+    SELECT kind, max(n_chars) AS n_chars, count(*) AS total FROM node WHERE n_chars > 0 GROUP BY kind
 ), hits AS (
-    SELECT l.kind, l.n_chars, l.total, count(DISTINCT m.content) AS n
-    FROM longest l JOIN merged_message m ON m.kind = l.kind AND m.n_chars = l.n_chars
-    WHERE l.n_chars >= {WALL_LEAST_CHARS} GROUP BY ALL
+    SELECT l.kind, l.n_chars, l.total, n.message_id, count(*) OVER (PARTITION BY l.kind) AS n
+    FROM longest l JOIN node n ON n.kind = l.kind AND n.n_chars = l.n_chars
+    WHERE l.n_chars >= {WALL_LEAST_CHARS}
 )
-SELECT kind, n_chars FROM hits WHERE n >= {WALL_MINIMUM} AND n >= {WALL_SHARE} * total
+SELECT h.kind, h.n_chars
+FROM hits h JOIN merged_message m ON m.message_id = h.message_id
+WHERE h.n >= {WALL_MINIMUM} AND h.n >= {WALL_SHARE} * h.total
+GROUP BY h.kind, h.n_chars, h.total
+HAVING count(DISTINCT m.content) >= {WALL_MINIMUM} AND count(DISTINCT m.content) >= {WALL_SHARE} * h.total
 """
 
 _COUNTS = """
@@ -232,14 +237,14 @@ def _quarantine(con: duckdb.DuckDBPyConnection, redact: Callable[[str], str]) ->
 
 
 _CORPUS_WARNINGS = {
-    "dangling_parents": "SELECT count(*) FROM merged_message m LEFT JOIN depth d ON d.message_id = m.message_id "
+    "dangling_parents": "SELECT count(*) FROM node m LEFT JOIN depth d ON d.message_id = m.message_id "
     "WHERE m.kind = 'comment' AND d.depth IS NULL",
     "null_authors": "SELECT count(*) FROM merged_message WHERE author_id IS NULL AND author_name IS NULL",
     "truncated_text": "SELECT count(*) FROM wall",
-    "truncated_threads": "SELECT count(*) FROM (SELECT root_id, count(*) AS held FROM merged_message "
+    "truncated_threads": "SELECT count(*) FROM (SELECT root_id, count(*) AS held FROM node "
     "WHERE kind = 'comment' GROUP BY root_id) h JOIN merged_message p ON p.message_id = h.root_id "
     "WHERE p.claimed_comment_count > h.held AND h.held >= 90",
-    "no_messages": "SELECT CASE WHEN count(*) = 0 THEN 1 ELSE 0 END FROM merged_message",
+    "no_messages": "SELECT CASE WHEN count(*) = 0 THEN 1 ELSE 0 END FROM node",
     "no_times": "SELECT CASE WHEN count(created_at) = 0 AND count(*) > 0 THEN 1 ELSE 0 END FROM merged_message",
 }
 

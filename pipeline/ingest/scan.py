@@ -24,6 +24,7 @@ from pipeline.ingest.formats import FORMATS
 from pipeline.ingest.sqlite_source import why_unknown
 
 HEAD_BYTES = 65_536
+BLOCK_BYTES = 4 << 20
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 IGNORED_NAMES = re.compile(
     r"(^|/)(\.[^/]*|__MACOSX(/.*)?|Thumbs\.db|corpus\.toml|LICEN[CS]E[^/]*|COPYING[^/]*|README[^/]*|CHANGELOG[^/]*)$"
@@ -31,13 +32,9 @@ IGNORED_NAMES = re.compile(
     re.IGNORECASE,
 )
 _NO_SHAPE = "no known shape in its first 64 kB"
-ARCHIVE_MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"PK\x03\x04", "zip"),
-    (b"\x1f\x8b", "gzip"),
-    (b"\xfd7zXZ\x00", "xz"),
-    (b"BZh", "bzip2"),
-    (b"\x28\xb5\x2f\xfd", "zstandard"),
-)
+# zip, gzip, xz, bzip2 and zstandard, as their first bytes tell
+ARCHIVE_MAGIC = (b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"\x28\xb5\x2f\xfd")
+PICKLE_PROTOCOLS = (b"\x02", b"\x03", b"\x04", b"\x05")
 SQLITE_MAGIC = b"SQLite format 3\x00"
 
 
@@ -183,12 +180,18 @@ def _digest(path: str) -> tuple[str, int, bytes, bytes]:
     whole = hashlib.sha256()
     head = tail = b""
     size = 0
-    with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - a tree has tens of thousands of files
-        while block := stream.read(1 << 22):
+    descriptor = os.open(path, os.O_RDONLY)  # a tree has tens of thousands of files: the shortest way to their bytes
+    try:
+        expected = os.fstat(descriptor).st_size
+        while block := os.read(descriptor, min(expected + 1, BLOCK_BYTES)):
             head = head or block[:HEAD_BYTES]
             tail = block[-16:]
             size += len(block)
             whole.update(block)
+            if size == expected < BLOCK_BYTES:
+                break
+    finally:
+        os.close(descriptor)
     return whole.hexdigest(), size, head, tail
 
 
@@ -204,13 +207,13 @@ def _container(path: str, head: bytes, tail: bytes, size: int) -> tuple[str, str
         return ("parquet", None) if tail.endswith(b"PAR1") else ("parquet", "bad_parquet")
     if head.startswith(SQLITE_MAGIC):
         return "sqlite", None
-    if any(head.startswith(magic) for magic, _ in ARCHIVE_MAGIC):
+    if head.startswith(ARCHIVE_MAGIC):
         return "none", "archive_not_read"
-    if suffix in ("pkl", "pickle", "pt", "joblib") or re.match(rb"\x80[\x02-\x05]", head):
+    if suffix in ("pkl", "pickle", "pt", "joblib") or (head[:1] == b"\x80" and head[1:2] in PICKLE_PROTOCOLS):
         return "none", "pickle_refused"
     if suffix == "parquet":
         return "parquet", "bad_parquet"
-    if re.match(rb"<(!doctype|html|head|\?xml)", start, re.IGNORECASE):
+    if start[:1] == b"<" and re.match(rb"<(!doctype|html|head|\?xml)", start, re.IGNORECASE):
         return "none", "html_error_body"
     # One such byte in JSON lines costs a record, not the file.
     if b"\0" in head and not (start[:1] == b"{" and b"\n" in head):

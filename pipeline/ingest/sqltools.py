@@ -29,12 +29,17 @@ def _is_bare(expr: str) -> str:
 
 def null_if_word(expr: str, *more: str) -> str:
     """Return `expr` trimmed, or NULL where it is one of the spellings of a missing value (or one of `more`)."""
-    words = ", ".join(f"'{word}'" for word in (*NULL_WORDS, *more))
     # The spellings are short: most values are told apart by their length alone.
+    trimmed_text = f"trim({expr}, {_SPACE})"
     return (
         f"CASE WHEN strlen({expr}) > 9 AND {_is_bare(expr)} THEN {expr} "
-        f"WHEN lower(trim({expr}, {_SPACE})) IN ({words}) THEN NULL ELSE trim({expr}, {_SPACE}) END"
+        f"WHEN {_is_one_of(f'lower({trimmed_text})', *NULL_WORDS, *more)} THEN NULL ELSE {trimmed_text} END"
     )
+
+
+def _is_one_of(expr: str, *words: str) -> str:
+    """Return whether `expr` is one of some words; a long IN list would become a hash join inside every row."""
+    return "(" + " OR ".join(f"{expr} = '{word}'" for word in words) + ")"
 
 
 def identifier(expr: str) -> str:
@@ -136,8 +141,7 @@ def precision(expr: str) -> str:
 
 def known_precision(expr: str) -> str:
     """Return the precision that a record gives, NULL when it is no word of the vocabulary."""
-    words = ", ".join(f"'{word}'" for word in PRECISIONS)
-    return f"CASE WHEN {expr} IN ({words}) THEN {expr} END"
+    return f"CASE WHEN {_is_one_of(expr, *PRECISIONS)} THEN {expr} END"
 
 
 def precision_rank(expr: str) -> str:

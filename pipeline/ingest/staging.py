@@ -25,6 +25,8 @@ from pipeline.ingest.scan import Scan
 
 STAGED = ("obs_message", "obs_agent", "obs_community", "obs_membership", "obs_reject")
 MOST_WORKERS = 4
+# Read once and thrown away: no time goes to making these files small.
+STAGED_OPTIONS = "FORMAT parquet, COMPRESSION uncompressed, DICTIONARY_SIZE_LIMIT 1, WRITE_BLOOM_FILTER false"
 
 # Position in reading order within the file; what was rejected has a position too.
 _POSITIONS = """
@@ -250,9 +252,7 @@ class _Worker:
                 "obs_reject": f"* REPLACE (source_row + {base} AS source_row)",
             }.get(table, f"* EXCLUDE (fault) REPLACE (source_row + {base} AS source_row)")
             where = "" if table in ("obs_membership", "obs_reject") else " WHERE fault IS NULL"
-            self.con.execute(
-                f"COPY (SELECT {body} FROM {table}{where}) TO '{target}' (FORMAT parquet, COMPRESSION uncompressed)"
-            )
+            self.con.execute(f"COPY (SELECT {body} FROM {table}{where}) TO '{target}' ({STAGED_OPTIONS})")
 
 
 def _only(documents: pa.Table, wanted: list[tuple[int, int]]) -> pa.Table:

@@ -40,7 +40,7 @@ def _compute(context: StepContext) -> Mapping[str, Data]:
     staging.mkdir()
     result = ingest(found, config, context.con, staging, redact=redact, progress=_Reading(total, context.progress))
     queries = {name: Query(context.con, f"SELECT * FROM {sql} AS t") for name, sql in result.queries.items()}
-    return {**result.frames, **queries}
+    return {**queries, **result.frames}  # messages come first: they are verified while all the rest is written
 
 
 class _Reading:

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from pipeline.schema import Column, Table
 
-BATCH_ROWS = 50_000  # rows in memory at a time, about 50 MB of posts
+BATCH_ROWS = 16_384  # rows in memory at a time, about 16 MB of posts; more is new memory every time, and slower
 
 
 @dataclass(frozen=True, slots=True)

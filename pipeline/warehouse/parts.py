@@ -91,6 +91,7 @@ def write_parts(settings: Settings, rows: Sequence[tuple[Address, Data]]) -> lis
     layout = Layout(settings.warehouse)
     with contextlib.ExitStack() as folders, ThreadPoolExecutor(1) as verifier:
         verified = []
+        verifying = folders.enter_context(connection(settings, []))
         for address, data in rows:
             check_corpus_id(address.corpus_id)
             parent = layout.parts(address.table, address.corpus_id, address.family)
@@ -99,14 +100,13 @@ def write_parts(settings: Settings, rows: Sequence[tuple[Address, Data]]) -> lis
             folder = folders.enter_context(temporary_folder(parent, layout.root))
             with _source(settings, data, folder) as (con, sql, params):
                 _copy(con, address, f"({sql}\n)", params, folder / PART_NAME)
-            verified.append(verifier.submit(_finish, settings, address, folder))
+            verified.append(verifier.submit(_finish, settings, verifying, address, folder))
         return [future.result() for future in verified]
 
 
-def _finish(settings: Settings, address: Address, folder: Path) -> Manifest:
+def _finish(settings: Settings, con: duckdb.DuckDBPyConnection, address: Address, folder: Path) -> Manifest:
     """Verify a written part, put it in its place and return its manifest."""
-    with connection(settings, []) as con:
-        digest = _verify(con, address.table, folder / PART_NAME)
+    digest = _verify(con, address.table, folder / PART_NAME)
     sync(folder / PART_NAME)
     sync(folder)
     final = _place(settings, address, folder, digest) / PART_NAME

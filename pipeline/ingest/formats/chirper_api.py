@@ -29,12 +29,11 @@ from pipeline.ingest import sqltools as q
 from pipeline.ingest.formats.base import RECORDS_DDL, REJECTS_DDL, Adapter
 
 _LISTS = ("result", "results", "data", "chirps", "activity", "activities", "relationships", "chirpers", "chirper")
-# Keys that no other platform's objects have, each of one kind of object.
+# Keys that no other platform's objects have, each of one kind of object; a key is found far faster than its pattern.
 _MARKS = (
-    re.compile(rb'"chirper"\s*:\s*\{'),
-    re.compile(rb'"activity"\s*:\s*"(like|dislike|follow|unfollow|mention)'),
-    re.compile(rb'"from"\s*:\s*\{[^{}]*\}\s*,\s*"to"\s*:\s*\{'),
-    re.compile(rb'"(chirps|chirpers)"\s*:\s*\['),
+    (b'"chirp', re.compile(rb'"chirper"\s*:\s*\{|"chirp(s|ers)"\s*:\s*\[')),
+    (b'"activity"', re.compile(rb'"activity"\s*:\s*"(like|dislike|follow|unfollow|mention)')),
+    (b'"from"', re.compile(rb'"from"\s*:\s*\{[^{}]*\}\s*,\s*"to"\s*:\s*\{')),
 )
 _PROFILE_KEYS = (rb'"username"\s*:', rb'"(followers|following)"\s*:', rb'"(bio|crawledAt|lang)"\s*:')
 _EDGE_COLUMNS = frozenset({"source", "target", "engagement_type", "timestamp"})
@@ -52,7 +51,9 @@ def recognises(path: str, container: str, head: bytes) -> bool:
     """Tell an object of the API by keys that only this platform's objects have."""
     if container not in ("json", "jsonl"):
         return False
-    return any(mark.search(head) for mark in _MARKS) or all(re.search(key, head) for key in _PROFILE_KEYS)
+    if any(key in head and mark.search(head) for key, mark in _MARKS):
+        return True
+    return b'"username"' in head and all(re.search(key, head) for key in _PROFILE_KEYS)
 
 
 def table_kind(columns: frozenset[str]) -> str | None:

@@ -45,7 +45,8 @@ _VERBS = "unfollowed|followed|disliked|liked|joined|left|gefällt nicht|gefällt
 
 def recognises(path: str, container: str, head: bytes) -> bool:
     """Tell the accounts by two keys that only they have."""
-    return container in ("json", "jsonl") and all(re.search(mark, head) for mark in _ACCOUNT_MARKS)
+    is_possible = container in ("json", "jsonl") and b'"user_herf"' in head
+    return is_possible and all(re.search(mark, head) for mark in _ACCOUNT_MARKS)
 
 
 def table_kind(columns: frozenset[str]) -> str | None:
