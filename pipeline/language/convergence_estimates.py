@@ -130,7 +130,7 @@ def _cells(
 def _panel(spec: Specification, frame: pl.DataFrame, clock: Clock, seed: int) -> Panel:
     used = frame.drop_nulls(spec.outcome)
     communities = used.select(code=pl.concat_str("run_id", pl.lit("\n"), "community_id").rank("dense") - 1)
-    since = (used["period_start"] - used["period_start"].min()).dt.total_seconds()
+    since = (used["period_start"] - frame["period_start"].min()).dt.total_seconds()  # none may be used
     periods = (since.to_numpy() / clock.length.total_seconds()).round().astype(np.int64)
     panel = Panel(used[spec.outcome].to_numpy(), communities["code"].to_numpy().astype(np.int64), periods)
     if not spec.is_placebo:

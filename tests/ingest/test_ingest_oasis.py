@@ -249,14 +249,14 @@ def test_what_the_trace_does_not_hold(corpus: Corpus) -> None:
     assert tables.files["new.db"]["rows_read"] == count_database(new.path)
     ties = {(t["source_id"], t["target_id"], t["action"], t["step"], t["origin"]) for t in tables.tie_event.to_dicts()}
     assert ties == {
-        ("old-run-1:u1", "old-run-1:u2", "add", 0, "follow"),
+        ("old-run-1-903a19b3:u1", "old-run-1-903a19b3:u2", "add", 0, "follow"),
         ("new:u1", "new:u2", "add", 0, "follow"),
         ("new:u3", "new:u4", "remove", 20_000, "trace"),
         ("new:u1", "new:u1", "add", 20_000, "trace"),
     }
     assert tables.tie_event["at"].null_count() == tables.tie_event.height
     repost = tables.message.filter(pl.col("kind") == "repost").to_dicts()[0]
-    assert (repost["parent_id"], repost["depth"]) == ("old-run-1:p1", 1)
+    assert (repost["parent_id"], repost["depth"]) == ("old-run-1-903a19b3:p1", 1)
     assert json.loads(repost["extra"])["parent_origin"] == "original_post_id"
 
 
@@ -338,7 +338,13 @@ def test_passwords_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "run"), [("a.db", "a"), ("x/y z.sqlite", "x-y-z"), ("v1.2/run", "v1.2-run"), ("ü.db", "-")]
+    ("path", "run"),
+    [("a.db", "a"), ("v1.2.db", "v1.2"), ("x/y z.sqlite", "x-y-z-1fe18418"), ("ü.db", "--d4a06583")],
 )
 def test_run_ids(path: str, run: str) -> None:
     assert run_id_of(path) == run
+
+
+def test_no_two_files_share_a_run() -> None:
+    paths = ["a/b.db", "a-b.db", "a b.db", "a-b.sqlite", "a-b", "a.b.db", "a.b"]
+    assert len({run_id_of(path) for path in paths}) == len(paths)

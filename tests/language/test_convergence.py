@@ -344,6 +344,15 @@ def test_without_communities_the_corpus_is_one(small):
         assert "no_communities" in row.warnings or row.spec_id == "convergence_slope_t_full"
 
 
+def test_one_community_has_nothing_to_be_compared_with(small):
+    con = on_corpus(small, community_id=pl.lit("only"))
+    rows = {row.spec_id: row for row in convergence_estimates(con, read_clock(con), seed=1, n_draws=50)}
+    compared = [row for row in rows.values() if row.outcome != "within" and row.warnings != "model_unavailable"]
+    assert len(compared) >= 6
+    for row in compared:
+        assert (row.estimate, row.n_obs, row.warnings) == (None, 0, "few_clusters,few_periods")
+
+
 def test_no_authors_no_crash(small):
     con = on_corpus(small, agent_id=pl.lit(None, dtype=pl.String))
     rows = similarity_measures(con, read_clock(con), SAMPLING)

@@ -1,12 +1,13 @@
 """OASIS (camel-ai): the SQLite database that one run of the simulator leaves.
 
-A database is a run; its id is the path of the file, and stands before the ids of all that the run holds, since every
-run counts its users and posts from the same number. Times are text or whole steps: the storage class of ``created_at``
-says which. Follows and mutes are rebuilt from ``trace`` (an unfollow deletes the row of ``follow``); a follow or mute
-that only the table of the final state knows, as those with which a run starts, says so in its origin. The parent of a
-repost or quote is the one that ``trace.info`` names, since ``post`` stores the original of a repost; ``parent_origin``
-in ``extra`` marks those that only ``post`` knows. What was shown comes from ``refresh`` and ``trend``; ``rec`` is the
-buffer at the end of the run and has no time. Agents that follow or mute themselves have ``self_ties`` in ``extra``.
+A database is a run; its id is made from the path of the file, and stands before the ids of all that the run holds,
+since every run counts its users and posts from the same number. Times are text or whole steps: the storage class of
+``created_at`` says which. Follows and mutes are rebuilt from ``trace`` (an unfollow deletes the row of ``follow``); a
+follow or mute that only the table of the final state knows, as those with which a run starts, says so in its origin.
+The parent of a repost or quote is the one that ``trace.info`` names, since ``post`` stores the original of a repost;
+``parent_origin`` in ``extra`` marks those that only ``post`` knows. What was shown comes from ``refresh`` and
+``trend``; ``rec`` is the buffer at the end of the run and has no time. Agents that follow or mute themselves have
+``self_ties`` in ``extra``.
 
 A row is: the database itself (the run); a row of user, post, comment, chat_group (group in old versions),
 group_members, group_messages, like, dislike, report, comment_like, comment_dislike and rec; a row of follow or mute
@@ -23,6 +24,7 @@ flat); the reason of a report. The text that a repost or quote copies from its o
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import closing
@@ -76,9 +78,13 @@ def recognises_file(path: Path) -> bool:
 
 
 def run_id_of(path: str) -> str:
-    """Return the id of a run: the path of its file below the corpus, without suffix and without odd characters."""
+    """Return the id of a run: the path of its file below the corpus, without suffix and without odd characters.
+
+    Where that alone does not give the path back, a digest of the path follows: ``a/b.db`` and ``a-b.db`` are two runs.
+    """
     stem = path[: -len(suffix)] if (suffix := Path(path).suffix) else path
-    return re.sub(r"[^A-Za-z0-9._-]", "-", stem)
+    plain = re.sub(r"[^A-Za-z0-9._-]", "-", stem)
+    return plain if path == f"{plain}.db" else f"{plain}-{hashlib.sha256(path.encode()).hexdigest()[:8]}"
 
 
 def documents(path: Path, file: SourceFile) -> Iterator[pa.Table | Rejected]:
@@ -311,7 +317,7 @@ class _Reader:
 
 ADAPTER = Adapter(
     name="oasis",
-    version="1",
+    version="2",
     system="OASIS",
     containers=frozenset({"sqlite"}),
     recognises=lambda path, container, head: False,
