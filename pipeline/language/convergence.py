@@ -29,6 +29,8 @@ _CELL_MEASURES = {
     "between_similarity": ("between", "between_error"),
     "similarity_gap": ("gap", "gap_error"),
 }
+# A pair of communities is in the B of both, so a community moves the mean of B twice.
+_INFLUENCE = {"between": 2 * pl.col("between"), "gap": pl.col("within") - 2 * pl.col("between")}
 _COPIES = "_copies"
 _NEWCOMERS = ("newcomer_similarity", "incumbent_similarity")
 _ALL = (*_CELL_MEASURES, *(name + _COPIES for name in _CELL_MEASURES), *_NEWCOMERS)
@@ -194,13 +196,17 @@ def _mean_rows(
 ) -> Iterator[Measure]:
     for name in names or list(_CELL_MEASURES):
         column = _CELL_MEASURES[name][0]
-        by_period = cells.group_by("period_start", maintain_order=True).agg(value=pl.col(column).drop_nulls())
-        for start, values in by_period.iter_rows():
-            yield _mean_row(name + suffix, start, np.array(values, dtype=np.float64), clock, level, words or [])
+        influence = _INFLUENCE.get(column, pl.col(column)).filter(pl.col(column).is_not_null())
+        by_period = cells.group_by("period_start", maintain_order=True).agg(pl.col(column).drop_nulls(), i=influence)
+        for start, values, moved in by_period.iter_rows():
+            found = np.array(values, dtype=np.float64), np.array(moved, dtype=np.float64)
+            yield _mean_row(name + suffix, start, *found, clock, level, words or [])
 
 
-def _mean_row(name: str, start: datetime, values: Floats, clock: Clock, level: float, words: list[str]) -> Measure:
-    interval = mean_interval(values, level) if values.size >= MIN_COMMUNITIES else None
+def _mean_row(
+    name: str, start: datetime, values: Floats, influence: Floats, clock: Clock, level: float, words: list[str]
+) -> Measure:
+    interval = mean_interval(values, level, influence) if values.size >= MIN_COMMUNITIES else None
     few = ["few_clusters"] if values.size < MIN_COMMUNITIES else []
     return Measure(
         family=FAMILY,
@@ -233,6 +239,6 @@ def _newcomer_rows(
             continue
         is_empty = False
         for name, values in zip(_NEWCOMERS, both, strict=True):
-            yield _mean_row(name, part.start, values[usable], clock, sampling.level, short)
+            yield _mean_row(name, part.start, values[usable], values[usable], clock, sampling.level, short)
     if is_empty:
         yield from (_null(name, clock, [*short, "few_posts"]) for name in _NEWCOMERS)

@@ -180,11 +180,21 @@ def newcomer_similarity(
     return np.asarray(towards), among
 
 
-def mean_interval(values: Floats, level: float) -> tuple[float, float] | None:
-    """Return the t-interval of the mean of independent values, or None for fewer than two."""
+def mean_interval(values: Floats, level: float, influence: Floats | None = None) -> tuple[float, float] | None:
+    """Return the t-interval of a mean, or None for fewer than two values.
+
+    Parameters
+    ----------
+    values
+        What the mean is taken of, one value per unit.
+    level
+        Level of the interval.
+    influence
+        How much each unit moves the mean, up to a constant, where that is not its value: a mean over pairs of units is
+        moved by both ends of a pair (Hoeffding 1948), so a unit counts twice.
+    """
     if values.size < 2:
         return None
-    half = (
-        float(stats.t.ppf((1 + level) / 2, values.size - 1)) * float(values.std(ddof=1)) / float(np.sqrt(values.size))
-    )
+    spread = float((values if influence is None else influence).std(ddof=1))
+    half = float(stats.t.ppf((1 + level) / 2, values.size - 1)) * spread / float(np.sqrt(values.size))
     return float(values.mean()) - half, float(values.mean()) + half

@@ -21,6 +21,9 @@ MIN_PERIODS = 3
 MIN_COMMUNITIES = 5
 """With fewer slopes a t-test has no power to speak of and rests on normality alone; the row is null."""
 
+ROUNDING = 1e-12
+"""A standard error below this share of the largest value is what is left of sums, not variation."""
+
 
 @dataclass(frozen=True, slots=True)
 class Panel:
@@ -103,7 +106,7 @@ def slope_t_test(panel: Panel, ci_level: float) -> Fit:
         return refused(panel, words)
     slopes, base = community_slopes(panel), _base(panel)
     mean, error = float(slopes.mean()), float(slopes.std(ddof=1) / np.sqrt(slopes.size))
-    if error == 0:
+    if error <= ROUNDING * float(np.abs(panel.values).max()):
         return refused(panel, ("no_variation",))
     test = wald(mean, error, ci_level, slopes.size - 1)
     return Fit(

@@ -11,7 +11,7 @@ over all messages; they need no times.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
@@ -19,6 +19,7 @@ import polars as pl
 
 from pipeline.network.homophily_rows import MIN_TIES, Place, count_row, mixing_rows, refusal, without_empty_series
 from pipeline.network.interactions import RULES
+from pipeline.network.lopsided import lopsided_groups, lopsided_scores
 from pipeline.network.mixing import categorical_mixing, numeric_mixing
 from pipeline.network.permutation_moments import FloatArray, IntArray
 from pipeline.network.snapshots import (
@@ -296,6 +297,7 @@ def _categorical_ids(trait: str) -> list[str]:
 
 def _numeric_rows(snapshot: Snapshot, scores: FloatArray, variable: str, place: Place, level: float) -> list[Measure]:
     mixed = numeric_mixing(snapshot, scores)
+    place = replace(place, words=(*place.words, *lopsided_scores(snapshot, scores)))
     return [row for name in NUMERIC for row in mixing_rows(f"{name}_{variable}", mixed[name], place, level)]
 
 
@@ -303,10 +305,11 @@ def _categorical_rows(snapshot: Snapshot, trait: Trait, name: str, place: Place,
     rows: list[Measure] = []
     for key, mixing in categorical_mixing(snapshot, trait.groups, LARGEST_GROUPS).items():
         statistic, _, group = key.partition("/")
+        words = (*place.words, *lopsided_groups(snapshot, trait.groups, int(group) if group else None))
         if not group:
-            rows += mixing_rows(f"{statistic}_{name}", mixing, place, level)
+            rows += mixing_rows(f"{statistic}_{name}", mixing, replace(place, words=words), level)
         elif mixing.ties >= MIN_TIES:
             unit_id = f"{place.unit_id}/{trait.names[int(group)]}"
-            member = Place("group", unit_id, place.period, place.start, place.words)
+            member = Place("group", unit_id, place.period, place.start, words)
             rows += mixing_rows(f"{statistic}_{name}", mixing, member, level)
     return rows

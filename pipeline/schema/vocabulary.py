@@ -47,6 +47,7 @@ WARNINGS: dict[str, str] = {
     "dangling_ties_dropped": "Some tie events name an agent that is not in the corpus; they make no tie.",
     "unknown_tie_start": "Some ties stood before their first event; they count from the first week on.",
     "runs_pooled": "Several runs are taken together; what differs between runs looks like homophily.",
+    "lopsided_null": "Few agents carry the score, the group or the ties: a p-value far below .05 is too small.",
     "self_ties_in_null": "The null ties hubs to themselves more often than can be, which shifts its mean.",
     "coarse_times_dropped": "Messages or ties that are dated too coarsely to tell the week are left out.",
     "matched_with_replacement": "Controls are used more than once.",

@@ -18,6 +18,7 @@ from pipeline.language import embed, teacher
 from pipeline.language.cache import Chunks, make_once
 from pipeline.language.distil import distil
 from pipeline.language.fidelity import FAMILY, MOST_TEXTS, fidelity_measures
+from pipeline.language.mean_similarity import mean_similarity_measures
 from pipeline.language.static import StaticModel
 from pipeline.language.workers import single_threaded
 from pipeline.schema import TABLES, Measure, join_warnings, measure_frame
@@ -158,6 +159,7 @@ def _measures(context: StepContext) -> Mapping[str, Data]:
         level=settings.ci_level,
         warnings=words,
     )
+    rows += mean_similarity_measures(context.con, level=settings.ci_level, warnings=words)
     rows += [
         _count("embedded_texts_static", static_texts, texts, words),
         _count("embedded_texts_full", full_texts, texts, words),
@@ -203,8 +205,14 @@ EMBEDDING_STEPS = (
         reads=("text", "embedding"),
         family=FAMILY,
         compute=_measures,
-        modules=("pipeline.steps.embedding", "pipeline.language.fidelity", "pipeline.schema.tidy"),
-        libraries=("duckdb", "polars", "numpy"),
-        description="How far the static vectors stand in for the teacher's, on held-out texts.",
+        modules=(
+            "pipeline.steps.embedding",
+            "pipeline.language.fidelity",
+            "pipeline.language.mean_similarity",
+            "pipeline.language.prediction_powered",
+            "pipeline.schema.tidy",
+        ),
+        libraries=("duckdb", "polars", "numpy", "scipy"),
+        description="How far the static vectors stand in for the teacher's, and how alike the texts are to it.",
     ),
 )

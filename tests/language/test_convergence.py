@@ -17,7 +17,7 @@ from pipeline.language.clock import read_clock
 from pipeline.language.convergence import read_cells, similarity_measures
 from pipeline.language.convergence_estimates import SPECIFICATIONS, convergence_estimates
 from pipeline.language.convergence_sample import TEXTS_PER_CELL, Choice, Embedding, period_texts
-from pipeline.language.similarity import cell_similarity, newcomer_similarity, unit_vectors
+from pipeline.language.similarity import cell_similarity, mean_interval, newcomer_similarity, unit_vectors
 from pipeline.language.slopes import (
     Panel,
     community_slopes,
@@ -342,6 +342,29 @@ def test_without_communities_the_corpus_is_one(small):
     for row in convergence_estimates(con, read_clock(con), seed=1):
         assert row.estimate is None
         assert "no_communities" in row.warnings or row.spec_id == "convergence_slope_t_full"
+
+
+def test_interval_between_communities_counts_both_ends_of_a_pair():
+    """The t-interval of a mean over pairs of 30 communities against the jackknife over communities."""
+    rng = np.random.default_rng(4)
+    centres = rng.normal(size=(30, 12)) + 1.5
+    pairs = centres @ centres.T / 12
+    np.fill_diagonal(pairs, np.nan)
+    each = np.nanmean(pairs, axis=1)
+    left_out = np.array([np.nanmean(np.delete(np.delete(pairs, c, 0), c, 1)) for c in range(30)])
+    jackknife = np.sqrt(29 / 30 * np.square(left_out - left_out.mean()).sum())
+    low, high = mean_interval(each, 0.95, 2 * each)
+    half = stats.t.ppf(0.975, 29) * jackknife
+    # Both errors differ by terms of order 1/30.
+    assert (high - low) / 2 == pytest.approx(half, rel=0.1)
+    assert (low + high) / 2 == pytest.approx(each.mean())
+
+
+def test_constant_communities_have_no_slope():
+    panel = Panel(np.repeat(np.linspace(0.1, 0.9, 7), 4), np.repeat(np.arange(7), 4), np.tile(np.arange(4), 7))
+    assert slope_t_test(panel, 0.95).warnings == ("no_variation",)
+    same = Panel(np.tile([0.1, 0.25, 0.3, 0.45], 7), np.repeat(np.arange(7), 4), np.tile(np.arange(4), 7))
+    assert slope_t_test(same, 0.95).warnings == ("no_variation",)
 
 
 def test_one_community_has_nothing_to_be_compared_with(small):
