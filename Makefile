@@ -22,7 +22,7 @@ demo: $(READY)  ## make the demo corpus, materialise it, print a summary
 dev: $(READY)  ## start dagster dev on port $(ETHOGRAM_PORT) (3000)
 	@$(BIN)/python -m pipeline dev
 
-run: $(READY)  ## materialise one corpus: make run CORPUS=<id>
+run: $(READY)  ## materialise one corpus and print its summary: make run CORPUS=<id>
 	@test -n "$(CORPUS)" || { echo "say which corpus: make run CORPUS=<folder under data/>"; exit 2; }
 	@$(BIN)/python -m pipeline run '$(CORPUS)'
 

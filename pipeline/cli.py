@@ -12,23 +12,25 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline.ingest.config import check_corpus_id
+from pipeline.ingest.config import check_corpus_id, load_config
+from pipeline.ingest.formats import FORMATS
 from pipeline.settings import Settings
-from pipeline.warehouse import Warehouse, WarehouseError
+from pipeline.warehouse import PROJECT, Warehouse, WarehouseError
 
 CONSOLE = Console(stderr=True, highlight=False, markup=False)
 CONCURRENT_RUNS = 2
+MOST_PORT = 65535
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    run = verbs.add_parser("run", help="materialise everything for one corpus")
+    run = verbs.add_parser("run", help="materialise everything for one corpus, print a summary")
     run.add_argument("corpus")
     verbs.add_parser("demo", help="make the demo corpora, materialise them, print a summary")
     dev = verbs.add_parser("dev", help="start dagster dev with a persistent home")
-    dev.add_argument("--port", default=os.environ.get("ETHOGRAM_PORT", "3000"))
+    dev.add_argument("--port", default=os.environ.get("ETHOGRAM_PORT", "").strip() or "3000")
     share = verbs.add_parser("share", help="write one DuckDB file to pass on")
     share.add_argument("--out", default="share/ethogram-share.duckdb")
     share.add_argument("--corpus", action="append", default=None)
@@ -49,12 +51,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    return materialise(options.corpus)
+    from pipeline.report.summary import print_summary
+
+    if status := materialise(options.corpus):
+        return status
+    print_summary(options.corpus, Settings.load())
+    Console(highlight=False, markup=False).print(f"Pages:    make report CORPUS={options.corpus}", soft_wrap=True)
+    return 0
+
+
+def settings_of_a_run() -> Settings:
+    """Return the settings, after the teacher that they name has been looked for.
+
+    Raises
+    ------
+    ValueError
+        When a setting does not hold what is expected, or the teacher is not where it says.
+    """
+    settings = Settings.load()
+    if settings.teacher is not None:
+        from pipeline.language.teacher import check_named
+
+        check_named(settings.teacher, os.environ.get("ETHOGRAM_TEACHER", "").strip())
+    return settings
 
 
 def materialise(corpus_id: str) -> int:
     """Materialise all assets of one corpus in this process, recorded in the persistent Dagster home."""
-    settings = Settings.load()
+    settings = settings_of_a_run()
     check_corpus_id(corpus_id)
     folder = settings.data / corpus_id
     if not folder.is_dir():
@@ -63,6 +87,7 @@ def materialise(corpus_id: str) -> int:
             f"there is no folder data/{corpus_id}; put the dump files there"
             + (f" (folders that exist: {', '.join(known)})" if known else "")
         )
+    load_config(folder, corpus_id, tuple(FORMATS))  # an error in corpus.toml is told before Dagster starts
     prepare_home(settings)
     started = time.monotonic()
     from pipeline.headless import materialise_corpus
@@ -76,7 +101,7 @@ def _demo(_: argparse.Namespace) -> int:
     from pipeline.report.summary import print_summary
     from pipeline.simulation import DEMOS, write_demos
 
-    settings = Settings.load()
+    settings = settings_of_a_run()
     with CONSOLE.status("writing the demo corpora"):
         written = write_demos(settings.data)
     for corpus_id, is_new in written.items():
@@ -92,15 +117,29 @@ def _demo(_: argparse.Namespace) -> int:
 def _dev(options: argparse.Namespace) -> int:
     from pipeline.assets.instance import open_instance
 
-    settings = Settings.load()
+    port = checked_port(options.port)
+    settings = settings_of_a_run()
     home = prepare_home(settings)
     with open_instance(home):
         pass  # makes the databases of a new home before two processes could try to at once
     environment = {**os.environ, "DAGSTER_HOME": str(home), **shares(CONCURRENT_RUNS)}
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "pipeline.definitions", "-p", str(options.port)]
+    command = [sys.executable, "-m", "dagster", "dev", "-m", "pipeline.definitions", "-p", str(port)]
     sys.stdout.flush()
     os.chdir(settings.home)
     os.execve(sys.executable, command, environment)  # noqa: S606 - our own interpreter and arguments
+
+
+def checked_port(text: str) -> int:
+    """Return the port of ``dagster dev``.
+
+    Raises
+    ------
+    ValueError
+        When it is no number of a port.
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(MOST_PORT)) and 1 <= int(text) <= MOST_PORT):
+        raise ValueError(f"ETHOGRAM_PORT (or --port) is {text!r}: expected a whole number from 1 to {MOST_PORT}")
+    return int(text)
 
 
 def shares(runs: int) -> dict[str, str]:
@@ -138,11 +177,18 @@ def _share(options: argparse.Namespace) -> int:
 
 def _forget(options: argparse.Namespace) -> int:
     from pipeline.headless import forget_history
+    from pipeline.report.html import write_comparison_page
     from pipeline.steps.publication import refresh_across
 
     warehouse = Warehouse(Settings.load())
+    comparison = warehouse.layout.report(PROJECT)
+    had_comparison = comparison.is_file()
     gone = warehouse.forget(options.corpus, dump=options.dump)
     refresh_across(warehouse)
+    if had_comparison and warehouse.known_corpora():
+        CONSOLE.print(
+            f"wrote {write_comparison_page(warehouse, comparison)} of the corpora that remain", soft_wrap=True
+        )
     n_runs = forget_history(options.corpus, prepare_home(Settings.load()))
     CONSOLE.print(f"removed {n_runs} runs of it from the history of Dagster, with their previews")
     CONSOLE.print(f"forgot {gone.corpus_id}: {gone.parts} parts, {gone.bytes / 1e6:.1f} MB")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from rich.console import Console
@@ -13,6 +15,12 @@ from rich.console import Console
 from pipeline.assets import corpora
 from pipeline.assets.instance import open_instance, process_tags
 from pipeline.assets.sensors import corpus_job
+
+if TYPE_CHECKING:
+    from dagster_shared.error import SerializableErrorInfo
+
+_PACKAGE = Path(__file__).parent
+_FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line \d+.*\n\s*raise ')
 
 
 def materialise_corpus(corpus_id: str, console: Console) -> bool:
@@ -60,21 +68,36 @@ def forget_history(corpus_id: str, home: Path) -> int:
 
 
 def failures(events: Sequence[dg.DagsterEvent]) -> Iterator[str]:
-    """Yield a sentence for each step that failed: what went wrong first, or which check the rows did not pass."""
+    """Yield a sentence for each step that failed: what went wrong, or which check the rows did not pass."""
     for event in events:
         if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
             if not check.passed:
                 yield f"{check.asset_key.to_user_string()}: check {check.check_name} failed: {check.description}"
         elif event.is_step_failure and (error := event.step_failure_data.error) is not None:
-            while error.cause is not None:
-                error = error.cause
-            if error.cls_name != "DagsterAssetCheckFailedError":  # said above, check by check
-                yield f"{event.step_key}: {_without_class(error.message.strip(), error.cls_name)}"
+            chosen = _telling(error)
+            if chosen.cls_name != "DagsterAssetCheckFailedError":  # said above, check by check
+                yield f"{event.step_key}: {_sentence(chosen)}"
 
 
-def _without_class(message: str, name: str | None) -> str:
+def _telling(error: SerializableErrorInfo) -> SerializableErrorInfo:
+    """Return the first error of ours on the way to the cause, for it says what the cause means; else the cause."""
+    while error.cause is not None and not _is_ours(error):
+        error = error.cause
+    return error
+
+
+def _is_ours(error: SerializableErrorInfo) -> bool:
+    """Tell whether an error has a class of ours, or was raised by a statement of ours with a sentence of its own."""
+    if error.message.startswith("pipeline."):
+        return True
+    frame = _FRAME.match(error.stack[-1]) if error.stack else None
+    return frame is not None and Path(frame["file"]).is_relative_to(_PACKAGE)
+
+
+def _sentence(error: SerializableErrorInfo) -> str:
     """Return the message of an error of ours without the name of its class; a stranger's keeps it."""
+    message = error.message.strip()
     head, separator, tail = message.partition(": ")
-    is_ours = head.startswith("pipeline.") and head.endswith(f".{name}")
-    return tail if separator and is_ours else message
+    has_class = bool(separator) and head.rpartition(".")[2] == error.cls_name
+    return tail if has_class and _is_ours(error) else message

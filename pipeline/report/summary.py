@@ -72,7 +72,7 @@ def print_summary(corpus_id: str, settings: Settings, console: Console | None = 
         _print_measures(out, "measure", HEADLINES, con.sql(_MEASURES, params=bound).fetchall())
         if likeness := con.sql(_LIKENESS, params=bound).fetchall():
             _print_measures(out, "\nalong follow ties", [str(row[0]) for row in likeness], likeness)
-        _print_estimates(out, "enforcement (log odds)", con.sql(_PRIMARY, params=bound).fetchall())
+        _print_estimates(out, "enforcement (log odds; delta_airs: AIRS)", con.sql(_PRIMARY, params=bound).fetchall())
         out.print("  negative controls use an exposure that nobody can see: expect 0\n", markup=False)
         if slopes := con.sql(_SLOPES, params=bound).fetchall():
             _print_estimates(out, "convergence (per period)", slopes)
@@ -112,7 +112,7 @@ def _print_measures(out: Console, title: str, names: Sequence[str], rows: list[t
 
 
 def _print_estimates(out: Console, title: str, rows: list[tuple[object, ...]]) -> None:
-    _line(out, f"\n{title}", "value", "95 % interval", "p", "n", "warnings", style="bold")
+    _line(out, f"\n{title}", "value", "95 % interval", "p adj.", "n", "warnings", style="bold")
     for role, estimator, model, estimate, low, high, p_adj, n, warnings in rows:
         out.print(f"  {role}: {estimator}, {model}", markup=False, soft_wrap=True)
         count = f"{n:,} rows" if n is not None else ""

@@ -12,7 +12,7 @@ from pipeline.inference import airs_measures, enforcement_estimates, load_grid, 
 from pipeline.inference.slices import read_slices
 from pipeline.network.measures import network_measures
 from pipeline.published.load import load_measure_dictionary, load_published
-from pipeline.published.replication import replication
+from pipeline.published.replication import replication, society
 from pipeline.schema import Measure, estimate_frame, measure_frame
 from pipeline.settings import Settings
 from pipeline.steps.step import Step, StepContext
@@ -44,6 +44,12 @@ def _replies(context: StepContext) -> list[Measure]:
     return reply_measures(context.con, ci_level=context.settings.ci_level, slices=read_slices(context.con))
 
 
+def _coverage(context: StepContext) -> list[str]:
+    """Return the warnings of the corpus about how much of its threads it holds."""
+    words = context.con.sql("SELECT warnings FROM corpus").fetchall()[0][0] or ""
+    return [word for word in words.split(",") if word in ("partial_coverage", "truncated_threads")]
+
+
 def _enforcement(context: StepContext) -> Mapping[str, Data]:
     settings = context.settings
     rows = enforcement_estimates(
@@ -60,7 +66,7 @@ def _replication(context: StepContext) -> Mapping[str, Data]:
         store.read("measure", corpus_id).collect(),
         store.read("published").collect(),
         corpus_id=corpus_id,
-        platform=None if system is None or corpus["kind"] != "platform" else system.lower(),
+        platform=society(corpus["kind"], system),
         first_at=corpus["first_at"],
         last_at=corpus["last_at"],
     )
@@ -103,9 +109,9 @@ ANALYSIS_STEPS = (
     Step(
         key="analysis/measure/thread",
         tables=("measure",),
-        reads=("message",),
+        reads=("message", "corpus"),
         family="thread",
-        compute=_measures(lambda c: thread_measures(c.con, _sampling(c.settings))),
+        compute=_measures(lambda c: thread_measures(c.con, _sampling(c.settings), _coverage(c))),
         modules=("pipeline.activity", *_OWN),
         libraries=_STATISTICS,
         description="Depth, replies and latency of threads.",

@@ -20,7 +20,7 @@ from pipeline.warehouse.errors import UnknownCorpusError, WarehouseError
 from pipeline.warehouse.files import sync
 from pipeline.warehouse.layout import Layout
 from pipeline.warehouse.redact import redact_sql, scrub_json
-from pipeline.warehouse.session import files_select, sql_identifier
+from pipeline.warehouse.session import files_select, sql_identifier, sql_literal
 
 # Columns of corpus and feature tables that hold words of ours or of a fixed list; every other VARCHAR of those
 # layers may hold anything that somebody wrote.
@@ -33,6 +33,7 @@ _OURS = frozenset(
 )  # fmt: skip
 _OURS_IDS = frozenset({"corpus_id", "slice_id", "measure_id", "spec_id", "hypothesis_id", "run_id", "source_file_id"})
 _JSON = frozenset({"extra"})
+_SIDES = ("slice_a", "slice_b")  # columns that name a slice as corpus/slice
 _BATCH = 20_000  # unmapped fields scrubbed at a time
 
 
@@ -53,7 +54,8 @@ def share(settings: Settings, out: Path, corpora: Sequence[str] | None) -> Path:
     out
         The file; it is replaced when it exists.
     corpora
-        Corpus ids; ``None`` for all that are published. Tables about the project always come along.
+        Corpus ids; ``None`` for all that are published. Tables about the project always come along, of comparisons
+        the rows whose two sides are chosen.
 
     Raises
     ------
@@ -68,8 +70,10 @@ def share(settings: Settings, out: Path, corpora: Sequence[str] | None) -> Path:
     out.parent.mkdir(parents=True, exist_ok=True)
     with catalogue.new_database(settings, out.parent, f".{out.name}-") as (con, path):
         for table in TABLES.values():
-            _add_table(con, layout, table, shown)
+            _add_table(con, layout, table, shown, None if corpora is None else sorted(set(corpora)))
         catalogue.add_meta(con, shown, _about(shown))
+        if corpora is not None:
+            _count_comparisons(con)
         con.execute("USE memory")
         con.execute(f"DETACH {catalogue.DATABASE}")
         sync(path)
@@ -90,8 +94,14 @@ def _chosen(layout: Layout, corpora: Sequence[str] | None) -> list[publish.Snaps
     return [snapshot for snapshot in shown if snapshot.corpus_id in {"*", *corpora}]
 
 
-def _add_table(con: duckdb.DuckDBPyConnection, layout: Layout, table: Table, shown: list[publish.Snapshot]) -> None:
-    """Make a native table of the columns that may leave."""
+def _add_table(
+    con: duckdb.DuckDBPyConnection,
+    layout: Layout,
+    table: Table,
+    shown: list[publish.Snapshot],
+    corpora: Sequence[str] | None,
+) -> None:
+    """Make a native table of the columns that may leave, of the rows about the chosen corpora (``None``: all)."""
     columns = [column for column in table.all_columns if not column.is_private]
     body = ", ".join(f"{sql_identifier(c.name)} {c.type}{' NOT NULL' if c.required else ''}" for c in columns)
     con.execute(f"CREATE TABLE {table.qualified} ({body})")
@@ -105,11 +115,30 @@ def _add_table(con: duckdb.DuckDBPyConnection, layout: Layout, table: Table, sho
         order = ", ".join(f"t.{sql_identifier(name)} NULLS FIRST" for name in table.sort_key)
         con.execute(
             f"INSERT INTO {table.qualified} SELECT {', '.join(expressions)} "
-            f"FROM ({files_select(table, files)}) AS t{joined} ORDER BY {order}"
+            f"FROM ({files_select(table, files)}) AS t{joined}{_only(table, corpora)} ORDER BY {order}"
         )
     left_out = frozenset(column.name for column in table.all_columns if column.is_private)
     for statement in catalogue.comments(table, left_out=left_out):
         con.execute(statement)
+
+
+def _only(table: Table, corpora: Sequence[str] | None) -> str:
+    """Return the condition on rows that name corpora on two sides; other tables have none."""
+    if corpora is None or not {column.name for column in table.columns}.issuperset(_SIDES):
+        return ""
+    chosen = ", ".join(map(sql_literal, corpora))
+    return " WHERE " + " AND ".join(f"split_part(t.{side}, '/', 1) IN ({chosen})" for side in _SIDES)
+
+
+def _count_comparisons(con: duckdb.DuckDBPyConnection) -> None:
+    """Set the number of rows in ``meta.part`` to those that came along."""
+    for table in TABLES.values():
+        if {column.name for column in table.columns}.issuperset(_SIDES):
+            con.execute(
+                "UPDATE meta.part AS p SET rows = "
+                f'(SELECT count(*) FROM {table.qualified} AS t WHERE t.corpus_id = p.corpus_id) WHERE "table" = ?',
+                [table.name],
+            )
 
 
 def _expression(table: Table, column: Column) -> str:

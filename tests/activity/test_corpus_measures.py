@@ -14,6 +14,8 @@ from synthetic import START, connect, random_threads, with_interactions
 
 from pipeline.activity.concentration import fit_tail, tail_interval
 from pipeline.activity.repetition import _PER_GROUP, _left_out
+from pipeline.activity.row import Sampling
+from pipeline.activity.threads import thread_measures
 from pipeline.schema import measure_frame
 
 EXACT = 1e-9  # acceptance of the issue
@@ -138,6 +140,21 @@ def test_same_numbers_whatever_the_order_of_rows():
     random.Random(0).shuffle(messages)
     assert compute(messages) == first
     assert compute(messages, seed=2)["activity_gini"].ci_low != first["activity_gini"].ci_low
+
+
+def test_posts_without_times_beside_posts_with_times_are_said():
+    messages = random_threads(9, posts=120)
+    for place, m in enumerate(messages):
+        if place % 2:
+            m["at"], m["step"] = None, place
+    assert "clock_is_step" in compute(messages)["first_comment_minutes_median"].warnings
+
+
+def test_coverage_is_said_of_every_row():
+    con = connect(random_threads(9, posts=30))
+    rows = thread_measures(con, Sampling(seed=1, bootstrap_draws=20), ["partial_coverage"])
+    assert rows
+    assert all("partial_coverage" in row.warnings for row in rows)
 
 
 def test_faults_are_said():

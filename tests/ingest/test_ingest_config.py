@@ -29,6 +29,19 @@ ERRORS = {
     "[[slices]]\nslice_id = 'x'\nbegin = 1": ("slices", "begin"),
     "titel = 'x'": ("titel", "the keys are title"),
     "title = ": ("corpus.toml", "not valid TOML"),
+    "[[slices]]\nslice_id = 'x'\nstart = 2026-02-30": ("line 3", "'start'", "a day of the calendar", "2026-02-30"),
+    "[[slices]]\nslice_id = 'x'\nend = 2026-02-30T10:00:00Z": (
+        "line 3",
+        "'end'",
+        "a day of the calendar",
+        "2026-02-30",
+    ),
+    "title = 'x'\nlicence = 1979-05-27T00:32:00+24:00": ("corpus.toml", "correct the file"),
+    "title = 'x'\nlicence = " + "9" * 5000: ("a value cannot be read", "correct the file"),
+    "[[slices]]\nslice_id = 'x'\n[[slices]]\ntitle = 'y'": ("slices", "slice number 2", "lower-case"),
+    "slices = [1]": ("slices", "slice number 1", "lower-case"),
+    "[[slices]]\nslice_id = 'first'\nend = 5": ("slices", "slice first", "without quotes"),
+    "[[slices]]\nslice_id = 'first'\nfilter = 3": ("slices", "slice first", "filter to be one of"),
 }
 
 

@@ -351,6 +351,12 @@ def test_wall_of_truncated_texts(corpus: Corpus) -> None:
     assert "truncated_text" in tables.corpus["warnings"][0]
 
 
+@pytest.mark.parametrize(("claimed", "is_partial"), [(10, False), (11, False), (12, True), (4513, True), (0, False)])
+def test_partial_coverage(corpus: Corpus, claimed: int, is_partial: bool) -> None:
+    corpus.write("a.json", detail(1, [comment(n) for n in range(10)], comment_count=claimed))
+    assert ("partial_coverage" in (corpus.read().corpus["warnings"][0] or "")) is is_partial
+
+
 def test_truncated_threads(corpus: Corpus) -> None:
     corpus.write("a.json", detail(1, [comment(n) for n in range(100)], comment_count=4513))
     assert "truncated_threads" in corpus.read().corpus["warnings"][0]

@@ -33,6 +33,16 @@ def test_a_folder_with_a_pickle_only_is_refused(tmp_path, monkeypatch):
         teacher.find_teacher(tmp_path)
 
 
+def test_what_is_said_names_the_setting(tmp_path):
+    with pytest.raises(teacher.TeacherError, match="ETHOGRAM_TEACHER is 'mine/away': there is no such folder"):
+        teacher.check_named(tmp_path / "away", "mine/away")
+    with pytest.raises(teacher.TeacherError, match=r"ETHOGRAM_TEACHER is 'here': the folder that .* holds no model"):
+        teacher.check_named(tmp_path, "here")
+    for origin, place in (("path", "ETHOGRAM_TEACHER names"), ("package", "installed package"), ("hub", "model hub")):
+        with pytest.raises(teacher.TeacherError, match=f"{place}.* holds no .*ETHOGRAM_TEACHER=none"):
+            teacher._checked(tmp_path, origin)
+
+
 def test_without_the_libraries_there_is_no_teacher(tmp_path, monkeypatch):
     monkeypatch.setattr(teacher.importlib.util, "find_spec", lambda name: None)
     assert teacher.find_teacher(tmp_path) is None

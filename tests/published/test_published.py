@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.published import load
 from pipeline.published.load import load_measure_dictionary, load_published, published_rows
-from pipeline.published.replication import replication
+from pipeline.published.replication import replication, society
 from pipeline.schema import TABLES, WARNINGS, Measure, measure_frame
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "independent"))
@@ -146,6 +146,14 @@ def test_only_whole_corpora_are_set_beside_papers():
     ]
     assert beside(*rows).height == 0
     assert beside(*rows, row("airs_positive_share", 0.3))["value"].unique().to_list() == [0.3]
+
+
+@pytest.mark.parametrize(
+    ("kind", "system", "name"),
+    [("platform", "Moltbook", "moltbook"), ("simulation", "Moltbook", "a simulation"), ("platform", None, None)],
+)
+def test_a_simulation_is_of_no_platform(kind, system, name):
+    assert society(kind, system) == name
 
 
 @pytest.mark.parametrize(

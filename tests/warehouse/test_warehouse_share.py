@@ -181,3 +181,28 @@ def test_one_corpus_can_be_shared_without_the_others(warehouse: Warehouse, tmp_p
         warehouse.share(tmp_path / "x.duckdb", ["three"])
     with pytest.raises(WarehouseError, match="name a new file"):
         warehouse.share(warehouse.layout.catalogue)
+
+
+def test_comparisons_with_a_corpus_that_is_not_shared_stay_behind(warehouse: Warehouse, tmp_path: Path) -> None:
+    pairs = [("one/all", "two/all"), ("two/all", "hidden/all"), ("hidden/all", "one/all"), ("one/all", "one/late")]
+    sides = pl.DataFrame(pairs, schema=["slice_a", "slice_b"], orient="row")
+    rows = make_rows("comparison", len(pairs)).with_columns(sides["slice_a"], sides["slice_b"])
+    warehouse.write("comparison", "*", rows, PRINT)
+    warehouse.publish("*")
+    for corpus_id in ("one", "two", "hidden"):
+        warehouse.write("reply_class", corpus_id, make_rows("reply_class", 2), PRINT)
+        warehouse.publish(corpus_id)
+
+    def shared(corpora: list[str] | None) -> tuple[list[tuple[str, str]], list[tuple[int]], bytes]:
+        out = warehouse.share(tmp_path / "some.duckdb", corpora)
+        with duckdb.connect(str(out), read_only=True) as con:
+            found = con.execute("SELECT slice_a, slice_b FROM analysis.comparison").fetchall()
+            counted = con.execute("""SELECT "rows" FROM meta.part WHERE "table" = 'comparison'""").fetchall()
+        return sorted(found), counted, out.read_bytes()
+
+    found, counted, content = shared(["one", "two"])
+    assert found == sorted([pairs[0], pairs[3]])
+    assert counted == [(2,)]
+    assert b"hidden" not in content
+    assert shared(["two"])[:2] == ([], [(0,)])
+    assert shared(None)[:2] == (sorted(pairs), [(4,)])

@@ -57,10 +57,16 @@ SELECT step // $bin * $bin AS at, kind, count(*) AS n FROM corpus.message
 WHERE corpus_id = $corpus_id AND step IS NOT NULL GROUP BY ALL ORDER BY ALL
 """
 _COMMUNITIES = """
+WITH placed AS (
+    SELECT m.corpus_id, m.kind, m.agent_id, coalesce(m.community_id, p.community_id) AS community_id
+    FROM corpus.message m LEFT JOIN corpus.message p
+        ON p.corpus_id = m.corpus_id AND p.message_id = m.root_id AND m.message_id <> m.root_id
+    WHERE m.corpus_id = $corpus_id
+)
 SELECT m.community_id, min(c.title) AS title, count(*) AS messages, count(*) FILTER (WHERE m.kind = 'post') AS posts,
        count(DISTINCT m.agent_id) AS agents
-FROM corpus.message m LEFT JOIN corpus.community c USING (corpus_id, community_id)
-WHERE m.corpus_id = $corpus_id AND m.community_id IS NOT NULL GROUP BY m.community_id
+FROM placed m LEFT JOIN corpus.community c USING (corpus_id, community_id)
+WHERE m.community_id IS NOT NULL GROUP BY m.community_id
 ORDER BY messages DESC, m.community_id LIMIT 10
 """
 _AGENTS = """

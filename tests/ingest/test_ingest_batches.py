@@ -1,0 +1,60 @@
+"""Where a file is cut into batches changes nothing."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+from ingest_helpers import Corpus
+from polars.testing import assert_frame_equal
+
+TABLES = ("message", "agent", "agent_snapshot", "community", "message_snapshot", "quarantine", "source_file")
+
+
+def lines(seed: int, n: int = 24) -> str:
+    """Posts and comments of few agents and communities whose descriptions change to and fro."""
+    rng = random.Random(seed)
+    rows = []
+    for number in range(n):
+        who, where = rng.randrange(4), rng.randrange(2)
+        row = {
+            "id": f"{number:08x}-0000-4000-8000-{seed:012x}",
+            "content": f"text {number}" * rng.randrange(1, 4),
+            "author": {
+                "id": f"agent-0000{who}",
+                "name": rng.choice(["old", "new"]) + str(who),
+                "karma": rng.randrange(3),
+            },
+            "created_at": f"2026-01-30T10:{number:02d}:00Z",
+        }
+        if number and rng.random() < 0.5:
+            row["post_id"] = rows[0]["id"]
+        else:
+            row["title"] = f"title {number}"
+            row["submolt"] = {"name": f"m{where}", "display_name": rng.choice(["A", "B"])}
+        rows.append(row)
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_batches_do_not_matter(corpus: Corpus, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    corpus.write("all.jsonl", lines(seed))
+    monkeypatch.setattr("pipeline.ingest.framing.SMALL_BYTES", 0)
+    found = []
+    for size in (1 << 20, 900, 400):
+        monkeypatch.setattr("pipeline.ingest.framing.BATCH_BYTES", size)
+        found.append(corpus.read())
+    for table in TABLES:
+        first, *others = (tables.tables[table] for tables in found)
+        for other in others:
+            assert_frame_equal(first, other, check_row_order=False)
+
+
+def test_the_latest_state_of_an_author_wins(corpus: Corpus) -> None:
+    states = [{"id": "agent-000", "name": name, "karma": k} for name, k in [("old", 1), ("new", 2), ("old", 1)]]
+    corpus.lines("all.jsonl", [
+        {"id": f"0000000{n}-aaaa", "title": "t", "content": "c", "author": author} for n, author in enumerate(states)
+    ])  # fmt: skip
+    agent = corpus.read().agents["agent-000"]
+    assert (agent["name"], agent["karma"]) == ("old", 1)
