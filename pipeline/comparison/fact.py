@@ -45,6 +45,10 @@ class Fact(ABC):
         True when the value takes too long to compute it without each group of members; the error of `draws` is used.
     needs
         What makes a unit count, for sentences.
+    events
+        What a share counts, for sentences.
+    parts_per_event
+        How many of what a share counts come about at once, so that they are one event.
     words
         Warnings that always hold.
     """
@@ -56,6 +60,8 @@ class Fact(ABC):
     has_clock: ClassVar[bool] = False
     is_costly: ClassVar[bool] = False
     needs: ClassVar[str] = "with a post or comment"
+    events: ClassVar[str] = ""
+    parts_per_event: ClassVar[int] = 1
     words: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod

@@ -9,6 +9,8 @@ What belongs here: how ratio, distance, floor, ceiling, place among the windows 
   show how runs differ. With fewer, descriptives are given and the verdict is ``undecided``.
 - Windows of one society have the same members; where a slice has a single run, the error of leaving out groups of
   agents or threads is added to that between windows, and p is the larger of the permutation's and that t-test's.
+- A share needs five events on each side, else its raw value is given without ratio or verdict. Where some replicate has
+  none, each p is at least that of the pooled counts, whose error is Poisson's.
 - ``equivalent``: two one-sided tests at the margin. ``different``: not equivalent, and q of the permutation of labels
   is at most 1 − level. q is Benjamini-Hochberg over the measures of the pair. Else ``undecided``.
 """
@@ -31,7 +33,18 @@ from pipeline.comparison.obstacles import clock_problem, facts_warnings, missing
 from pipeline.comparison.pairs import Pair
 from pipeline.comparison.row import Comparison
 from pipeline.comparison.sample import Sample, load_sample
-from pipeline.comparison.units import FEWEST_UNITS, Replicates, log_values, matched, replicates, shared_error, usable
+from pipeline.comparison.units import (
+    FEWEST_UNITS,
+    Replicates,
+    few_events,
+    log_values,
+    matched,
+    pooled_count,
+    pooled_ratio,
+    replicates,
+    shared_error,
+    usable,
+)
 from pipeline.inference.multiplicity import benjamini_hochberg
 from pipeline.schema import join_warnings
 
@@ -148,18 +161,41 @@ class _Judge:
         first, second, size = matched(fact, *wholes)
         if not size or (self.is_replicated and not all(units)):
             return _refused(fact, pair, missing(fact, pair, wholes), [*self.words, "few_events"]), 1.0
+        compared = units if self.is_replicated else ([first], [second])
+        if scarce := self._scarce(compared, size):
+            return scarce, 1.0
         logs = log_values(fact, units)
-        base = self._described(units if self.is_replicated else ([first], [second]), size, logs)
+        self.words += ["continuity_corrected"] if logs[2] else []
+        base = self._described(compared, size, logs)
         if base.distance is None:
             return base, 1.0
         if not self.is_replicated and max(map(fact.size, wholes)) > size:
             self.words.append("rarefied")
         # Windows of a simulation's only run tell where it lies, though not how runs differ.
-        base = self._placed(base, logs[0], logs[1])
-        return self._tested(base, logs)
+        if not self._few_events(units):
+            base = self._placed(base, logs[0], logs[1])
+        return self._tested(base, logs, units)
+
+    def _scarce(self, samples: tuple[list[Sample], list[Sample]], size: int) -> Comparison | None:
+        """Return the raw shares without ratio or verdict, where a side has too few events."""
+        problems = self._few_events(samples)
+        if not problems:
+            return None
+        counts = [pooled_count(self.fact, group) for group in samples]
+        values = [count.part / count.whole if count and count.whole else math.nan for count in counts]
+        zeros = [side.name for side, value in zip(self.pair, values, strict=True) if value == 0]
+        if zeros:
+            problems.insert(0, f"the value of {' and '.join(zeros)} is zero, which has no ratio")
+        base = _refused(self.fact, self.pair, "; ".join([*problems, self._matching(size)]), [*self.words, "few_events"])
+        verdict = "not_comparable" if zeros else "undecided"
+        return replace(base, value_a=values[0], value_b=values[1], verdict=verdict)
+
+    def _few_events(self, groups: tuple[list[Sample], list[Sample]]) -> list[str]:
+        found = (few_events(self.fact, side, group) for side, group in zip(self.pair, groups, strict=True))
+        return [problem for problem in found if problem]
 
     def _described(
-        self, samples: tuple[list[Sample], list[Sample]], size: int, logs: tuple[FloatArray, FloatArray, bool]
+        self, samples: tuple[list[Sample], list[Sample]], size: int, logs: tuple[FloatArray, FloatArray, float]
     ) -> Comparison:
         """Values, ratio, distance, floor and ceiling."""
         fact, pair = self.fact, self.pair
@@ -180,7 +216,7 @@ class _Judge:
             why = "is zero, which has no ratio" if value == 0 else "is not defined"
             return replace(row, reason=f"the value of {name} {why}; {row.reason}", warnings=join_warnings(self.words))
         self.errors = self._errors(logs[2])
-        low, high = self._welch_ends(logs) if self.is_replicated else self._bootstrap_ends(samples)
+        low, high = self._welch_ends(logs, samples) if self.is_replicated else self._bootstrap_ends(samples)
         clusters = [len(own) if self.is_replicated else fact.n_clusters(own[0]) for own in samples]
         return replace(
             row,
@@ -197,22 +233,31 @@ class _Judge:
 
     def _matching(self, size: int) -> str:
         if self.is_replicated:
-            return f"geometric means over replicates of {len(next(iter(self.sides[0].units)))} messages"
+            words = f"geometric means over replicates of {len(next(iter(self.sides[0].units)))} messages"
+            return "; ".join([words, *(side.aside for side in self.sides if side.aside)])
         return f"values at {size} {self.fact.unit} of each slice"
 
     def _unit_words(self) -> str:
         return " and ".join(dict.fromkeys(side.word for side in self.sides))
 
-    def _welch_ends(self, logs: tuple[FloatArray, FloatArray, bool]) -> tuple[float | None, float | None]:
+    def _welch_ends(
+        self, logs: tuple[FloatArray, FloatArray, float], units: tuple[list[Sample], list[Sample]]
+    ) -> tuple[float | None, float | None]:
+        """Return the ends of Welch's interval; where counts are corrected, that of pooled counts lies within."""
         if min(logs[0].size, logs[1].size) < FEWEST_UNITS:
             return None, None
         result = welch(logs[0], logs[1], self.errors)
         if not math.isfinite(result.error):
             return None, None
-        reach = float(stats.t.ppf((1 + self.draws.level) / 2, result.df)) * result.error
-        return math.exp(result.difference - reach), math.exp(result.difference + reach)
+        pooled = pooled_ratio(self.fact, units) if logs[2] else None
+        low, high = np.transpose([self._ends(known) for known in (result, pooled) if known])
+        return math.exp(low.min()), math.exp(high.max())
 
-    def _errors(self, is_corrected: bool) -> tuple[float, float]:
+    def _ends(self, result: Welch) -> tuple[float, float]:
+        reach = float(stats.t.ppf((1 + self.draws.level) / 2, result.df)) * result.error
+        return result.difference - reach, result.difference + reach
+
+    def _errors(self, added: float) -> tuple[float, float]:
         """Return what the members of each side that is a single run add to its error; infinite where unknown."""
         errors = []
         for side in self.sides:
@@ -225,7 +270,7 @@ class _Judge:
                 drawn = self.fact.draws(side.whole, draws=self.draws.bootstrap, rng=rng)
                 errors.append(float(drawn.std(ddof=1)) if drawn.size > 1 else math.inf)
             else:
-                errors.append(shared_error(self.fact, windows, is_corrected) if known else math.inf)
+                errors.append(shared_error(self.fact, windows, added) if known else math.inf)
         return errors[0], errors[1]
 
     def _bootstrap_ends(self, samples: tuple[list[Sample], list[Sample]]) -> tuple[float | None, float | None]:
@@ -238,6 +283,7 @@ class _Judge:
             rng = stream(self.draws.seed, f"{fact.measure_id} {side.name} {label}")
             drawn.append(fact.draws(own[0], draws=self.draws.bootstrap, rng=rng))
         if min(map(len, drawn)) < self.draws.bootstrap:
+            self.words += ["few_events"] if fact.events else []
             return None, None
         ratios = drawn[0] - drawn[1]
         ratios = ratios[np.isfinite(ratios)]
@@ -249,9 +295,13 @@ class _Judge:
         return float(low), float(high)
 
     def _floor(self, size: int, logs: FloatArray) -> float | None:
-        """Mean distance between the parts of b before and after points near its middle; between runs where it has."""
+        """Mean distance between neighbouring runs or windows of b, or between parts of it.
+
+        Values over replicates are compared at the size of a replicate, so the floor is taken there too. Values of
+        whole slices are compared with the parts of b before and after points near its middle.
+        """
         fact = self.fact
-        if self.sides[1].word == "runs":
+        if self.is_replicated:
             return float(np.abs(np.diff(logs)).mean()) if logs.size > 1 else None
         distances = []
         for early, late in self.sides[1].whole.halves():
@@ -285,9 +335,14 @@ class _Judge:
         """Return p with the error of resampled members; zero, which decides nothing, where both sides are runs."""
         return difference_p(result) if any(self.errors) else 0.0
 
-    def _tested(self, row: Comparison, logs: tuple[FloatArray, FloatArray, bool]) -> tuple[Comparison, float]:
+    def _tested(
+        self,
+        row: Comparison,
+        logs: tuple[FloatArray, FloatArray, float],
+        units: tuple[list[Sample], list[Sample]],
+    ) -> tuple[Comparison, float]:
         """Test on replicates, where there are enough."""
-        a, b, is_corrected = logs
+        a, b, added = logs
         shortages = [side.shortage for side in self.sides if side.shortage]
         if not shortages and min(a.size, b.size) < FEWEST_UNITS:
             shortages = [f"the measure is defined on {a.size} and {b.size} replicates"]
@@ -299,11 +354,18 @@ class _Judge:
             )
             short = join_warnings([*self.words, "few_runs"])
             return replace(row, verdict="undecided", reason=reason, warnings=short), 1.0
+        if scarce := self._few_events(units):
+            reason = f"descriptives only: in the windows {' and '.join(scarce)}; {row.reason}"
+            few = join_warnings([*self.words, "few_events"])
+            return replace(row, verdict="undecided", reason=reason, warnings=few), 1.0
         rng = stream(self.draws.seed, f"{self.fact.measure_id} permutation {self.pair.a.name} {self.pair.b.name}")
-        words = [*self.words, *(["continuity_corrected"] if is_corrected else [])]
+        words = [*self.words]
         words += ["independence_assumed"] if any(side.word == "windows" for side in self.sides) else []
         result = welch(a, b, self.errors)
         p_value = max(permutation_p(a, b, draws=self.draws.permutations, rng=rng), self._members_p(result))
+        tost = equivalence_p(result)
+        if added and (pooled := pooled_ratio(self.fact, units)):
+            p_value, tost = max(p_value, difference_p(pooled)), max(tost, equivalence_p(pooled))
         tested = replace(
             row,
             n_a=a.size,
@@ -313,4 +375,4 @@ class _Judge:
             reason=f"ratio over {self._unit_words()} {math.exp(float(a.mean() - b.mean())):.3g}; {row.reason}",
             warnings=join_warnings(words),
         )
-        return tested, equivalence_p(result)
+        return tested, tost

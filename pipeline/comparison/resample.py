@@ -43,7 +43,7 @@ def share_draws(value: float, left_out: tuple[FloatArray, ...], *, draws: int, r
     -------
     ndarray
         ``log value + error · t`` with t on groups − 1 degrees of freedom, shape (draws,); empty where the share is
-        zero or there are fewer than ten groups.
+        zero, falls to zero without some group, or there are fewer than ten groups.
     """
     if not value > 0:
         return np.zeros(0)
@@ -51,8 +51,7 @@ def share_draws(value: float, left_out: tuple[FloatArray, ...], *, draws: int, r
     for shares in left_out:
         with np.errstate(invalid="ignore", divide="ignore"):
             logs = np.log(shares)
-        logs = logs[np.isfinite(logs)]
-        if logs.size < FEWEST_GROUPS:
+        if logs.size < FEWEST_GROUPS or not np.isfinite(logs).all():  # log 0 is the largest deviation of all
             return np.zeros(0)
         error = float(np.sqrt((logs.size - 1) / logs.size * np.square(logs - logs.mean()).sum()))
         if error > best:

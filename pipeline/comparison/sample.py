@@ -6,7 +6,7 @@ in `pipeline.comparison.facts`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import duckdb
 import numpy as np
@@ -21,7 +21,8 @@ BoolArray = NDArray[np.bool_]
 MOST_WINDOWS = 30
 _HASH = "left(sha256(concat(CAST(? AS VARCHAR), '/', {key})), 15)"
 
-# The order of the clock: time, then step, then id; a message without either stands last.
+# The order of the clock: time, then step, then id; a message without either stands last. Copies are counted in each
+# run on its own: runs that start from the same texts do not copy each other.
 _MESSAGES = f"""
 WITH mint AS (
     SELECT DISTINCT text_hash FROM lexicon_score WHERE corpus_id = ? AND lexicon = 'token_mint'
@@ -32,7 +33,9 @@ reply AS (
 ),
 flagged AS (
     SELECT m.*, t.text_hash IS NOT NULL AS is_mint,
-           row_number() OVER (PARTITION BY m.text_hash ORDER BY m.created_at NULLS LAST, m.message_id) AS copy
+           row_number() OVER (
+               PARTITION BY m.run_id, m.text_hash ORDER BY m.created_at NULLS LAST, m.message_id
+           ) AS copy
     FROM message AS m LEFT JOIN mint AS t ON t.text_hash = m.text_hash
     WHERE m.corpus_id = ?
 )
@@ -71,6 +74,8 @@ class Sample:
         Microseconds and steps; not-a-number where there are none.
     message_hash, agent_hash, target_hash, thread_hash
         Uniform whole numbers below 2**60 from SHA-256 of seed and id: the same on every machine.
+    run_names
+        Name of each run by its number.
     """
 
     run: IntArray
@@ -88,6 +93,7 @@ class Sample:
     agent_hash: IntArray
     target_hash: IntArray
     thread_hash: IntArray
+    run_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of messages."""
@@ -95,7 +101,8 @@ class Sample:
 
     def take(self, chosen: IntArray | BoolArray) -> Sample:
         """Return the chosen messages, in the order given."""
-        return Sample(*(getattr(self, field.name)[chosen] for field in fields(self)))
+        arrays = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "run_names"}
+        return replace(self, **{name: array[chosen] for name, array in arrays.items()})
 
     def runs(self) -> list[Sample]:
         """Return the messages of each run."""
@@ -170,6 +177,7 @@ def load_sample(con: duckdb.DuckDBPyConnection, side: Side, seed: int) -> Sample
         agent_hash=hashed("agent_hash"),
         target_hash=hashed("target_hash"),
         thread_hash=hashed("thread_hash"),
+        run_names=tuple(frame["run_id"].drop_nulls().unique().sort()),
     )
 
 

@@ -22,6 +22,8 @@ class Reciprocity(Fact):
     measure_id = "reciprocity_reply_any"
     clusters = "threads"
     needs = "with a tie"
+    events = "pairs of agents who answer each other"
+    parts_per_event = 2
     words = ("derived_ties",)
 
     def value(self, sample: Sample) -> float:
@@ -172,6 +174,7 @@ class DuplicateShare(Fact):
     unit = "messages"
     clusters = "agents"
     needs = "of any kind"
+    events = "repetitions of a text"
     least = 30
 
     def value(self, sample: Sample) -> float:

@@ -121,7 +121,7 @@ ANALYSIS_TABLES: tuple[Table, ...] = (
             c("n_a", "BIGINT", "Units of inference in a."),
             c("n_b", "BIGINT", "Units of inference in b."),
             c("unit_of_inference", "VARCHAR", "What n counts."),
-            c("ratio", "DOUBLE", "a over b."),
+            c("ratio", "DOUBLE", "a over b; for burstiness B, (1 + B)/(1 − B) of a over that of b."),
             c("ratio_low", "DOUBLE", "Lower end."),
             c("ratio_high", "DOUBLE", "Upper end."),
             c("distance", "DOUBLE", "Distance between the distributions."),

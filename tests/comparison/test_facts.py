@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from unittest import mock
+
 import numpy as np
 import pytest
 from planted_societies import Society, connect
 
+from pipeline.comparison import thread_facts
 from pipeline.comparison.fact import Fact
 from pipeline.comparison.facts import FACTS
 from pipeline.comparison.pairs import Listed, load_pairs
@@ -38,6 +42,29 @@ def test_error_of_reciprocity_equals_leaving_out_each_group_of_threads_or_agents
     # The standard deviation of 20,000 draws of t with some 100 degrees of freedom: 1 % of t, 0.5 % of the draws.
     assert drawn.std() == pytest.approx(expected, rel=0.04)
     assert np.median(drawn) == pytest.approx(np.log(fact.value(sample)), abs=0.03 * expected)
+
+
+def test_reciprocity_without_each_group_equals_brute_force_for_threads_and_for_agents(sample: Sample) -> None:
+    fact = BY_NAME["reciprocity_reply_any"]
+    events = sample.take((sample.target >= 0) & (sample.target != sample.agent))
+    with mock.patch.object(thread_facts, "share_draws") as taken:
+        fact.draws(sample, draws=1, rng=np.random.default_rng(1))
+    by_thread, by_agent = taken.call_args.args[1]
+    thread, source, target = events.thread_hash & 255, events.agent_hash & 255, events.target_hash & 255
+    threads = [fact.value(events.take(thread != group)) for group in np.unique(thread)]
+    agents = [fact.value(events.take((source != g) & (target != g))) for g in np.union1d(source, target)]
+    assert by_thread == pytest.approx(threads, rel=1e-12)
+    assert by_agent == pytest.approx(agents, rel=1e-12)
+
+
+def test_comments_that_answer_any_earlier_message_have_the_expected_depth(sample: Sample) -> None:
+    # The first comment of a thread has depth 1, the second 1 or 2, the third 1, 2, or 2 or 3.
+    comments = sample.take(np.flatnonzero(sample.is_comment)[:3])
+    one = replace(comments, thread=np.zeros(3, dtype=np.int64))
+    found = [
+        BY_NAME["comment_depth_mean"].baseline(one.take(np.arange(n)), np.random.default_rng(1)) for n in (1, 2, 3)
+    ]
+    assert found == pytest.approx([1, (1 + 1.5) / 2, (1 + 1.5 + (1 + 2 + 2.5) / 3) / 3])
 
 
 def test_error_of_duplicates_equals_leaving_out_each_group_of_authors(sample: Sample) -> None:
