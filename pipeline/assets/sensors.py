@@ -44,7 +44,8 @@ def signature(folder: Path) -> str | None:
             except OSError:
                 return None
             entries.append(f"{path.relative_to(folder)}\0{found.st_size}\0{found.st_mtime_ns}")
-    return hashlib.sha256("\n".join(entries).encode()).hexdigest()[:24] if entries else None
+    names_and_times = "\n".join(entries).encode("utf-8", "surrogateescape")  # a name may be no UTF-8
+    return hashlib.sha256(names_and_times).hexdigest()[:24] if entries else None
 
 
 @dg.sensor(

@@ -1,8 +1,8 @@
 """Repairs JSON documents that a strict parser refuses, or says why they cannot be read.
 
 Only the few documents that fail strict validation come here. Two faults are mended and flagged: unpaired surrogate
-escapes (a crawler cut a text inside a character) and NUL characters; both become U+FFFD. `NaN` and `Infinity`, which
-some writers emit, become null; raw control characters inside strings are kept.
+escapes (a crawler cut a text inside a character) and NUL characters; both become U+FFFD. `NaN`, `Infinity` and `inf`,
+which some writers emit, become null in whatever case; raw control characters inside strings are kept.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ _ESCAPES = re.compile(
     r"|(?P<pair>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
     r"|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
     r"|(?P<nul>\\u0000)"
+)
+# A string, up to the end of the text where it is cut, or a number that strict JSON does not know.
+_NO_NUMBERS = re.compile(
+    r'(?P<string>"[^"\\]*+(?:\\.[^"\\]*+)*+"?)|(?<!\w)-?(?:nan|inf(?:inity)?)(?!\w)', re.IGNORECASE | re.DOTALL
 )
 REPLACEMENT = "\\ufffd"
 EXCERPT_CHARS = 1000  # shortened further once it is redacted
@@ -67,6 +71,7 @@ def repair_document(text: str) -> Repaired | Rejected:
     if "\x00" in mended:
         mender.found.add("nul_removed")
         mended = mended.replace("\x00", "\ufffd")
+    mended = _NO_NUMBERS.sub(_spelled, mended)
     constants: list[str] = []
     try:
         try:
@@ -85,6 +90,11 @@ def repair_document(text: str) -> Repaired | Rejected:
     except (RecursionError, ValueError) as error:
         return Rejected("invalid_json", f"not readable as JSON ({type(error).__name__})", mended[:EXCERPT_CHARS])
     return Repaired(mended, ",".join(sorted(mender.found)) or None)
+
+
+def _spelled(match: re.Match[str]) -> str:
+    """Return a string as it is, anything else as the one spelling that the parser knows, of the same length."""
+    return match.group() if match.group("string") else "NaN".rjust(len(match.group()))
 
 
 def _finite(text: str) -> float | None:

@@ -87,7 +87,7 @@ def scan(folder: Path, config: CorpusConfig) -> Scan:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder.name} under data/; put the dump files there")
-    found = [_describe(folder, path, config.exclude) for path in _walk(folder)]
+    found = sorted((_describe(folder, path, config.exclude) for path in _walk(folder)), key=lambda file: file.path)
     formats = config.formats or _dominant(found)
     origin = "corpus.toml" if config.formats else "sniffed"
     chosen = tuple(_choose(file, formats) for file in found)
@@ -107,6 +107,8 @@ def _walk(folder: Path) -> list[str]:
 
 
 def _describe(folder: Path, path: str, exclude: tuple[str, ...]) -> SourceFile:
+    if not _is_utf8(path):
+        return _odd_name(folder, path, exclude)
     if IGNORED_NAMES.search(path) and not path.endswith((".json", ".jsonl", ".csv", ".parquet")):
         return SourceFile(path, "", _size(folder / path), "none", None, "ignored", "not a dump by its name")
     if re.search(r"(^|/)(\._|__MACOSX/|\.)", path):
@@ -140,6 +142,28 @@ def _describe(folder: Path, path: str, exclude: tuple[str, ...]) -> SourceFile:
             return SourceFile(path, sha256, size, container, name, "read")
     why = why_unknown(folder / path) if container == "sqlite" else _NO_SHAPE
     return SourceFile(path, sha256, size, container, None, "ignored", why)
+
+
+def _is_utf8(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _odd_name(folder: Path, path: str, exclude: tuple[str, ...]) -> SourceFile:
+    """Describe a file whose name is not UTF-8: no table, digest or address can hold it, so it is not read.
+
+    Its path is shown with escapes; a digest of the name follows where another file may be shown in the same way.
+    """
+    name = os.fsencode(path)
+    shown = name.decode("utf-8", "backslashreplace")
+    if b"\\" in name or os.path.lexists(folder / shown):
+        shown = f"{shown}-{hashlib.sha256(name).hexdigest()[:8]}"
+    if any(fnmatch.fnmatch(shown, pattern) for pattern in exclude):
+        return SourceFile(shown, "", _size(folder / path), "none", None, "ignored", "excluded by corpus.toml")
+    return SourceFile(shown, "", _size(folder / path), "none", None, "unreadable", "name_not_utf8")
 
 
 def _table(folder: Path, path: str, sha256: str, size: int, container: str) -> SourceFile:

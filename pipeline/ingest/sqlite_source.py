@@ -1,7 +1,8 @@
 """Reads tables of a SQLite database in batches, as text columns of polars frames.
 
 DuckDB's reader of SQLite is a download, so the standard library reads. A database is opened read-only and immutable:
-nothing beside it is written, and a write-ahead log that lies beside it is not looked at. A database is checked whole
+nothing beside it is written, and neither a write-ahead log nor a journal beside it is played back: the caller asks
+for them first. A database is checked whole
 before its first row is read, because what a damaged one loses is no tail: a table is a tree over the whole file.
 Names of tables and columns come from the caller's constants, never from the database; views, virtual tables and
 columns that hold a password are not read.
@@ -68,6 +69,24 @@ def open_database(path: Path) -> Database:
     except sqlite3.Error as error:
         con.close()
         raise UnreadableDatabaseError(_sentence(error)) from error
+
+
+def has_hot_journal(path: Path) -> bool:
+    """Return whether a rollback journal beside the database waits to be played back.
+
+    As SQLite tells it: the journal holds bytes, and the first is not zero (a journal that is kept after the end of its
+    transaction starts with zeros). One that cannot be read counts. SQLite looks beside the file that a link points to.
+    """
+    for journal in {Path(f"{path}-journal"), Path(f"{path.resolve()}-journal")}:
+        try:
+            with journal.open("rb") as stream:
+                if stream.read(1) not in (b"", b"\0"):
+                    return True
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return True
+    return False
 
 
 def check_database(path: Path, database: Database) -> None:

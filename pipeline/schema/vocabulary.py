@@ -84,6 +84,7 @@ QUARANTINE_REASONS: dict[str, str] = {
     "unresolved_target": "The event names a row that is gone, and nothing tells whom it pointed to.",
     "file_changed": "The file changed while it was read; run again once it is complete.",
     "linked_folder": "A link to a folder is not followed; put the files into the folder of the corpus itself.",
+    "name_not_utf8": "The name of the file or of a folder above it is not UTF-8; rename it. Such bytes show as \\xe9.",
     "id_of_another_kind": "A comment has the id of a post; ids must name one message.",
     "unreadable": "The operating system refused to open the file.",
 }

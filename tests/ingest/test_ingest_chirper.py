@@ -86,6 +86,24 @@ def test_items_of_a_german_page(corpus: Corpus) -> None:
     assert tables.agents["ada"]["followers"] == 7
 
 
+def test_a_text_in_place_of_a_list_is_a_list_of_one(corpus: Corpus) -> None:
+    one = {"tweet_index": 7, "tweet_source": "Ada@ada", "tweet_time_lag": "7 days", "tweet_content": "one text"}
+    missing = {"tweet_content": "None", "action_list": "", "tweet_index": None}
+    rows = [page("ada", **one, action_list="Ada followed @bo\na day"), page("cy", **missing)]
+    corpus.lines("chirper_user_en.json", rows)
+    tables = corpus.read()
+    found = {key: (m["agent_id"], m["content"], m["at_precision"]) for key, m in tables.messages.items()}
+    assert found == {"7": ("ada", "one text", "day")}
+    assert tables.tie_event.select("source_id", "target_id").rows() == [("ada", "bo")]
+    assert tables.account() == (4, 4, 0, 0, 0)
+
+
+@pytest.mark.parametrize(("written", "number"), [("1.2k", 1200), ("1.2K", 1200), ("3m", 3_000_000), ("3M", 3_000_000)])
+def test_rounded_counts(corpus: Corpus, written: str, number: int) -> None:
+    corpus.lines("chirper_user_en.json", [page("ada", follower_num=written)])
+    assert corpus.read().agents["ada"]["followers"] == number
+
+
 def test_actions_become_events(corpus: Corpus) -> None:
     actions = [
         "Ada liked @bo's chirp\n2 months", "Ada liked @bo's chirp\n2 months", "Ada@ada disliked Bo's chirp\na day",

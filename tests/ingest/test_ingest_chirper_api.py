@@ -98,6 +98,38 @@ def test_the_same_in_lists_and_bodies(corpus: Corpus) -> None:
     assert tables.account() == (8, 4, 0, 0, 4)
 
 
+def test_every_list_of_a_body_is_read(corpus: Corpus) -> None:
+    like = {"id": "a1", "activity": "like", "from": ADA, "to": BO, "createdAt": "2026-03-02T01:02:03.456Z"}
+    corpus.write("a.json", {"activities": [like, 5], "chirps": [chirp("c1", ADA, 1), 6], "total": 2})
+    corpus.write("b.json", {"chirpers": [profile(ADA, 1)], "result": [profile(BO, 1), {"data": [7], "chirps": [8]}]})
+    tables = corpus.read()
+    assert set(tables.messages) == {"c1"}
+    assert tables.reaction["type"].to_list() == ["like"]
+    assert {key for key, row in tables.agents.items() if row["has_profile"]} == {"u1", "u2"}
+    rejected = {(row["path"], row["source_row"]): row["excerpt"] for row in tables.quarantine.to_dicts()}
+    assert rejected == {("a.json", 1): "6", ("a.json", 3): "5", ("b.json", 1): "7", ("b.json", 2): "8"}
+    assert tables.account() == (8, 4, 0, 0, 4)
+
+
+@pytest.mark.parametrize(
+    "nothing", ["", " ", "None", "null", "-1", -1, [], [1], False, True, {}, {"id": []}, {"id": ""}]
+)
+def test_what_names_no_chirp_makes_no_comment(corpus: Corpus, nothing: object) -> None:
+    corpus.lines("chirps.jsonl", [{**chirp("c1", ADA, 1), "replyTo": nothing}])
+    tables = corpus.read()
+    assert tables.reasons() == []
+    assert (tables.messages["c1"]["kind"], tables.messages["c1"]["parent_id"]) == ("post", None)
+
+
+@pytest.mark.parametrize(
+    ("given", "parent"), [("x", "x"), (" x ", "x"), (7, "7"), ({"id": "x"}, "x"), ({"id": 7}, "7")]
+)
+def test_what_names_a_chirp_makes_a_comment(corpus: Corpus, given: object, parent: str) -> None:
+    corpus.lines("chirps.jsonl", [{**chirp("c1", ADA, 1), "replyTo": given}])
+    found = corpus.read().messages["c1"]
+    assert (found["kind"], found["parent_id"]) == ("comment", parent)
+
+
 def test_an_edge_list(corpus: Corpus) -> None:
     rows = (
         "ada,bo,like,2023-05-01T10:00:00.000Z", "ada,bo,like,2023-05-01T10:00:00.000Z",

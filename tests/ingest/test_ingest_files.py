@@ -15,6 +15,8 @@ from io import BytesIO
 import pytest
 from ingest_helpers import POST_ID, Corpus, comment, detail, flat, post
 
+from pipeline.schema.vocabulary import QUARANTINE_REASONS
+
 scanning = importlib.import_module("pipeline.ingest.scan")  # the package exports a function of that name
 
 
@@ -192,6 +194,24 @@ def test_awkward_file_names(corpus: Corpus) -> None:
     tables = corpus.read()
     assert tables.account() == (6, 6, 0, 0, 0)
     assert set(names) <= set(tables.files)
+
+
+def test_names_that_are_not_utf8(corpus: Corpus) -> None:
+    corpus.write("a.json", detail(1))
+    corpus.write("twin\\xe9.json", detail(2))  # a name of its own, with a backslash in it
+    for name in (b"not\xe9s.txt", b"d\xe9/b.json", b"twin\xe9.json"):
+        corpus.write(os.fsdecode(name), detail(3))
+    tables = corpus.read()
+    assert set(tables.messages) == {POST_ID.format(1), POST_ID.format(2)}
+    found = {row["path"]: row["reason"] for row in tables.quarantine.to_dicts()}
+    twin = next(path for path in found if path.startswith("twin"))
+    assert found == dict.fromkeys(["not\\xe9s.txt", "d\\xe9/b.json", twin], "name_not_utf8")
+    assert twin.startswith("twin\\xe9.json-")
+    assert "rename it" in QUARANTINE_REASONS["name_not_utf8"]
+    corpus.write("corpus.toml", 'exclude = ["not*", "d*/*", "twin?xe9.json-*"]')
+    again = corpus.read()
+    assert again.reasons() == []
+    assert again.files["not\\xe9s.txt"]["status"] == "ignored"
 
 
 def test_links_are_read_but_not_followed_in_circles(corpus: Corpus) -> None:

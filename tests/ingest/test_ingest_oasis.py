@@ -328,6 +328,51 @@ def test_databases_that_cannot_be_read(corpus: Corpus) -> None:
     assert "do not read me" not in str(tables.tables)
 
 
+def test_a_journal_that_waits_to_be_played_back(corpus: Corpus) -> None:
+    whole = random_run(Platform(corpus.base / "whole.db"), 3, 100).path
+    for name in ("hot", "kept", "empty", "linked"):
+        shutil.copy(whole, corpus.folder / f"{name}.db")
+    shutil.move(corpus.folder / "linked.db", corpus.base / "target.db")
+    (corpus.folder / "linked.db").symlink_to(corpus.base / "target.db")
+    (corpus.base / "target.db-journal").write_bytes(b"\xd9\xd5\x05\xf9")
+    with closing(sqlite3.connect(corpus.folder / "open.db")) as source, closing(sqlite3.connect(whole)) as con:
+        con.backup(source)
+    con = sqlite3.connect(corpus.folder / "open.db")
+    con.execute("PRAGMA cache_size = 1")
+    con.execute("BEGIN")
+    con.execute("UPDATE post SET content = 'uncommitted' || hex(zeroblob(20000))")  # more than the cache holds
+    for name in ("open.db", "open.db-journal"):
+        shutil.copy(corpus.folder / name, corpus.folder / name.replace("open", "hot"))
+    con.rollback()
+    con.close()
+    corpus.write("kept.db-journal", bytes(512))
+    corpus.write("empty.db-journal", b"")
+    tables = corpus.read()
+    found = {row["path"]: row for row in tables.quarantine.to_dicts() if row["path"].endswith(".db")}
+    assert {path: row["reason"] for path, row in found.items()} == dict.fromkeys(
+        ["hot.db", "linked.db"], "damaged_sqlite"
+    )
+    assert "open the database once in sqlite3" in found["hot.db"]["detail"]
+    assert set(tables.message["run_id"].unique()) == {"kept", "empty", "open"}
+    assert not tables.message["content"].str.starts_with("uncommitted").any()
+
+
+def test_runs_whose_files_are_called_like_nothing(corpus: Corpus) -> None:
+    whole = random_run(Platform(corpus.base / "whole.db"), 3, 100).path
+    long = "/".join(["d" * 90, "e" * 90, "f" * 90])
+    names = ["none", "NULL", "NaN", "undefined", "-1", "observed", "Observed", "d" * 190, long]
+    for name in names:
+        (corpus.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(whole, corpus.folder / f"{name}.db")
+    tables = corpus.read()
+    assert tables.reasons() == []
+    runs = {run_id_of(f"{name}.db") for name in names}
+    assert set(tables.run["run_id"]) == set(tables.message["run_id"].unique()) == runs
+    assert len(runs) == len(names)
+    assert {run.rpartition("-")[0] for run in runs} >= {"none", "NULL", "-1", "observed", "d" * 60}
+    assert tables.message["message_id"].str.len_chars().max() < 90  # type: ignore[operator]
+
+
 def test_passwords_are_refused(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "y.db")) as con:
         con.execute("CREATE TABLE user_mgmt (id INTEGER, password TEXT)")

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
+import duckdb
 import pytest
 from ingest_helpers import POST_ID, Corpus, comment, detail, flat, post
+
+from pipeline.ingest import sqltools as q
+from pipeline.ingest.repair import Rejected, Repaired, repair_document
 
 ONE = POST_ID.format(1)
 NOON = datetime(2026, 1, 31, 12, 30, 15)
@@ -287,6 +291,39 @@ def test_numbers_that_strict_json_does_not_know(corpus: Corpus) -> None:
         if found["extra"]:
             json.loads(found["extra"], parse_constant=lambda word: pytest.fail(word))
     assert tables.messages[flat(2)["id"]]["content"] == "Infinity"
+
+
+@pytest.mark.parametrize("word", ["nan", "-nan", "NAN", "inf", "-Inf", "INF", "infinity", "-INFINITY"])
+def test_such_numbers_in_any_case(corpus: Corpus, word: str) -> None:
+    text = f'the {word} \\", [{word}, {word}]'
+    rows = [post(1, content=text, upvotes="MARK", other=["MARK"]), flat(1, content=text, score="MARK", other="MARK")]
+    corpus.write("a.json", json.dumps({"posts": rows[:1]}).replace('"MARK"', word))
+    corpus.write("b.jsonl", json.dumps(rows[1]).replace('"MARK"', word))
+    tables = corpus.read()
+    assert tables.reasons() == []
+    assert len(tables.messages) == 2
+    for found in tables.messages.values():
+        assert found["content"] == text
+        assert (found["upvotes"] is None) == (found["kind"] == "post")
+        json.loads(found["extra"] or "{}", parse_constant=lambda word: pytest.fail(word))
+
+
+@pytest.mark.parametrize("way", ["NaN", "nan", "NAN", "Inf", "inf", "INF", "Infinity", "-Infinity", "-inf"])
+def test_such_a_number_is_told_from_strict_json(way: str) -> None:
+    def is_strict(doc: str) -> object:
+        return duckdb.execute(f"SELECT {q.NO_FORBIDDEN_VALUE} FROM (SELECT ? AS doc)", [doc]).fetchall()[0][0]
+
+    assert not is_strict(f'{{"a": {way}}}')
+    assert is_strict(f'{{"a": "{way}"}}')
+
+
+def test_repair_leaves_words_inside_strings_and_other_words() -> None:
+    assert repair_document(r'{"a": inf, "b": "nan, \" inf", "c": [-NAN]}') == Repaired(
+        r'{"a": null, "b": "nan, \" inf", "c": [null]}'
+    )
+    assert isinstance(cut := repair_document('{"a": "nan, inf'), Rejected)
+    assert (cut.reason, cut.excerpt) == ("truncated_json", '{"a": "nan, inf')
+    assert isinstance(repair_document('{"a": nano}'), Rejected)
 
 
 def test_raw_control_characters_in_a_string(corpus: Corpus) -> None:

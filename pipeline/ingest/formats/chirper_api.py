@@ -86,32 +86,43 @@ FROM docs WHERE table_kind IS NULL
 
 
 def _read(source: str) -> str:
-    """Return the statement that parses objects and says which of them are lists of others (``items``)."""
-    lists = " ".join(
-        f"WHEN e.id IS NULL AND left(ltrim(CAST(e.\"{key}\" AS VARCHAR)), 1) IN ('[', '{{') "
-        f'AND NOT (e.content IS NOT NULL OR e."from" IS NOT NULL) THEN CAST(e."{key}" AS VARCHAR)'
+    """Return the statement that parses objects and says which of them are lists of others (``items``).
+
+    ``items`` has a place for each key that may hold a list, null where it holds none; a list itself is the first.
+    """
+    lists = ", ".join(
+        f"CASE WHEN left(ltrim(CAST(e.\"{key}\" AS VARCHAR)), 1) IN ('[', '{{') THEN CAST(e.\"{key}\" AS VARCHAR) END"
         for key in _LISTS
     )
     return f"""
 CREATE OR REPLACE TEMP TABLE opened AS
 WITH parsed AS (
-    SELECT *, {q.starts_with_bracket("body", "[")} AS is_list, {q.starts_with_bracket("body", "{")} AS is_object,
+    SELECT *, {q.starts_with_bracket("body", "[")} AS is_list,
            CASE WHEN {q.starts_with_bracket("body", "{")} THEN json_transform(body, '{_STRUCT}') END AS e
     FROM {source}
+), held AS (
+    SELECT *, CASE WHEN is_list THEN [body]
+                   WHEN e IS NOT NULL AND e.id IS NULL AND e.content IS NULL AND e."from" IS NULL THEN [{lists}] END
+              AS held
+    FROM parsed
 )
-SELECT *, CASE WHEN is_list THEN body WHEN NOT is_object THEN NULL ELSE CASE {lists} END END AS items FROM parsed
+SELECT * EXCLUDE (held), CASE WHEN list_count(held) > 0 THEN held END AS items FROM held
 """
 
 
+# The number of the key stands before the position in its list, so that what several lists hold keeps one order.
 _NEXT = """
 CREATE OR REPLACE TEMP TABLE level AS
-SELECT file_no, doc_no, byte_offset, path || lpad(CAST(i AS VARCHAR), 8, '0') || '/' AS path, CAST(item AS VARCHAR)
-       AS body, repair, seen
+SELECT file_no, doc_no, byte_offset,
+       path || lpad(CAST(key_no AS VARCHAR), 2, '0') || '-' || lpad(CAST(i AS VARCHAR), 8, '0') || '/' AS path,
+       CAST(item AS VARCHAR) AS body, repair, seen
 FROM (SELECT * EXCLUDE (listed), unnest(listed) AS item, generate_subscripts(listed, 1) AS i
-      FROM (SELECT file_no, doc_no, byte_offset, path, repair, coalesce(e.crawledAt, seen) AS seen,
-                   CASE WHEN left(ltrim(items), 1) = '[' THEN json_extract(items, '$[*]') ELSE [CAST(items AS JSON)] END
-                       AS listed
-            FROM opened WHERE items IS NOT NULL))
+      FROM (SELECT * EXCLUDE (held), CASE WHEN left(ltrim(held), 1) = '[' THEN json_extract(held, '$[*]')
+                                          ELSE [CAST(held AS JSON)] END AS listed
+            FROM (SELECT file_no, doc_no, byte_offset, path, repair, coalesce(e.crawledAt, seen) AS seen,
+                         unnest(items) AS held, generate_subscripts(items, 1) AS key_no
+                  FROM opened WHERE items IS NOT NULL)
+            WHERE held IS NOT NULL))
 """
 
 
@@ -123,8 +134,11 @@ def _account(key: str) -> str:
              WHEN starts_with({key}, chr(34)) THEN json_extract_string({key}, '$') END AS {key}_name"""
 
 
+# Only a text or a number can name a chirp; '' and the spellings of null name none.
+_ANSWERED = f"""CASE WHEN json_type(answer) NOT IN ('OBJECT', 'ARRAY', 'BOOLEAN', 'NULL')
+                     THEN {q.identifier("json_extract_string(answer, '$')")} END AS answered"""
 _SHAPES = f"""
-SELECT *, CASE
+SELECT * EXCLUDE (answer), {_ANSWERED}, CASE
     WHEN what IS NOT NULL AND sender IS NOT NULL THEN 'activity'
     WHEN sender IS NOT NULL AND receiver IS NOT NULL THEN 'tie'
     WHEN chirper IS NOT NULL AND body_text IS NOT NULL THEN 'chirp'
@@ -138,8 +152,8 @@ FROM (SELECT file_no, doc_no, byte_offset, path, body, repair, e, coalesce(e.cra
              coalesce(e.chirpId, CASE WHEN starts_with(CAST(e.chirp AS VARCHAR), '{{')
                                       THEN json_extract_string(e.chirp, '$.id')
                                       ELSE json_extract_string(e.chirp, '$') END) AS chirp_id,
-             CASE WHEN starts_with(CAST(e.replyTo AS VARCHAR), '{{') THEN json_extract_string(e.replyTo, '$.id')
-                  ELSE json_extract_string(e.replyTo, '$') END AS answered
+             CASE WHEN starts_with(CAST(e.replyTo AS VARCHAR), '{{') THEN json_extract(e.replyTo, '$.id')
+                  ELSE e.replyTo END AS answer
       FROM objects)
 """
 _LEFT = (

@@ -30,8 +30,8 @@ _ACCOUNT_MARKS = (rb'"user_herf"\s*:', rb'"(tweet_index|tweet_content|action_lis
 _TWEET_COLUMNS = frozenset({"user_name", "user_herf", "time", "text"})
 _STRUCT = (
     '{"user_name":"VARCHAR","user_herf":"VARCHAR","follower_num":"VARCHAR","tweet_num":"VARCHAR","user_bio":"VARCHAR",'
-    '"task_list":"JSON","identity_label":"JSON","tweet_index":["VARCHAR"],"tweet_source":["VARCHAR"],'
-    '"tweet_time_lag":["VARCHAR"],"tweet_content":["VARCHAR"],"action_list":["VARCHAR"],"time_stamp":"VARCHAR",'
+    '"task_list":"JSON","identity_label":"JSON","tweet_index":"JSON","tweet_source":"JSON",'
+    '"tweet_time_lag":"JSON","tweet_content":"JSON","action_list":"JSON","time_stamp":"VARCHAR",'
     '"sub-channel":"VARCHAR"}'
 )
 _ROW = (
@@ -85,9 +85,19 @@ def language_of(expr: str) -> str:
 
 
 def rounded(expr: str) -> str:
-    """Return SQL for a count such as ``13`` or ``1.2K``."""
-    factor = f"CASE right({expr}, 1) WHEN 'K' THEN 1000 WHEN 'M' THEN 1000000 ELSE 1 END"
-    return f"CAST(round(try_cast(rtrim({expr}, 'KM') AS DOUBLE) * {factor}) AS BIGINT)"
+    """Return SQL for a count such as ``13``, ``1.2K`` or ``1.2k``."""
+    factor = f"CASE upper(right({expr}, 1)) WHEN 'K' THEN 1000 WHEN 'M' THEN 1000000 ELSE 1 END"
+    return f"CAST(round(try_cast(rtrim({expr}, 'KMkm') AS DOUBLE) * {factor}) AS BIGINT)"
+
+
+def texts_of(expr: str) -> str:
+    """Return SQL for the texts of a JSON list; a text or number that stands in place of a list is a list of one."""
+    word = q.null_if_word(f"json_extract_string({expr}, '$')")
+    return (
+        f"CASE WHEN {q.starts_with_bracket(expr, '[')} THEN json_transform({expr}, '[\"VARCHAR\"]') "
+        f"WHEN json_type({expr}) IN ('OBJECT', 'BOOLEAN', 'NULL') THEN NULL "
+        f"WHEN {word} IS NOT NULL THEN [json_extract_string({expr}, '$')] END"
+    )
 
 
 def hashed(*parts: str) -> str:
@@ -97,6 +107,10 @@ def hashed(*parts: str) -> str:
 
 
 _FILE_LANGUAGE = "regexp_extract(lower(p.path), '_([a-z]{2})[.][a-z]+$', 1)"
+_TEXTS = ", ".join(
+    f"{texts_of(f'a.{name}')} AS {name}"
+    for name in ("tweet_index", "tweet_source", "tweet_time_lag", "tweet_content", "action_list")
+)
 _ACCOUNTS = f"""
 CREATE OR REPLACE TEMP TABLE accounts AS
 WITH parsed AS (
@@ -105,7 +119,7 @@ WITH parsed AS (
     FROM docs d JOIN source_paths p ON p.file_no = d.file_no WHERE d.table_kind IS NULL
 )
 SELECT file_no, doc_no, byte_offset, repair, CASE WHEN a.user_herf IS NULL THEN doc END AS doc,
-       {handle_of("a.user_herf")} AS handle, nullif(a.user_name, '') AS display, a,
+       {handle_of("a.user_herf")} AS handle, nullif(a.user_name, '') AS display, a, {_TEXTS},
        {_clock("a.time_stamp")} AS crawled_at, {language_of('coalesce(a."sub-channel", file_lang)')} AS lang
 FROM parsed
 """
@@ -131,9 +145,9 @@ _COUNTS = r"\n?([0-9.,]+[KM]?\n[0-9.,]+[KM]?)$"
 _CHIRPS = rf"""
 INSERT INTO records
 WITH unnested AS (
-    SELECT * EXCLUDE (a, doc), unnest(range(1, n + 1)) AS i, unnest(a.tweet_index) AS chirp_id,
-           unnest(a.tweet_source) AS source, unnest(a.tweet_time_lag) AS mark, unnest(a.tweet_content) AS item
-    FROM (SELECT *, coalesce(greatest(len(a.tweet_index), len(a.tweet_content)), 0) AS n
+    SELECT * EXCLUDE (a, doc), unnest(range(1, n + 1)) AS i, unnest(tweet_index) AS chirp_id,
+           unnest(tweet_source) AS source, unnest(tweet_time_lag) AS mark, unnest(tweet_content) AS item
+    FROM (SELECT *, coalesce(greatest(len(tweet_index), len(tweet_content)), 0) AS n
           FROM accounts WHERE handle IS NOT NULL)
 ), matched AS (
     SELECT *, source IS NULL AND mark IS NULL AND regexp_matches(item, '{_GERMAN}') AS is_lines,
@@ -179,8 +193,8 @@ FROM dated
 _ACTIONS = f"""
 INSERT INTO records
 WITH unnested AS (
-    SELECT * EXCLUDE (a, doc), unnest(range(1, len(a.action_list) + 1)) AS i, unnest(a.action_list) AS action
-    FROM accounts WHERE handle IS NOT NULL AND len(a.action_list) > 0
+    SELECT * EXCLUDE (a, doc), unnest(range(1, len(action_list) + 1)) AS i, unnest(action_list) AS action
+    FROM accounts WHERE handle IS NOT NULL AND len(action_list) > 0
 ), cut AS (
     SELECT *, regexp_extract(action, '\n([^\n]*)$', 1) AS lag_text, regexp_replace(action, '\n[^\n]*$', '') AS line
     FROM unnested

@@ -16,7 +16,8 @@ undoes a reaction and the reaction that it undid, and each post of a refresh or 
 join_group is traced is counted there. Other actions repeat what the tables hold (sign_up, create_post, like_post,
 ...), or hold nothing that a table of ours keeps (search_posts, do_nothing, interview, ...). A trace whose info cannot
 be read is one quarantined row; so is each other table that holds rows, such as product, each unknown action, and a
-write-ahead log beside the database.
+write-ahead log beside the database. A database beside which a rollback journal waits to be played back is not read: it
+may hold half a transaction.
 
 What it cannot tell: model, prompts and seed of the run; when agents saw comments; who a comment answers (comments are
 flat); the reason of a report. The text that a repost or quote copies from its original is left to the original.
@@ -35,6 +36,7 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 
+from pipeline.ingest import sqltools as q
 from pipeline.ingest.formats import oasis_sql as s
 from pipeline.ingest.formats.base import RECORDS_DDL, REJECTS_DDL, Adapter
 from pipeline.ingest.formats.oasis_ties import deleted_follows
@@ -46,6 +48,7 @@ from pipeline.ingest.sqlite_source import (
     UnreadableDatabaseError,
     check_database,
     counted,
+    has_hot_journal,
     open_database,
     read_table,
     shown_names,
@@ -55,7 +58,15 @@ if TYPE_CHECKING:
     from pipeline.ingest.scan import SourceFile
 
 LOG_ADVICE = "beside the database is not read; run PRAGMA wal_checkpoint(TRUNCATE) in sqlite3 where it came from"
+JOURNAL_ADVICE = (
+    "a rollback journal (-journal) lies beside the database: the last transaction is unfinished; let the simulation "
+    "finish, or open the database once in sqlite3 where it came from (it takes the journal in), and copy it again; "
+    "where the journal is of another database, remove it"
+)
 _HEAD_BYTES = 1 << 18
+# Names that would be taken for no run at all, or for the run of a platform; room for ':u' and a number behind a run.
+_NO_RUNS = frozenset({*q.NULL_WORDS, "-1", "observed"})
+_MOST_RUN_CHARS, _SHORT_RUN_CHARS = q.MAX_ID_CHARS - 24, 60
 _SCHEMA_WORDS = (b"original_post_id", b"num_shares", b"CREATE TABLE trace")
 
 
@@ -81,10 +92,14 @@ def run_id_of(path: str) -> str:
     """Return the id of a run: the path of its file below the corpus, without suffix and without odd characters.
 
     Where that alone does not give the path back, a digest of the path follows: ``a/b.db`` and ``a-b.db`` are two runs.
+    So it does behind a spelling of null and ``observed``, and behind the first characters of a long path.
     """
     stem = path[: -len(suffix)] if (suffix := Path(path).suffix) else path
     plain = re.sub(r"[^A-Za-z0-9._-]", "-", stem)
-    return plain if path == f"{plain}.db" else f"{plain}-{hashlib.sha256(path.encode()).hexdigest()[:8]}"
+    if path == f"{plain}.db" and plain.lower() not in _NO_RUNS and len(plain) <= _MOST_RUN_CHARS:
+        return plain
+    digest = hashlib.sha256(path.encode()).hexdigest()[:8]
+    return f"{plain if len(plain) + 9 <= _MOST_RUN_CHARS else plain[:_SHORT_RUN_CHARS]}-{digest}"
 
 
 def documents(path: Path, file: SourceFile) -> Iterator[pa.Table | Rejected]:
@@ -99,6 +114,9 @@ def documents(path: Path, file: SourceFile) -> Iterator[pa.Table | Rejected]:
     """
     if path.stat().st_size != file.size:
         yield Rejected("file_changed", "run again once the simulation has closed the database", "")
+        return
+    if has_hot_journal(path):
+        yield Rejected("damaged_sqlite", JOURNAL_ADVICE, "")
         return
     try:
         database = open_database(path)
