@@ -9,8 +9,8 @@ NULL_WORDS = ("", "none", "null", "nan", "undefined", "n/a")
 PRECISIONS = ("us", "ms", "s", "minute", "hour", "day", "week", "month", "year")
 MAX_ID_CHARS = 200
 EXCERPT_CHARS = 1000  # redacted before it is shortened, so that no credential is cut where it is no longer told
-# NUL has no place in a text column, and NaN none in strict JSON; a parser that accepts them must not pass them on. To look
-# for the ways in which programs write nan and inf is far cheaper than the pattern.
+# NUL has no place in a text column, and NaN none in strict JSON; a parser that accepts them must not pass them on. To
+# look for the ways in which programs write nan and inf is far cheaper than the pattern.
 _NO_NUMBERS = ("NaN", "nan", "NAN", "Inf", "inf", "INF")
 NO_FORBIDDEN_VALUE = rf"""NOT contains(doc, '\u0000') AND NOT CASE
     WHEN {" OR ".join(f"contains(doc, '{word}')" for word in _NO_NUMBERS)}
