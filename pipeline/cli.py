@@ -100,6 +100,7 @@ def materialise(corpus_id: str) -> int:
 def _demo(_: argparse.Namespace) -> int:
     from pipeline.report.summary import print_summary
     from pipeline.simulation import DEMOS, write_demos
+    from pipeline.steps.publication import is_up_to_date
 
     settings = settings_of_a_run()
     with CONSOLE.status("writing the demo corpora"):
@@ -107,7 +108,9 @@ def _demo(_: argparse.Namespace) -> int:
     for corpus_id, is_new in written.items():
         CONSOLE.print(f"data/{corpus_id} is {'written' if is_new else 'there already'}")
     for corpus_id in DEMOS:
-        if status := materialise(corpus_id):
+        if is_up_to_date(Warehouse(settings), corpus_id):
+            CONSOLE.print(f"{corpus_id}: nothing has changed since it was published")
+        elif status := materialise(corpus_id):
             return status
     for corpus_id in DEMOS:
         print_summary(corpus_id, settings)

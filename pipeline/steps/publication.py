@@ -7,6 +7,7 @@ from pipeline.steps import STEPS
 from pipeline.steps.step import Step, open_context, run_step, step_fingerprint
 from pipeline.warehouse import PROJECT, Build, Warehouse, WarehouseError
 from pipeline.warehouse.manifest import manifests
+from pipeline.warehouse.publish import snapshots
 
 
 class NotCurrentError(WarehouseError):
@@ -78,6 +79,22 @@ def publish(warehouse: Warehouse, corpus_id: str) -> Build:
         build = warehouse.publish_and_build(corpus_id)
     warehouse.gc()
     return build
+
+
+def is_up_to_date(warehouse: Warehouse, corpus_id: str) -> bool:
+    """Tell whether a run of a corpus would change nothing: files, code and settings are those of what is published."""
+    published = {snapshot.corpus_id: snapshot.manifests for snapshot in snapshots(warehouse.layout)}
+    current = tuple(manifests(warehouse.layout, corpus_id=corpus_id))
+    if not current or published.get(corpus_id) != current or not warehouse.layout.catalogue.is_file():
+        return False
+    if any(manifest.damage(warehouse.layout) for manifest in current):
+        return False
+    for step in STEPS.values():
+        if not step.is_across:
+            mark, _ = step_fingerprint(step, warehouse, corpus_id)
+            if not all(warehouse.is_current(name, step.target(corpus_id), step.family, mark) for name in step.tables):
+                return False
+    return True
 
 
 def refresh_across(warehouse: Warehouse) -> None:

@@ -13,7 +13,7 @@ from whole_runs import look_at, materialise, project, run_steps, stored, write_c
 
 from pipeline.settings import Settings
 from pipeline.steps import STEPS, run_step
-from pipeline.steps.publication import NotCurrentError, publish, stale_steps
+from pipeline.steps.publication import NotCurrentError, is_up_to_date, publish, stale_steps
 from pipeline.steps.step import MissingInputError
 from pipeline.warehouse import Warehouse
 from pipeline.warehouse.layout import find_table
@@ -54,6 +54,24 @@ def recomputed(settings: Settings) -> set[str]:
     outcomes = run_steps(settings, CORPUS)
     assert all(check.passed for outcome in outcomes for check in outcome.checks)
     return {outcome.step.key for outcome in outcomes if not outcome.is_skipped}
+
+
+def test_what_is_up_to_date(settings: Settings) -> None:
+    store = Warehouse(settings)
+    assert is_up_to_date(store, CORPUS)
+    assert not is_up_to_date(store, "another")
+    assert not is_up_to_date(Warehouse(replace(settings, seed=settings.seed + 1)), CORPUS)
+    added = settings.data / CORPUS / "posts" / "added.json"
+    added.write_text('{"post": {"id": "0a000000-0000-4000-8000-00000000beef", "title": "t", "content": "c"}}')
+    assert not is_up_to_date(store, CORPUS)
+    run_steps(settings, CORPUS)
+    assert not is_up_to_date(store, CORPUS)  # not published yet
+    publish(store, CORPUS)
+    assert is_up_to_date(store, CORPUS)
+    manifest = store.manifest("text", CORPUS)
+    assert manifest is not None
+    manifest.files(store.layout)[0].unlink()
+    assert not is_up_to_date(store, CORPUS)
 
 
 def test_nothing_is_recomputed_when_nothing_changed(settings: Settings) -> None:
