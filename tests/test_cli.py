@@ -8,6 +8,10 @@ import duckdb
 import pytest
 
 from pipeline.cli import checked_port, main, shares
+from pipeline.settings import Settings
+from pipeline.steps import STEPS, run_step
+from pipeline.steps.publication import publish
+from pipeline.warehouse import Warehouse
 
 
 @pytest.fixture
@@ -103,9 +107,12 @@ def test_concurrent_runs_share_threads_and_memory(monkeypatch: pytest.MonkeyPatc
 def test_the_comparison_page_is_written_again_from_what_is_left(
     project: Mapping[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    store = Warehouse(Settings.load())
     for corpus_id in ("kept", "gone"):
         write_post(project["data"] / corpus_id)
-        assert main(["run", corpus_id]) == 0
+        for step in STEPS.values():
+            run_step(step, store, corpus_id)
+        publish(store, corpus_id)
     page = project["warehouse"] / "reports" / "_comparison.html"
     assert main(["report"]) == 0
     assert "gone" in page.read_text(encoding="utf-8")

@@ -297,7 +297,8 @@ def _categorical_ids(trait: str) -> list[str]:
 
 def _numeric_rows(snapshot: Snapshot, scores: FloatArray, variable: str, place: Place, level: float) -> list[Measure]:
     mixed = numeric_mixing(snapshot, scores)
-    place = replace(place, words=(*place.words, *lopsided_scores(snapshot, scores)))
+    if mixed[NUMERIC[0]].ties >= MIN_TIES:
+        place = replace(place, words=(*place.words, *lopsided_scores(snapshot, scores)))
     return [row for name in NUMERIC for row in mixing_rows(f"{name}_{variable}", mixed[name], place, level)]
 
 
@@ -305,11 +306,14 @@ def _categorical_rows(snapshot: Snapshot, trait: Trait, name: str, place: Place,
     rows: list[Measure] = []
     for key, mixing in categorical_mixing(snapshot, trait.groups, LARGEST_GROUPS).items():
         statistic, _, group = key.partition("/")
-        words = (*place.words, *lopsided_groups(snapshot, trait.groups, int(group) if group else None))
+        there = place
+        if mixing.ties >= MIN_TIES:
+            lopsided = lopsided_groups(snapshot, trait.groups, int(group) if group else None)
+            there = replace(place, words=(*place.words, *lopsided))
         if not group:
-            rows += mixing_rows(f"{statistic}_{name}", mixing, replace(place, words=words), level)
+            rows += mixing_rows(f"{statistic}_{name}", mixing, there, level)
         elif mixing.ties >= MIN_TIES:
             unit_id = f"{place.unit_id}/{trait.names[int(group)]}"
-            member = Place("group", unit_id, place.period, place.start, words)
+            member = Place("group", unit_id, place.period, place.start, there.words)
             rows += mixing_rows(f"{statistic}_{name}", mixing, member, level)
     return rows

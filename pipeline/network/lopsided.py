@@ -58,5 +58,6 @@ def _ends(network: Snapshot, is_known: np.ndarray[tuple[int, ...], np.dtype[np.b
 
 
 def _is_lopsided(scores: FloatArray, ends: IntArray) -> bool:
-    total = int(ends.sum())
-    return total > 0 and (carriers(scores) < LEAST_CARRIERS or int(ends.max()) > LARGEST_SHARE * total)
+    total, carrying = int(ends.sum()), carriers(scores)
+    # A score without variance has no null at all.
+    return carrying > 0 and total > 0 and (carrying < LEAST_CARRIERS or int(ends.max()) > LARGEST_SHARE * total)
