@@ -126,13 +126,13 @@ GROUP BY name HAVING count(DISTINCT agent_id) = 1
 
 # Of what a file's messages say of an agent or a community, the first and the last row of each state count, wherever the
 # file was cut into batches.
-_STATES = """
-CREATE OR REPLACE TEMP VIEW {kind}_state AS
-SELECT * FROM st_obs_{kind} WHERE is_record
+_STATES = f"""
+CREATE OR REPLACE TEMP VIEW {{kind}}_state AS
+SELECT * FROM st_obs_{{kind}} WHERE is_record
 UNION ALL BY NAME
-SELECT * EXCLUDE (first, last), unnest(CASE WHEN first = last THEN [first] ELSE [first, last] END) AS source_row
+SELECT * EXCLUDE (first, last), {q.both_ends("first", "last")} AS source_row
 FROM (SELECT * EXCLUDE (source_row), min(source_row) AS first, max(source_row) AS last
-      FROM st_obs_{kind} WHERE NOT is_record GROUP BY ALL)
+      FROM st_obs_{{kind}} WHERE NOT is_record GROUP BY ALL)
 """
 
 _SEEN_MESSAGE = """

@@ -50,7 +50,7 @@ def _mentions(column: str) -> str:
     What lies between says nothing new of the order of states, and `merge` takes the first and last again over all
     batches of a file; so it does not matter where a file is cut.
     """
-    return f"""SELECT file_no, unnest(CASE WHEN first = last THEN [first] ELSE [first, last] END), false, body,
+    return f"""SELECT file_no, {q.both_ends("first", "last")}, false, body,
            observed_at, dumped_at
     FROM (SELECT file_no, {column} AS body, observed_at, dumped_at, min(source_row) AS first, max(source_row) AS last
           FROM parsed_message WHERE {column} IS NOT NULL GROUP BY ALL)"""

@@ -19,6 +19,11 @@ NO_FORBIDDEN_VALUE = rf"""NOT contains(doc, '\u0000') AND NOT CASE
 _SPACE = "chr(32) || chr(9) || chr(10) || chr(13)"
 
 
+def both_ends(first: str, last: str) -> str:
+    """Return one row for each end of a span, one where they are the same."""
+    return f"unnest(CASE WHEN {first} = {last} THEN [{first}] ELSE [{first}, {last}] END)"
+
+
 def trimmed(expr: str) -> str:
     """Return `expr` without white space around it; a copy is made only where there is some."""
     return f"CASE WHEN {_is_bare(expr)} THEN {expr} ELSE trim({expr}, {_SPACE}) END"

@@ -29,8 +29,13 @@ def _is_current(step: Step, warehouse: Warehouse, corpus_id: str) -> bool:
     if not step.reads and not step.is_project:
         marks = {m.fingerprint for name in step.tables if (m := warehouse.manifest(name, target, step.family))}
         return len(marks) == 1 and all(warehouse.manifest(name, target, step.family) for name in step.tables)
+    return _has_mark(step, warehouse, corpus_id)
+
+
+def _has_mark(step: Step, warehouse: Warehouse, corpus_id: str) -> bool:
+    """Tell whether a run of the step would be skipped, files that it reads outside the warehouse included."""
     mark, _ = step_fingerprint(step, warehouse, corpus_id)
-    return all(warehouse.is_current(name, target, step.family, mark) for name in step.tables)
+    return all(warehouse.is_current(name, step.target(corpus_id), step.family, mark) for name in step.tables)
 
 
 class FailedCheckError(WarehouseError):
@@ -89,12 +94,7 @@ def is_up_to_date(warehouse: Warehouse, corpus_id: str) -> bool:
         return False
     if any(manifest.damage(warehouse.layout) for manifest in current):
         return False
-    for step in STEPS.values():
-        if not step.is_across:
-            mark, _ = step_fingerprint(step, warehouse, corpus_id)
-            if not all(warehouse.is_current(name, step.target(corpus_id), step.family, mark) for name in step.tables):
-                return False
-    return True
+    return all(_has_mark(step, warehouse, corpus_id) for step in STEPS.values() if not step.is_across)
 
 
 def refresh_across(warehouse: Warehouse) -> None:
