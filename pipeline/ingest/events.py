@@ -1,13 +1,11 @@
 """Records of ties, reactions, memberships, exposures and runs become rows of their tables.
 
 Staging reads the temporary view ``placed`` and leaves ``obs_event``, one table for all kinds; merging resolves names,
-sets apart what was read before, and turns the ties that crawls show into the events between them. A corpus without
-events pays for none of this: no batch of it is staged, and the tables are written empty.
+sets apart what was read before, and turns the ties that crawls show into the events between them. A batch without
+events stages none.
 """
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import duckdb
 
@@ -25,14 +23,6 @@ _FIELDS = (
     "agent_name", "message_id", "target_agent_id", "target_agent_name", "community_id", "action", "role", "type",
     "source", "origin", "at", "at_precision", "step", "system", "scenario", "model", "seed", "clock",
 )  # fmt: skip
-_COLUMNS = {
-    "file_no": "INTEGER", "source_row": "BIGINT", "kind": "VARCHAR", "run_id": "VARCHAR", "source_id": "VARCHAR",
-    "source_name": "VARCHAR", "target_id": "VARCHAR", "target_name": "VARCHAR", "target_display": "VARCHAR",
-    "message_id": "VARCHAR", "community_id": "VARCHAR", "what": "VARCHAR", "action": "VARCHAR", "role": "VARCHAR",
-    "origin": "VARCHAR", "event_at": "TIMESTAMP", "at_precision": "VARCHAR", "step": "BIGINT", "system": "VARCHAR",
-    "scenario": "VARCHAR", "model": "VARCHAR", "seed": "BIGINT", "clock": "VARCHAR",
-}  # fmt: skip
-NO_EVENTS = f"CREATE OR REPLACE TEMP TABLE st_obs_event ({', '.join(f'{n} {t}' for n, t in _COLUMNS.items())})"
 _IDENTITY = (
     "kind", "run_id", "source", "target", "message_id", "community_id", "what", "action", "role", "origin",
     "event_at", "step",
@@ -88,15 +78,9 @@ _FAULT = f"""CASE
     WHEN kind = 'exposure' AND message_id IS NULL THEN 'incomplete_event' END"""
 
 
-def prepare(con: duckdb.DuckDBPyConnection, staging: Path) -> bool:
-    """Make ``st_obs_event`` over what was staged, empty when nothing was; return whether there are events."""
-    folder = staging / "obs_event"
-    if not any(folder.glob("*.parquet")):
-        con.execute(NO_EVENTS)
-        return False
-    pattern = str(folder / "*.parquet").replace("'", "''")
-    con.execute(f"CREATE OR REPLACE TEMP VIEW st_obs_event AS SELECT * FROM read_parquet('{pattern}')")
-    return True
+def are_there(con: duckdb.DuckDBPyConnection) -> bool:
+    """Tell whether any event was staged."""
+    return bool(con.sql("SELECT count(*) FROM st_obs_event").fetchall()[0][0])
 
 
 # Pairs of handle and id that events give, for the map of names; times, for the age of a file.

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.ingest.bodies import Bodies, Body
 from pipeline.ingest.repair import Rejected, repair_document
 from pipeline.ingest.scan import SourceFile
 from pipeline.ingest.tables import TableRows, table_batches
@@ -54,6 +55,7 @@ def batches(
     files: list[tuple[int, SourceFile]],
     table_kind: Callable[[frozenset[str]], str | None],
     documents: Callable[[Path, SourceFile], Iterator[pa.Table | Rejected]] | None = None,
+    bodies: Bodies | None = None,
 ) -> Iterator[Batch]:
     """Yield the documents of files.
 
@@ -67,15 +69,17 @@ def batches(
         Says what the rows of a table are, from its columns.
     documents
         Reads the containers that the adapter opens itself; see `formats.base.Adapter`.
+    bodies
+        What was kept of small files when they were listed.
     """
-    pending, pool = _Pending(), _Pool()
+    pending, pool = _Pending(bodies or Bodies()), _Pool()
     root = os.open(folder, os.O_RDONLY)
     try:
         for number, file in files:
             if file.container == "json":
-                pending.read(root, number, file)
-                if pending.size >= BATCH_BYTES:
+                if pending.is_full_before(file):
                     yield pending.flush()
+                pending.read(root, number, file)
                 continue
             try:
                 if file.container == "jsonl" and file.size <= SMALL_BYTES:
@@ -103,14 +107,25 @@ def batches(
 class _Pending:
     """Collects whole-file documents until a batch is full."""
 
-    def __init__(self) -> None:
-        self.bodies: list[bytes] = []
+    def __init__(self, kept: Bodies) -> None:
+        self.kept = kept
+        self.bodies: list[Body] = []
         self.numbers: list[int] = []
         self.size = 0
         self.rejected: Bad = []
 
+    def is_full_before(self, file: SourceFile) -> bool:
+        """Tell whether a file belongs to the next batch: this one is full, or the file lies in another chunk."""
+        if self.size >= BATCH_BYTES:
+            return True
+        body = self.kept.kept.get(file.path)
+        return body is not None and self.size >= BATCH_BYTES // 2 and body.chunk is not self.bodies[-1].chunk
+
     def read(self, root: int, number: int, file: SourceFile) -> None:
-        """Read one file, or say why it cannot be."""
+        """Take one file as it was kept, or read it, or say why it cannot be."""
+        if (kept := self.kept.take(file.path)) is not None:
+            self.add(number, kept)
+            return
         if file.size > DOCUMENT_LIMIT:
             self.reject(number, Rejected("too_large", f"a document of {file.size} bytes; use JSON lines", ""))
             return
@@ -122,13 +137,17 @@ class _Pending:
         if len(body) != file.size or hashlib.sha256(body).hexdigest() != file.sha256:
             self.reject(number, Rejected("file_changed", "run again once the file is complete", ""))
             return
-        self.add(number, body)
+        self.add(number, Body(memoryview(body), 0, len(body)))
 
-    def add(self, number: int, body: bytes) -> None:
+    def add(self, number: int, body: Body) -> None:
         """Add one document, without its byte order mark."""
-        if body.startswith(UTF16_BOMS):
-            body = body.decode("utf-16", "replace").encode("utf-8", "replace")
-        self.bodies.append(body.removeprefix(BOM))
+        start = bytes(body.view[: len(BOM)])
+        if start.startswith(UTF16_BOMS):
+            text = bytes(body.view).decode("utf-16", "replace").encode("utf-8", "replace").removeprefix(BOM)
+            body = Body(memoryview(text), 0, len(text))
+        elif start == BOM:
+            body = Body(body.chunk, body.start + len(BOM), body.end)
+        self.bodies.append(body)
         self.numbers.append(number)
         self.size += len(body)
 
@@ -138,13 +157,23 @@ class _Pending:
 
     def flush(self) -> Batch:
         """Return what was collected, and start again."""
-        lengths = np.fromiter((len(body) for body in self.bodies), np.int64, len(self.bodies))
-        offsets = np.concatenate(([0], np.cumsum(lengths)))
+        text, offsets = _side_by_side(self.bodies)
         zeros = np.zeros(len(self.bodies), np.int64)
-        batch = _batch(b"".join(self.bodies), offsets, np.array(self.numbers, np.int32), zeros, zeros)
+        batch = _batch(text, offsets, np.array(self.numbers, np.int32), zeros, zeros)
+        batch.n_bytes = self.size
         batch.rejected = [*self.rejected, *batch.rejected]
         self.bodies, self.numbers, self.size, self.rejected = [], [], 0, []
         return batch
+
+
+def _side_by_side(bodies: list[Body]) -> tuple[bytes | memoryview, npt.NDArray[np.int64]]:
+    """Return one text of all bodies and where each of them starts and ends; no copy where they are neighbours."""
+    starts = np.fromiter((body.start for body in bodies), np.int64, len(bodies))
+    ends = np.fromiter((body.end for body in bodies), np.int64, len(bodies))
+    are_neighbours = bool((starts[1:] == ends[:-1]).all()) and all(body.chunk is bodies[0].chunk for body in bodies)
+    if bodies and are_neighbours:
+        return bodies[0].chunk, np.append(starts, ends[-1])
+    return b"".join(body.view for body in bodies), np.concatenate(([0], np.cumsum(ends - starts)))
 
 
 class _Pool:

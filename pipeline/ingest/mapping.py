@@ -133,7 +133,7 @@ CLOCKS = f"""
 CREATE OR REPLACE TEMP TABLE clocks AS
 WITH texts AS (
     SELECT observed_text, dump_text, {q.null_if_word("observed_text")} AS seen, {q.null_if_word("dump_text")} AS dumped
-    FROM (SELECT observed_text, dump_text FROM records UNION SELECT observed_text, dump_text FROM read_message)
+    FROM (SELECT DISTINCT observed_text, dump_text FROM records)
 )
 SELECT observed_text, dump_text, {q.instant("seen")} AS observed_at, {q.instant("dumped")} AS dumped_at FROM texts
 """
@@ -191,60 +191,43 @@ FROM picked
 """
 
 
-# Columns of a message that say where it stood and when it was seen, before and after records have their positions.
-READ_COLUMNS = ("file_no", "doc_no", "path", "kind", "repair", "observed_text", "dump_text", "replies")
 _PLACED_COLUMNS = ("file_no", "source_row", "kind", "repair", "observed_at", "dumped_at")
 
 
 def parsed_message_sql(*, has_unknown: bool, is_canonical: bool = False) -> str:
-    """Return the statement that parses every placed message, once."""
+    """Return the statement that parses every placed message, once, into ``parsed_message``."""
     structure = {**MESSAGE_STRUCT, **(dict.fromkeys(CANONICAL_KEYS, "VARCHAR") if is_canonical else {})}
     source = f"(SELECT *, {transform('rec', structure)} AS m FROM placed WHERE {IS_MESSAGE})"
     columns = parsed_columns(source, _PLACED_COLUMNS, has_unknown=has_unknown, is_canonical=is_canonical)
-    return f"CREATE OR REPLACE TEMP TABLE parsed_record AS {columns}"
+    return f"CREATE OR REPLACE TEMP TABLE parsed_message AS {columns}"
 
 
-_TEXTS = (
-    "path", "kind", "repair", "observed_text", "dump_text", "replies", "extra", "author", "submolt", "raw_id",
-    "raw_author", "raw_name", "raw_community", "raw_root", "raw_answered", "title", "content", "raw_created",
-    "raw_score", "raw_up", "raw_down", "raw_count", "raw_deleted", "raw_spam", "raw_url",
-)  # fmt: skip
-NO_MESSAGES_READ = (
-    "CREATE OR REPLACE TEMP TABLE read_message (file_no INTEGER, doc_no BIGINT, is_usual BOOLEAN, "
-    f"{', '.join(f'{name} VARCHAR' for name in _TEXTS)})"
-)
-
-
-_NOT_SIMULATED = ", ".join(f"CAST(NULL AS VARCHAR) AS raw_{name}" for name in ("run", "step", "precision"))
-
-
-def parsed_message_view(*, has_records: bool, is_canonical: bool = False) -> str:
-    """Return the statement that puts the messages read in one pass beside those of records, where there are any."""
-    records = " UNION ALL BY NAME SELECT * FROM parsed_record" if has_records else ""
-    simulated = f", {_NOT_SIMULATED}" if is_canonical else ""
-    return f"""
-CREATE OR REPLACE TEMP VIEW parsed_message AS
-SELECT r.* EXCLUDE (doc_no, path, observed_text, dump_text, replies, is_usual), p.source_row, k.observed_at,
-       k.dumped_at{simulated}
-FROM read_message r JOIN positions p ON p.origin = 'message' AND p.rid = r.rowid
-JOIN clocks k ON k.observed_text IS NOT DISTINCT FROM r.observed_text
-             AND k.dump_text IS NOT DISTINCT FROM r.dump_text{records}
+# What profiles ask of messages, where no record is one.
+NO_PARSED_MESSAGE = """
+CREATE OR REPLACE TEMP TABLE parsed_message (file_no INTEGER, source_row BIGINT, author VARCHAR, submolt VARCHAR,
+                                             observed_at TIMESTAMP, dumped_at TIMESTAMP)
 """
-
-
-_MESSAGE_IDS = ("raw_id", "raw_author", "raw_root", "raw_answered")
-UNCLEAN_MESSAGES = (
-    "SELECT count(*) FROM parsed_message "
-    f"WHERE {q.unclean(_MESSAGE_IDS, ('raw_name', 'raw_community'))} OR {q.unusual_time('raw_created')}"
+IS_UNCLEAN = (
+    f"({q.unclean(('raw_id', 'raw_author', 'raw_root', 'raw_answered'), ('raw_name', 'raw_community'))} "
+    f"OR {q.unusual_time('raw_created')})"
 )
+UNCLEAN_MESSAGES = f"SELECT count(*) FROM parsed_message WHERE {IS_UNCLEAN}"
 
 
 _OTHER_PARENT = " WHEN kind <> 'post' THEN answered_id"
 _OTHER_ROOT = " WHEN kind <> 'post' AND (post_id IS NOT NULL OR answered_id IS NOT NULL) THEN post_id"
 
 
+OBSERVED_COLUMNS = (
+    "file_no", "source_row", "kind", "message_id", "author_id", "author_name", "community_id", "parent_id", "root_id",
+    "title", "content", "text_hash", "n_chars", "created_at", "at_precision", "run_id", "step", "score", "upvotes",
+    "downvotes", "claimed_comment_count", "is_deleted", "is_spam", "url", "flags", "observed_at", "dumped_at", "extra",
+    "has_author_record",
+)  # fmt: skip
+
+
 def message_sql(*, is_clean: bool, is_canonical: bool = False) -> str:
-    """Return the statement that makes ``obs_message``.
+    """Return the statement that makes the view ``obs_message`` over ``parsed_message``.
 
     Parameters
     ----------
@@ -252,6 +235,25 @@ def message_sql(*, is_clean: bool, is_canonical: bool = False) -> str:
         True when no row of ``parsed_message`` is unclean (`UNCLEAN_MESSAGES`): then identifiers are what they are.
     is_canonical
         True when records carry run, step and precision, and other kinds than posts and comments.
+    """
+    is_homeless = "kind = 'comment' AND root_id IS NULL AND parent_id IS NULL"
+    columns = f"{', '.join(OBSERVED_COLUMNS)}, {fault('message_id', 'raw_id', is_homeless)} AS fault"
+    observed = observed_select("parsed_message", columns, is_clean=is_clean, is_canonical=is_canonical)
+    return f"CREATE OR REPLACE TEMP VIEW obs_message AS {observed}"
+
+
+def observed_select(source: str, columns: str, *, is_clean: bool, is_canonical: bool = False) -> str:
+    """Return the SELECT that turns the texts that were found for a message into its values.
+
+    Parameters
+    ----------
+    source
+        A table or parenthesised query with the columns of `parsed_columns` and file_no, source_row, observed_at,
+        dumped_at.
+    columns
+        SQL for the columns that are wanted: those of `OBSERVED_COLUMNS`, and what the source has.
+    is_clean, is_canonical
+        As in `message_sql`.
     """
     clean = (lambda expr: expr) if is_clean else q.identifier
     name = "raw_name" if is_clean else handle("raw_name")
@@ -262,31 +264,29 @@ def message_sql(*, is_clean: bool, is_canonical: bool = False) -> str:
         written = f"coalesce({q.known_precision('raw_precision')}, {written})"
         simulated = f"{q.null_if_word('raw_run')} AS run_id, {q.integer('raw_step')} AS step"
     return f"""
-CREATE OR REPLACE TEMP VIEW obs_message AS
 WITH cleaned AS (
     SELECT *, {clean("raw_id")} AS message_id, {clean("raw_author")} AS author_id, {name} AS author_name,
            {community} AS community_id, {clean("raw_root")} AS post_id, {clean("raw_answered")} AS answered_id,
            {"raw_created" if is_clean else q.null_if_word("raw_created")} AS created_text,
            coalesce(title, '') || chr(10) || coalesce(content, '') AS scored
-    FROM parsed_message
+    FROM {source}
 ), timed AS (
     SELECT *, {instant("created_text")} AS created_at,
            CASE WHEN kind = 'comment' THEN coalesce(answered_id, post_id){_OTHER_PARENT if is_canonical else ""} END
                AS parent_id,
            CASE WHEN kind = 'comment' THEN post_id{_OTHER_ROOT if is_canonical else ""} ELSE message_id END AS root_id
     FROM cleaned
+), typed AS (
+    SELECT *, left(sha256(scored), 32) AS text_hash, length(content) AS n_chars,
+           CASE WHEN created_at IS NOT NULL THEN {written} END AS at_precision, {simulated},
+           {q.integer("raw_score")} AS score, {q.integer("raw_up")} AS upvotes, {q.integer("raw_down")} AS downvotes,
+           {q.integer("raw_count", is_count=True)} AS claimed_comment_count, {q.boolean("raw_deleted")} AS is_deleted,
+           {q.boolean("raw_spam")} AS is_spam,
+           CASE WHEN contains(raw_url, message_id) THEN NULL ELSE {q.null_if_word("raw_url")} END AS url,
+           {q.text_flags("scored", "repair")} AS flags, author IS NOT NULL AS has_author_record
+    FROM timed
 )
-SELECT file_no, source_row, kind, message_id, author_id, author_name, community_id, parent_id, root_id, title, content,
-       left(sha256(scored), 32) AS text_hash, length(content) AS n_chars, created_at,
-       CASE WHEN created_at IS NOT NULL THEN {written} END AS at_precision, {simulated},
-       {q.integer("raw_score")} AS score, {q.integer("raw_up")} AS upvotes, {q.integer("raw_down")} AS downvotes,
-       {q.integer("raw_count", is_count=True)} AS claimed_comment_count, {q.boolean("raw_deleted")} AS is_deleted,
-       {q.boolean("raw_spam")} AS is_spam,
-       CASE WHEN contains(raw_url, message_id) THEN NULL ELSE {q.null_if_word("raw_url")} END AS url,
-       {q.text_flags("scored", "repair")} AS flags, observed_at, dumped_at, extra,
-       author IS NOT NULL AS has_author_record,
-       {fault("message_id", "raw_id", "kind = 'comment' AND root_id IS NULL AND parent_id IS NULL")} AS fault
-FROM timed
+SELECT {columns} FROM typed
 """
 
 
@@ -299,12 +299,12 @@ def fault(ident: str, raw: str, is_homeless: str = "false") -> str:
     )
 
 
-def reject_sql(*, has_events: bool = False) -> str:
+def reject_sql(*, has_messages: bool, has_events: bool) -> str:
     """Return the statement that makes ``obs_reject``: records without what identifies them, and rejected documents."""
     faulty = " UNION ALL ".join(
         f"SELECT file_no, source_row, {kind} AS kind, fault FROM {table} WHERE fault IS NOT NULL AND {condition}"
         for table, kind, condition in (
-            ("obs_message", "kind", "true"),
+            *((("obs_message", "kind", "true"),) if has_messages else ()),
             ("obs_agent", "'agent'", "is_record"),
             ("obs_community", "'community'", "is_record"),
             *((("obs_event", "kind", "true"),) if has_events else ()),

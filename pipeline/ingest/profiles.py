@@ -1,7 +1,7 @@
 """Records of agents and communities become observations; so does each author, community or creator that a file names.
 
-Reads the temporary view ``placed`` and the table ``parsed_message`` of `mapping`, and leaves ``obs_agent``,
-``obs_community`` and ``obs_membership``.
+Reads the temporary views ``placed`` and ``read_message`` and the table ``parsed_message`` of `mapping`, and leaves
+``obs_agent``, ``obs_community`` and ``obs_membership``.
 """
 
 from __future__ import annotations
@@ -50,40 +50,47 @@ def _mentions(column: str) -> str:
     What lies between says nothing new of the order of states, and `merge` takes the first and last again over all
     batches of a file; so it does not matter where a file is cut.
     """
+    said = " UNION ALL ".join(
+        f"SELECT file_no, source_row, {column}, observed_at, dumped_at FROM {table} WHERE {column} IS NOT NULL"
+        for table in ("parsed_message", "read_message")
+    )
     return f"""SELECT file_no, {q.both_ends("first", "last")}, false, body,
            observed_at, dumped_at
     FROM (SELECT file_no, {column} AS body, observed_at, dumped_at, min(source_row) AS first, max(source_row) AS last
-          FROM parsed_message WHERE {column} IS NOT NULL GROUP BY ALL)"""
+          FROM ({said}) GROUP BY ALL)"""
 
 
-def parsed_agent_sql() -> str:
-    """Return the statement that parses agent records, and each distinct author or creator of a file once."""
+def parsed_agent_sql() -> tuple[str, str]:
+    """Return the statements that list what is said of agents, and parse each distinct saying once."""
     keys = AGENT_KEYS
 
     def a(field: str) -> str:
         return m.pick("a", keys, field)
 
     creator = "coalesce(json_extract(rec, '$.created_by'), json_extract(rec, '$.createdBy'))"
-    return f"""
+    seen = f"""
+CREATE OR REPLACE TEMP TABLE seen_agent AS
+SELECT file_no, source_row, true AS is_record, CAST(rec AS VARCHAR) AS body, observed_at, dumped_at
+FROM placed WHERE kind = 'agent'
+UNION ALL
+{_mentions("author")}
+UNION ALL
+SELECT file_no, source_row, false, CAST({creator} AS VARCHAR), observed_at, dumped_at
+FROM placed WHERE kind = 'community'
+"""
+    return (
+        seen,
+        f"""
 CREATE OR REPLACE TEMP TABLE parsed_agent AS
-WITH seen AS (
-    SELECT file_no, source_row, true AS is_record, CAST(rec AS VARCHAR) AS body, observed_at, dumped_at
-    FROM placed WHERE kind = 'agent'
-    UNION ALL
-    {_mentions("author")}
-    UNION ALL
-    SELECT file_no, source_row, false, CAST({creator} AS VARCHAR), observed_at, dumped_at
-    FROM placed WHERE kind = 'community'
-), parsed AS (
-    SELECT *, {m.transform("body", m.struct_of(keys))} AS a FROM seen WHERE is_record OR starts_with(body, '{{')
-)
-SELECT file_no, source_row, is_record, body, observed_at, dumped_at, {a("id")} AS raw_id, {a("name")} AS raw_name,
+SELECT body, {a("id")} AS raw_id, {a("name")} AS raw_name,
        {a("persona")} AS persona, {a("karma")} AS raw_karma, {a("followers")} AS raw_followers,
        {a("following")} AS raw_following, {a("is_claimed")} AS raw_claimed, {a("created")} AS raw_created,
        {a("deleted")} AS raw_deleted, {a("owner")} AS owner, {a("owner_handle")} AS raw_handle,
        {a("display_name")} AS raw_display, {a("model")} AS raw_model, {a("agent_kind")} AS raw_kind
-FROM parsed
-"""
+FROM (SELECT body, {m.transform("body", m.struct_of(keys))} AS a
+      FROM (SELECT DISTINCT body FROM seen_agent WHERE is_record OR starts_with(body, '{{')))
+""",
+    )
 
 
 UNCLEAN_AGENTS = (
@@ -118,20 +125,23 @@ WITH cleaned AS (
     FROM parsed_agent
 ), timed AS (
     SELECT *, {instant("created_text")} AS created_at FROM cleaned
+), said AS (
+    SELECT body, agent_id, name, persona, created_at,
+           CASE WHEN created_at IS NOT NULL THEN {precision("created_text")} END AS at_precision,
+           {q.integer("raw_karma")} AS karma, {q.integer("raw_followers", is_count=True)} AS followers,
+           {q.integer("raw_following", is_count=True)} AS following, {q.boolean("raw_claimed")} AS is_claimed,
+           {q.null_if_word("raw_deleted")} IS NOT NULL AS is_deleted,
+           coalesce({owned("handle")}, {text}, raw_handle) AS owner_handle, {owned("name")} AS owner_name,
+           {q.named("raw_display")} AS display_name, {q.null_if_word("raw_model")} AS model,
+           CASE WHEN raw_kind IN ('llm', 'human', 'abm') THEN raw_kind END AS agent_kind,
+           {owned("bio")} AS owner_bio, {q.integer(owned("followers"))} AS owner_followers,
+           {m.unmapped("body", AGENT_KEYS)} AS extra,
+           {m.fault("coalesce(agent_id, name)", "coalesce(raw_id, raw_name)")} AS faulty
+    FROM timed
 )
-SELECT file_no, source_row, is_record, agent_id, name, persona, created_at,
-       CASE WHEN created_at IS NOT NULL THEN {precision("created_text")} END AS at_precision,
-       {q.integer("raw_karma")} AS karma, {q.integer("raw_followers", is_count=True)} AS followers,
-       {q.integer("raw_following", is_count=True)} AS following, {q.boolean("raw_claimed")} AS is_claimed,
-       {q.null_if_word("raw_deleted")} IS NOT NULL AS is_deleted,
-       coalesce({owned("handle")}, {text}, raw_handle) AS owner_handle, {owned("name")} AS owner_name,
-       {q.named("raw_display")} AS display_name, {q.null_if_word("raw_model")} AS model,
-       CASE WHEN raw_kind IN ('llm', 'human', 'abm') THEN raw_kind END AS agent_kind,
-       {owned("bio")} AS owner_bio, {q.integer(owned("followers"))} AS owner_followers,
-       observed_at, dumped_at, {m.unmapped("body", AGENT_KEYS)} AS extra,
-       CASE WHEN is_record OR coalesce(agent_id, name) IS NOT NULL
-            THEN {m.fault("coalesce(agent_id, name)", "coalesce(raw_id, raw_name)")} ELSE 'unusable' END AS fault
-FROM timed
+SELECT s.file_no, s.source_row, s.is_record, a.* EXCLUDE (body, faulty), s.observed_at, s.dumped_at,
+       CASE WHEN s.is_record OR coalesce(a.agent_id, a.name) IS NOT NULL THEN a.faulty ELSE 'unusable' END AS fault
+FROM seen_agent s JOIN said a ON a.body = s.body
 """
 
 
@@ -167,12 +177,6 @@ SELECT file_no, source_row, is_record, community_id, {c("title")} AS title, {c("
        {m.fault("community_id", "coalesce(raw_name, raw_id)")} AS fault
 FROM timed
 """
-
-
-NO_MEMBERSHIP = (
-    "CREATE OR REPLACE TEMP TABLE obs_membership (community_id VARCHAR, agent_id VARCHAR, agent_name VARCHAR, "
-    "action VARCHAR, role VARCHAR, origin VARCHAR)"
-)
 
 
 def membership_sql() -> str:

@@ -91,8 +91,8 @@ def ingest(
     con.register("files_frame", files.to_arrow())
     con.execute("CREATE OR REPLACE TEMP TABLE files AS SELECT * FROM files_frame")
     con.unregister("files_frame")
-    Stager(con, staging).run(scan, progress)
-    merge.prepare(con, staging)
+    Stager(con).run(scan, progress)
+    merge.prepare(con)
     con.execute(_WALLS)
     con.execute(_COUNTS)
     frames = {

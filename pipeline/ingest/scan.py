@@ -13,24 +13,27 @@ import io
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.ingest.bodies import HEAD_BYTES, Bodies
 from pipeline.ingest.config import CorpusConfig
 from pipeline.ingest.formats import FORMATS
 from pipeline.ingest.sqlite_source import why_unknown
 
-HEAD_BYTES = 65_536
-BLOCK_BYTES = 4 << 20
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 IGNORED_NAMES = re.compile(
     r"(^|/)(\.[^/]*|__MACOSX(/.*)?|Thumbs\.db|corpus\.toml|LICEN[CS]E[^/]*|COPYING[^/]*|README[^/]*|CHANGELOG[^/]*)$"
     r"|(^|/)(\.[^/]*|__MACOSX)/|\.(md|rst|txt|pdf|png|jpe?g|gif|svg|html?|py|ipynb|lock|tmp|part)$",
     re.IGNORECASE,
 )
+_SIDE_FILES = re.compile(r"(^|/)(\._|__MACOSX/|\.)")
+# Files of a folder that have the same suffix and the same keys in their first bytes are recognised once.
+LIKE_BYTES = 512
+_KEY = re.compile(rb'"([A-Za-z_][A-Za-z0-9_-]*)"\s*:')
 _NO_SHAPE = "no known shape in its first 64 kB"
 # zip, gzip, xz, bzip2 and zstandard, as their first bytes tell
 ARCHIVE_MAGIC = (b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"\x28\xb5\x2f\xfd")
@@ -58,12 +61,13 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """The files of a corpus in the order of their paths, and the formats that will be read."""
+    """The files of a corpus in the order of their paths, the formats that will be read, and what was kept of files."""
 
     folder: Path
     files: tuple[SourceFile, ...]
     formats: tuple[str, ...]
     format_origin: str
+    bodies: Bodies = field(default_factory=Bodies, compare=False, repr=False)
 
     def digest(self) -> str:
         """Return a digest of the paths and contents of all files: the input fingerprint of ingestion."""
@@ -87,11 +91,18 @@ def scan(folder: Path, config: CorpusConfig) -> Scan:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder.name} under data/; put the dump files there")
-    found = sorted((_describe(folder, path, config.exclude) for path in _walk(folder)), key=lambda file: file.path)
+    listing = _Listing(folder, config.exclude)
+    try:
+        found = sorted((listing.describe(path) for path in _walk(folder)), key=lambda file: file.path)
+    finally:
+        listing.close()
     formats = config.formats or _dominant(found)
     origin = "corpus.toml" if config.formats else "sniffed"
     chosen = tuple(_choose(file, formats) for file in found)
-    return Scan(folder, chosen, formats, origin)
+    for file in chosen:
+        if file.status != "read":
+            listing.bodies.forget(file.path)
+    return Scan(folder, chosen, formats, origin, listing.bodies)
 
 
 def _walk(folder: Path) -> list[str]:
@@ -106,42 +117,78 @@ def _walk(folder: Path) -> list[str]:
     return sorted(paths)
 
 
-def _describe(folder: Path, path: str, exclude: tuple[str, ...]) -> SourceFile:
-    if not _is_utf8(path):
-        return _odd_name(folder, path, exclude)
-    if IGNORED_NAMES.search(path) and not path.endswith((".json", ".jsonl", ".csv", ".parquet")):
-        return SourceFile(path, "", _size(folder / path), "none", None, "ignored", "not a dump by its name")
-    if re.search(r"(^|/)(\._|__MACOSX/|\.)", path):
-        return SourceFile(path, "", _size(folder / path), "none", None, "ignored", "side file of the system")
-    if any(fnmatch.fnmatch(path, pattern) for pattern in exclude):
-        return SourceFile(path, "", _size(folder / path), "none", None, "ignored", "excluded by corpus.toml")
-    if path.endswith("/"):
-        return SourceFile(path, "", 0, "none", None, "unreadable", "linked_folder")
-    try:
-        sha256, size, head, tail = _digest(f"{folder}/{path}")
-    except OSError:
-        return SourceFile(path, "", 0, "none", None, "unreadable", "unreadable")
-    is_utf16 = head.startswith((b"\xff\xfe", b"\xfe\xff"))
-    if is_utf16:
-        head = head.decode("utf-16", "replace").encode("utf-8", "replace")
-    container, reason = _container(path, head, tail, size)
-    if is_utf16 and container == "jsonl":
-        reason = "invalid_utf8"
-    if reason is not None:
-        return SourceFile(path, sha256, size, container, None, "unreadable", reason)
-    if container == "parquet" or container in DELIMITERS:
-        return _table(folder, path, sha256, size, container)
-    for name, adapter in FORMATS.items():
-        if container not in adapter.containers:
-            continue
-        if container == "sqlite":
-            is_known = adapter.recognises_file is not None and adapter.recognises_file(folder / path)
-        else:
-            is_known = adapter.recognises(path, container, head)
-        if is_known:
+class _Listing:
+    """Describes the files of one folder, one after the other."""
+
+    def __init__(self, folder: Path, exclude: tuple[str, ...]) -> None:
+        self.folder, self.exclude = folder, exclude
+        self.bodies = Bodies()
+        self.root = os.open(folder, os.O_RDONLY)
+        self.recognised: dict[tuple[object, ...], str] = {}
+
+    def close(self) -> None:
+        os.close(self.root)
+
+    def describe(self, path: str) -> SourceFile:
+        """Return what a file is, and keep its bytes where it is small and may be read."""
+        folder = self.folder
+        if not _is_utf8(path):
+            return _odd_name(folder, path, self.exclude)
+        if reason := _ignored(path, self.exclude):
+            return SourceFile(path, "", _size(folder / path), "none", None, "ignored", reason)
+        if path.endswith("/"):
+            return SourceFile(path, "", 0, "none", None, "unreadable", "linked_folder")
+        try:
+            reading = self.bodies.read(self.root, path)
+        except OSError:
+            return SourceFile(path, "", 0, "none", None, "unreadable", "unreadable")
+        sha256, size, head = reading.sha256, reading.size, reading.head
+        is_utf16 = head.startswith((b"\xff\xfe", b"\xfe\xff"))
+        if is_utf16:
+            head = head.decode("utf-16", "replace").encode("utf-8", "replace")
+        container, reason = _container(path, head, reading.tail, size)
+        if is_utf16 and container == "jsonl":
+            reason = "invalid_utf8"
+        if container != "json":
+            self.bodies.forget(path)
+        if reason is not None:
+            return SourceFile(path, sha256, size, container, None, "unreadable", reason)
+        if container == "parquet" or container in DELIMITERS:
+            return _table(folder, path, sha256, size, container)
+        name = self._format(path, container, head)
+        if name is not None:
             return SourceFile(path, sha256, size, container, name, "read")
-    why = why_unknown(folder / path) if container == "sqlite" else _NO_SHAPE
-    return SourceFile(path, sha256, size, container, None, "ignored", why)
+        why = why_unknown(folder / path) if container == "sqlite" else _NO_SHAPE
+        return SourceFile(path, sha256, size, container, None, "ignored", why)
+
+    def _format(self, path: str, container: str, head: bytes) -> str | None:
+        """Return the format of a file; files of one folder that start with the same keys are of the same."""
+        place = path.rpartition("/")[0], path.rpartition(".")[2], container
+        looks = (*place, *_KEY.findall(head[:LIKE_BYTES])) if container in ("json", "jsonl") else place
+        if len(looks) > len(place) and looks in self.recognised:
+            return self.recognised[looks]
+        for name, adapter in FORMATS.items():
+            if container not in adapter.containers:
+                continue
+            if container == "sqlite":
+                is_known = adapter.recognises_file is not None and adapter.recognises_file(self.folder / path)
+            else:
+                is_known = adapter.recognises(path, container, head)
+            if is_known:
+                self.recognised[looks] = name
+                return name
+        return None
+
+
+def _ignored(path: str, exclude: tuple[str, ...]) -> str | None:
+    """Return why a file is not looked into, None when it is."""
+    if IGNORED_NAMES.search(path) and not path.endswith((".json", ".jsonl", ".csv", ".parquet")):
+        return "not a dump by its name"
+    if _SIDE_FILES.search(path):
+        return "side file of the system"
+    if any(fnmatch.fnmatch(path, pattern) for pattern in exclude):
+        return "excluded by corpus.toml"
+    return None
 
 
 def _is_utf8(path: str) -> bool:
@@ -198,25 +245,6 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _digest(path: str) -> tuple[str, int, bytes, bytes]:
-    whole = hashlib.sha256()
-    head = tail = b""
-    size = 0
-    descriptor = os.open(path, os.O_RDONLY)  # a tree has tens of thousands of files: the shortest way to their bytes
-    try:
-        expected = os.fstat(descriptor).st_size
-        while block := os.read(descriptor, min(expected + 1, BLOCK_BYTES)):
-            head = head or block[:HEAD_BYTES]
-            tail = block[-16:]
-            size += len(block)
-            whole.update(block)
-            if size == expected < BLOCK_BYTES:
-                break
-    finally:
-        os.close(descriptor)
-    return whole.hexdigest(), size, head, tail
 
 
 def _container(path: str, head: bytes, tail: bytes, size: int) -> tuple[str, str | None]:

@@ -12,10 +12,17 @@ EXCERPT_CHARS = 1000  # redacted before it is shortened, so that no credential i
 # NUL has no place in a text column, and NaN none in strict JSON; a parser that accepts them must not pass them on. To
 # look for the ways in which programs write nan and inf is far cheaper than the pattern.
 _NO_NUMBERS = ("NaN", "nan", "NAN", "Inf", "inf", "INF")
-NO_FORBIDDEN_VALUE = rf"""NOT contains(doc, '\u0000') AND NOT CASE
-    WHEN {" OR ".join(f"contains(doc, '{word}')" for word in _NO_NUMBERS)}
-    THEN regexp_matches(doc, '(?i)[:,\[]\s*-?(?:nan|inf(?:inity)?)\s*[,\]}}]')
+
+
+def holds_no_number(expr: str) -> str:
+    """Return whether JSON text holds a NaN or an infinity that is no string."""
+    return rf"""CASE
+    WHEN {" OR ".join(f"contains({expr}, '{word}')" for word in _NO_NUMBERS)}
+    THEN regexp_matches({expr}, '(?i)[:,\[]\s*-?(?:nan|inf(?:inity)?)\s*[,\]}}]')
     ELSE false END"""
+
+
+NO_FORBIDDEN_VALUE = rf"""NOT contains(doc, '\u0000') AND NOT {holds_no_number("doc")}"""
 _SPACE = "chr(32) || chr(9) || chr(10) || chr(13)"
 
 

@@ -1,15 +1,14 @@
-"""Runs the adapters over the batches and stages the observations of each batch as Parquet.
+"""Runs the adapters over the batches and stages the observations of each batch in tables of their own.
 
-A few batches are in memory at a time, each worked on by a thread with a cursor of its own; what a batch yields is
-appended to the staging folder, from which `merge` reads. The names of the staged files follow the order of reading,
-so threads change nothing in the result.
+A few batches are in memory at a time, each worked on by a thread with a cursor of its own; what a batch yields are
+tables of the schema ``staged``, from which `merge` reads. DuckDB keeps them in memory and spills what does not fit.
+Their names follow the order of reading, so threads change nothing in the result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -23,19 +22,24 @@ from pipeline.ingest.framing import Bad, Batch, batches, repaired_table
 from pipeline.ingest.repair import Rejected
 from pipeline.ingest.scan import Scan
 
-STAGED = ("obs_message", "obs_agent", "obs_community", "obs_membership", "obs_reject")
+STAGED = ("obs_message", "obs_agent", "obs_community", "obs_membership", "obs_reject", "obs_event")
 MOST_WORKERS = 4
-# Read once and thrown away: no time goes to making these files small.
-STAGED_OPTIONS = "FORMAT parquet, COMPRESSION uncompressed, DICTIONARY_SIZE_LIMIT 1, WRITE_BLOOM_FILTER false"
+# The row a message has in its file counts from the start of its batch until the batches before it are known.
+_COLUMNS = {"obs_message": ", ".join(mapping.OBSERVED_COLUMNS), "obs_membership": "*"}
 
-# Position in reading order within the file; what was rejected has a position too.
+# Position in reading order within the file, where documents have other numbers of rows than one; what was rejected
+# has a position too.
 _POSITIONS = """
 CREATE OR REPLACE TEMP TABLE positions AS
-SELECT file_no, rid, origin, row_number() OVER (PARTITION BY file_no ORDER BY doc_no, path) - 1 AS source_row
-FROM (SELECT file_no, doc_no, path, rowid AS rid, 'record' AS origin FROM records
-      UNION ALL SELECT file_no, doc_no, path, rowid, 'message' FROM read_message
-      UNION ALL SELECT file_no, doc_no, path, rowid, 'reject' FROM rejects)
+SELECT file_no, rid, origin, doc_no, place, row_number() OVER (PARTITION BY file_no ORDER BY doc_no, path) - 1
+    AS source_row
+FROM (SELECT file_no, doc_no, path, rowid AS rid, 'record' AS origin, 0 AS place FROM records
+      UNION ALL SELECT file_no, doc_no, path, rowid, 'reject', 0 FROM rejects{messages})
 """
+_USUAL_POSITIONS = """
+      UNION ALL SELECT file_no, doc_no, path, NULL, 'message', place FROM read_message
+      WHERE {are_all_placed} OR file_no IN (SELECT file_no FROM framed UNION ALL SELECT file_no FROM records
+                                            UNION ALL SELECT file_no FROM rejects)"""
 _PLACED = (
     "CREATE OR REPLACE TEMP VIEW placed AS SELECT r.file_no, p.source_row, r.kind, r.rec, r.root_hint, r.parent_hint, "
     "k.observed_at, k.dumped_at, r.repair FROM records r JOIN positions p ON p.origin = 'record' AND p.rid = r.rowid "
@@ -44,6 +48,25 @@ _PLACED = (
     "CREATE OR REPLACE TEMP VIEW placed_rejects AS SELECT r.file_no, p.source_row, r.byte_offset, r.reason, r.detail, "
     "r.excerpt FROM rejects r JOIN positions p ON p.origin = 'reject' AND p.rid = r.rowid",
 )
+# The messages of usual bodies as adapters and profiles look at them.
+_READ_MESSAGE = """
+CREATE OR REPLACE TEMP VIEW read_message AS
+SELECT *, CASE WHEN kind = 'post' THEN 'a' ELSE 'b' || lpad(CAST(place - 1 AS VARCHAR), 8, '0') END AS path FROM {table}
+"""
+_NO_MESSAGES_READ = "CREATE OR REPLACE TEMP VIEW read_message AS SELECT {columns} WHERE false".format(
+    columns=", ".join(
+        f"CAST(NULL AS {kind}) AS {name}"
+        for kind, names in {
+            "VARCHAR": (
+                "kind", "path", "message_id", "root_id", "replies", "author", "submolt", "observed_text", "dump_text",
+            ),
+            "BIGINT": ("doc_no", "source_row", "place"),
+            "INTEGER": ("file_no",),
+            "TIMESTAMP": ("observed_at", "dumped_at"),
+        }.items()
+        for name in names
+    )
+)  # fmt: skip
 _IS_SOUND = f"json_valid(doc) AND {q.NO_FORBIDDEN_VALUE}"
 
 
@@ -54,19 +77,16 @@ class Stager:
     ----------
     con
         A connection of this ingestion alone; every worker opens a cursor on it.
-    folder
-        Where the staged Parquet files go; empty at the start.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
         self.con = con
-        self.folder = folder
         self.n_batches = 0
         self.paths: pa.Table | None = None
+        self.staged: dict[str, list[tuple[str, int]]] = {name: [] for name in STAGED}
         threads = int(con.sql("SELECT current_setting('threads')").fetchall()[0][0])
         self.n_workers = min(threads, MOST_WORKERS)
-        for table in (*STAGED, "obs_event"):
-            (folder / table).mkdir(parents=True, exist_ok=True)
+        con.execute("CREATE SCHEMA staged")
 
     def run(self, scan: Scan, progress: Callable[[int], None]) -> None:
         """Stage every file that is read, and one reject for every file that cannot be.
@@ -86,16 +106,17 @@ class Stager:
         with ThreadPoolExecutor(self.n_workers) as pool:
             for name in scan.formats:
                 chosen = [(n, f) for n, f in enumerate(scan.files) if f.status == "read" and f.format == name]
-                source = batches(scan.folder, chosen, FORMATS[name].table_kind, FORMATS[name].documents)
+                source = batches(scan.folder, chosen, FORMATS[name].table_kind, FORMATS[name].documents, scan.bodies)
                 if FORMATS[name].is_canonical:
                     self.paths = pa.table(
                         {"file_no": pa.array([n for n, _ in chosen], pa.int32()), "path": [f.path for _, f in chosen]}
                     )
                 self._stage(FORMATS[name], pool, source, progress)
-        if bad or not self.n_batches:
-            worker = _Worker(self.con.cursor(), self.folder)
-            worker.rejects(bad, self.n_batches)
-            worker.close()
+        worker = _Worker(self.con.cursor(), self.staged)
+        worker.rejects(bad, self.n_batches)
+        worker.close()
+        for name, tables in self.staged.items():
+            self.con.execute(f"CREATE VIEW st_{name} AS {_staged_select(name, sorted(tables))}")
 
     def _stage(
         self, adapter: Adapter, pool: ThreadPoolExecutor, source: Iterator[Batch], progress: Callable[[int], None]
@@ -117,7 +138,7 @@ class Stager:
             _finish(waiting.pop(0), progress)
 
     def _work(self, adapter: Adapter, batch: Batch, number: int, base: Future[int] | None, after: Future[int]) -> None:
-        worker = _Worker(self.con.cursor(), self.folder)
+        worker = _Worker(self.con.cursor(), self.staged)
         if adapter.is_canonical:
             worker.con.register("source_paths", self.paths)
         try:
@@ -136,12 +157,22 @@ def _finish(waiting: tuple[Future[None], int], progress: Callable[[int], None]) 
     progress(n_bytes)
 
 
+def _staged_select(name: str, tables: list[tuple[str, int]]) -> str:
+    """Return the SELECT of what all batches staged, with rows that count from the start of their file."""
+    parts = []
+    for table, base in tables:
+        shifted = "" if name == "obs_membership" else f" REPLACE (source_row + {base:d} AS source_row)"
+        columns = _COLUMNS.get(name, "*")
+        parts.append(f"SELECT *{shifted} FROM (SELECT {columns} FROM {table})")
+    return " UNION ALL BY NAME ".join(parts)
+
+
 class _Worker:
     """Works on one batch at a time, in temporary tables that nobody else sees."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, staged: dict[str, list[tuple[str, int]]]) -> None:
         self.con = con
-        self.folder = folder
+        self.staged = staged
         con.execute("SET TimeZone = 'UTC'")
 
     def close(self) -> None:
@@ -151,43 +182,51 @@ class _Worker:
         """Stage rejects alone, and with them every table in its shape even when no file is read."""
         self.con.execute(RECORDS_DDL)
         self.con.execute(REJECTS_DDL)
-        self.con.execute(mapping.NO_MESSAGES_READ)
-        self._place(bad)
-        self._map(number, 0, is_canonical=False)
+        self.con.execute(_NO_MESSAGES_READ)
+        self._place(bad, None, are_all_placed=True)
+        self._map(number, 0, None, is_canonical=False, is_last=True)
 
     def batch(self, adapter: Adapter, batch: Batch, number: int, base: Future[int] | None, after: Future[int]) -> None:
         """Stage one batch; `base` tells the rows of the same file before it, `after` is told their new number."""
         bad: Bad = []
-        is_whole = self._read_usual(adapter, batch)
-        if is_whole and not self._any("SELECT count(*) FROM read_message WHERE replies <> '[]'"):
-            self.con.execute(RECORDS_DDL)
-            self.con.execute(REJECTS_DDL)
+        con = self.con
+        usual, left = self._read_usual(adapter, batch, number)
+        has_replies = usual is not None and self._any("SELECT count(*) FROM read_message WHERE replies <> '[]'")
+        con.register("framed", left)
+        if len(left) or has_replies:
+            bad = self._docs(left, batch.table_kind)
+            adapter.extract(con)
         else:
-            bad = self._docs(batch)
-            adapter.extract(self.con)
-        self._place([*batch.rejected, *bad])
-        rows = int(self.con.sql("SELECT count(*) FROM positions").fetchall()[0][0])
+            con.execute(RECORDS_DDL)
+            con.execute(REJECTS_DDL)
+        # Bodies that hold several messages count theirs as if each were alone in its file.
+        are_all_placed = usual is not None and self._any(
+            "SELECT count(*) FROM read_message WHERE place > 1 AND doc_no > 0"
+        )
+        self._place([*batch.rejected, *bad], usual, are_all_placed=are_all_placed)
+        rows = self._count("records") + self._count("rejects") + (self._count(usual) if usual else 0)
         before = base.result() if base is not None else 0
         after.set_result(before + rows)
-        self._map(number, before, is_canonical=adapter.is_canonical)
-        self.con.unregister("framed")
+        self._map(number, before, usual, is_canonical=adapter.is_canonical)
+        con.unregister("framed")
 
-    def _read_usual(self, adapter: Adapter, batch: Batch) -> bool:
-        """Let the adapter read what it can in one pass; what is left becomes ``framed``. Return whether nothing is."""
-        con = self.con
+    def _read_usual(self, adapter: Adapter, batch: Batch, number: int) -> tuple[str | None, pa.Table]:
+        """Let the adapter read what it can in one pass; return the table of it, and the documents that are left."""
+        con, table = self.con, f"staged.usual_{number:06d}"
         con.register("framed", batch.documents)
-        if adapter.read_usual is not None:
-            try:
-                left = adapter.read_usual(con)
-            except duckdb.InvalidInputException:
-                pass  # some document is no JSON: all of the batch is read step by step
-            else:
-                con.register("framed", _only(batch.documents, left))
-                return not left
-        con.execute(mapping.NO_MESSAGES_READ)
-        return False
+        con.execute(_NO_MESSAGES_READ)
+        if adapter.read_usual is None:
+            return None, batch.documents
+        first_doc = (
+            int(batch.documents["doc_no"][0].as_py()) if batch.single is not None and len(batch.documents) else 0
+        )
+        left = adapter.read_usual(con, table, first_doc)
+        if left is None:
+            return None, batch.documents
+        con.execute(_READ_MESSAGE.format(table=table))
+        return table, _only(batch.documents, left)
 
-    def _docs(self, batch: Batch) -> Bad:
+    def _docs(self, documents: pa.Table, table_kind: str | None) -> Bad:
         """Make ``docs``: the Arrow columns in place, or a copy when some documents had to be repaired."""
         con = self.con
         columns = "file_no, doc_no, byte_offset, doc, repair, table_kind"
@@ -197,7 +236,7 @@ class _Worker:
         if not faulty:
             con.execute(f"CREATE OR REPLACE TEMP VIEW docs AS SELECT {columns} FROM framed")
             return []
-        mended, bad = repaired_table([row for row in faulty if row[3].strip()], batch.table_kind)
+        mended, bad = repaired_table([row for row in faulty if row[3].strip()], table_kind)
         con.register("mended", mended)
         con.register("faulty", pa.table({"file_no": [r[0] for r in faulty], "doc_no": [r[1] for r in faulty]}))
         is_faulty = "EXISTS (SELECT 1 FROM faulty f WHERE f.file_no = d.file_no AND f.doc_no = d.doc_no)"
@@ -208,51 +247,68 @@ class _Worker:
         )
         return bad
 
-    def _place(self, bad: Bad) -> None:
-        """Give every record and every reject its position in the file."""
+    def _place(self, bad: Bad, usual: str | None, *, are_all_placed: bool) -> None:
+        """Give every record and every reject its position in the file, and the messages beside them."""
         con = self.con
         if bad:
             con.register("bad", _rejects_table(bad))
             con.execute("INSERT INTO rejects SELECT * FROM bad")
             con.unregister("bad")
-        con.execute(_POSITIONS)
+        placed = "" if usual is None else _USUAL_POSITIONS.format(are_all_placed=str(are_all_placed).lower())
+        con.execute(_POSITIONS.format(messages=placed))
+        if usual is not None and self._any("SELECT count(*) FROM positions WHERE origin = 'message'"):
+            con.execute(
+                f"UPDATE {usual} u SET source_row = p.source_row FROM positions p WHERE p.origin = 'message' "
+                "AND p.file_no = u.file_no AND p.doc_no = u.doc_no AND p.place = u.place"
+            )
         con.execute(mapping.CLOCKS)
         for statement in _PLACED:
             con.execute(statement)
 
+    def _count(self, table: str) -> int:
+        return int(self.con.sql(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+
     def _any(self, counting: str) -> bool:
         return bool(self.con.sql(counting).fetchall()[0][0])
 
-    def _map(self, number: int, base: int, *, is_canonical: bool) -> None:
-        """Map the records and write the observations of the batch."""
+    def _map(self, number: int, base: int, usual: str | None, *, is_canonical: bool, is_last: bool = False) -> None:
+        """Map the records and stage the observations of the batch."""
         con = self.con
+        if usual is not None:
+            self.staged["obs_message"].append((usual, base))
         messages = f"(SELECT rec FROM records WHERE {mapping.IS_MESSAGE})"
-        if has_records := self._any(f"SELECT count(*) FROM {messages}"):
+        # To plan a statement costs more than to run it on nothing, so those are left out whose rows are not there.
+        has_messages = is_last or self._any(f"SELECT count(*) FROM {messages}")
+        has_events = is_last or self._any(events.COUNT_EVENTS)
+        has_communities = is_last or self._any("SELECT count(*) FROM records WHERE kind = 'community'")
+        if has_messages:
             has_unknown = self._any(mapping.unknown_keys_sql("json_keys(rec)", messages))
             con.execute(mapping.parsed_message_sql(has_unknown=has_unknown, is_canonical=is_canonical))
-        con.execute(mapping.parsed_message_view(has_records=has_records, is_canonical=is_canonical))
-        is_clean = not self._any(mapping.UNCLEAN_MESSAGES)
-        con.execute(mapping.message_sql(is_clean=is_clean, is_canonical=is_canonical))
-        con.execute(profiles.parsed_agent_sql())
+            is_clean = not self._any(mapping.UNCLEAN_MESSAGES)
+            con.execute(mapping.message_sql(is_clean=is_clean, is_canonical=is_canonical))
+        else:
+            con.execute(mapping.NO_PARSED_MESSAGE)
+        for statement in profiles.parsed_agent_sql():
+            con.execute(statement)
         con.execute(profiles.agent_sql(is_clean=not self._any(profiles.UNCLEAN_AGENTS)))
         con.execute(profiles.community_sql())
-        has_communities = self._any("SELECT count(*) FROM records WHERE kind = 'community'")
-        con.execute(profiles.membership_sql() if has_communities else profiles.NO_MEMBERSHIP)
-        if has_events := self._any(events.COUNT_EVENTS):
+        if has_communities:
+            con.execute(profiles.membership_sql())
+        if has_events:
             con.execute(events.event_sql())
-        con.execute(mapping.reject_sql(has_events=has_events))
-        self._write(number, base, (*STAGED, "obs_event") if has_events else STAGED)
+        con.execute(mapping.reject_sql(has_messages=has_messages, has_events=has_events))
+        is_there = {"obs_message": has_messages, "obs_membership": has_communities, "obs_event": has_events}
+        for name in STAGED:
+            if is_there.get(name, True):
+                self._stage(name, number, base)
 
-    def _write(self, number: int, base: int, tables: tuple[str, ...]) -> None:
-        """Write the observations of the batch."""
-        for table in tables:
-            target = str(self.folder / table / f"{number:06d}.parquet").replace("'", "''")
-            body = {
-                "obs_membership": "*",
-                "obs_reject": f"* REPLACE (source_row + {base} AS source_row)",
-            }.get(table, f"* EXCLUDE (fault) REPLACE (source_row + {base} AS source_row)")
-            where = "" if table in ("obs_membership", "obs_reject") else " WHERE fault IS NULL"
-            self.con.execute(f"COPY (SELECT {body} FROM {table}{where}) TO '{target}' ({STAGED_OPTIONS})")
+    def _stage(self, name: str, number: int, base: int) -> None:
+        """Make a table of the observations of one kind, without those that are no use."""
+        table = f"staged.{name}_{number:06d}"
+        is_whole = name in ("obs_membership", "obs_reject")
+        kept = f"SELECT * FROM {name}" if is_whole else f"SELECT * EXCLUDE (fault) FROM {name} WHERE fault IS NULL"
+        self.con.execute(f"CREATE TABLE {table} AS {kept}")
+        self.staged[name].append((table, base))
 
 
 def _only(documents: pa.Table, wanted: list[tuple[int, int]]) -> pa.Table:

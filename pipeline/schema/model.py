@@ -133,7 +133,7 @@ class Table:
         body = ", ".join(f'"{c.name}" {c.type}{" NOT NULL" if c.required else ""}' for c in self.all_columns)
         return f"CREATE TABLE {qualified or self.qualified} ({body})"
 
-    def cast_select(self, source: str) -> str:
+    def cast_select(self, source: str, *, is_sorted: bool = True) -> str:
         """Return a SELECT that casts the columns of `source` to the schema, by name.
 
         Parameters
@@ -141,10 +141,12 @@ class Table:
         source
             A relation name or a parenthesised query which has every column but ``corpus_id``; the
             corpus id is the bound parameter ``$corpus_id``.
+        is_sorted
+            Whether the rows come in the order of the key, nulls first.
         """
         body = ", ".join(f'CAST("{c.name}" AS {c.type}) AS "{c.name}"' for c in self.columns)
         order = ", ".join(f'"{name}" NULLS FIRST' for name in self.key)
-        suffix = f" ORDER BY {order}" if order else ""
+        suffix = f" ORDER BY {order}" if order and is_sorted else ""
         return f"SELECT CAST($corpus_id AS VARCHAR) AS corpus_id, {body} FROM {source}{suffix}"
 
 

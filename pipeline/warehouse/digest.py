@@ -126,6 +126,33 @@ class _KeyOrder:
         self.unordered += int((~is_after & ~is_same).sum())
 
 
+class _Rows:
+    """Takes the digest of rows in the order of their key, batch by batch."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.columns = [_ColumnHash(column) for column in table.all_columns]
+        self.order = _KeyOrder(table.key)
+        self.rows = 0
+
+    def update(self, batch: pa.RecordBatch) -> None:
+        """Add a batch with the columns of the table in their order."""
+        if batch.num_rows == 0:
+            return
+        for column, array in zip(self.columns, batch.columns, strict=True):
+            column.update(array)
+        self.order.update(_keys(batch, self.table))
+        self.rows += batch.num_rows
+
+    def digest(self) -> Digest:
+        """Return the digest of all rows so far."""
+        header = "|".join(f"{column.name}:{column.type}" for column in self.table.all_columns)
+        whole = hashlib.sha256(f"{self.table.qualified}|{header}|{self.rows}\n".encode())
+        for column in self.columns:
+            whole.update(column.digest())
+        return Digest(self.rows, self.order.repeated, self.order.unordered, whole.hexdigest())
+
+
 def digest_files(con: duckdb.DuckDBPyConnection, table: Table, paths: list[Path]) -> Digest:
     """Read stored rows once and return their number, what is wrong with their keys, and their hash.
 
@@ -138,26 +165,32 @@ def digest_files(con: duckdb.DuckDBPyConnection, table: Table, paths: list[Path]
     paths
         Parquet files of one corpus and family.
     """
-    columns = [_ColumnHash(column) for column in table.all_columns]
-    order = _KeyOrder(table.key)
-    rows = 0
+    rows = _Rows(table)
     names = ", ".join(f'"{column.name}"' for column in table.all_columns)
     relation = con.sql(
         f"SELECT {names} FROM read_parquet($paths, hive_partitioning = false)",
         params={"paths": [str(path) for path in paths]},
     )
     for batch in relation.to_arrow_reader(BATCH_ROWS):
-        if batch.num_rows == 0:
-            continue
-        for column, array in zip(columns, batch.columns, strict=True):
-            column.update(array)
-        order.update(_keys(batch, table))
-        rows += batch.num_rows
-    header = "|".join(f"{column.name}:{column.type}" for column in table.all_columns)
-    whole = hashlib.sha256(f"{table.qualified}|{header}|{rows}\n".encode())
-    for column in columns:
-        whole.update(column.digest())
-    return Digest(rows, order.repeated, order.unordered, whole.hexdigest())
+        rows.update(batch)
+    return rows.digest()
+
+
+def digest_frame(table: Table, frame: pl.DataFrame) -> Digest:
+    """Return what `digest_files` returns, for rows in memory that are in the order of their key.
+
+    Parameters
+    ----------
+    table
+        Description of the table.
+    frame
+        The rows, with all columns of the table in their order.
+    """
+    rows = _Rows(table)
+    for part in frame.iter_slices(BATCH_ROWS):
+        for batch in part.to_arrow().combine_chunks().to_batches():
+            rows.update(batch)
+    return rows.digest()
 
 
 def _keys(batch: pa.RecordBatch, table: Table) -> pl.DataFrame:

@@ -11,17 +11,19 @@ import datetime
 import hashlib
 import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline.schema import Table
 from pipeline.settings import Settings
 from pipeline.warehouse.casting import check_source, check_stored, explain_failed_cast
-from pipeline.warehouse.digest import Digest, digest_files
+from pipeline.warehouse.digest import Digest, digest_files, digest_frame
 from pipeline.warehouse.errors import SchemaMismatch
 from pipeline.warehouse.files import make_folders, remove_stale, sync, temporary_folder
 from pipeline.warehouse.layout import Layout, check_corpus_id, check_fingerprint
@@ -30,6 +32,8 @@ from pipeline.warehouse.session import connection, sql_literal
 
 ROW_GROUP_ROWS = 50_000  # about 25 MB of posts: small enough for two cores to hold several at once
 PART_NAME = "part-00000.parquet"
+BATCH_ROWS = 50_000
+HELD_BYTES = 512 << 20  # rows of more bytes are sorted by DuckDB, which spills
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,8 @@ class Address:
 def write_parts(settings: Settings, rows: Sequence[tuple[Address, Data]]) -> list[Manifest]:
     """Write the rows of several tables as new parts and return the manifests that would make them current.
 
-    While one part is read back and verified, the next one is written.
+    Rows that fit into memory are sorted and written there, while the next table is computed; of more rows DuckDB
+    makes a sorted file, which is then read back. Either way the digest is that of the rows in the order of their key.
 
     Parameters
     ----------
@@ -89,9 +94,9 @@ def write_parts(settings: Settings, rows: Sequence[tuple[Address, Data]]) -> lis
         When the rows do not fit their table; no part is left behind that is not whole.
     """
     layout = Layout(settings.warehouse)
-    with contextlib.ExitStack() as folders, ThreadPoolExecutor(1) as verifier:
-        verified = []
-        verifying = folders.enter_context(connection(settings, []))
+    with contextlib.ExitStack() as folders, ThreadPoolExecutor(1) as writer:
+        written: list[Future[Manifest]] = []
+        checking = folders.enter_context(connection(settings, []))
         for address, data in rows:
             check_corpus_id(address.corpus_id)
             parent = layout.parts(address.table, address.corpus_id, address.family)
@@ -99,15 +104,35 @@ def write_parts(settings: Settings, rows: Sequence[tuple[Address, Data]]) -> lis
             remove_stale(parent, layout.root)
             folder = folders.enter_context(temporary_folder(parent, layout.root))
             with _source(settings, data, folder) as (con, sql, params):
-                _copy(con, address, f"({sql}\n)", params, folder / PART_NAME)
-            verified.append(verifier.submit(_finish, settings, verifying, address, folder))
-        return [future.result() for future in verified]
+                frame = _collect(con, address, f"({sql}\n)", params)
+                if frame is None:
+                    _copy(con, address, f"({sql}\n)", params, folder / PART_NAME)
+            if written:
+                written[-1].result()  # two tables in memory at most
+            written.append(writer.submit(_finish, settings, checking, address, folder, frame))
+            del frame
+        return [future.result() for future in written]
 
 
-def _finish(settings: Settings, con: duckdb.DuckDBPyConnection, address: Address, folder: Path) -> Manifest:
-    """Verify a written part, put it in its place and return its manifest."""
-    digest = _verify(con, address.table, folder / PART_NAME)
-    sync(folder / PART_NAME)
+def _finish(
+    settings: Settings, con: duckdb.DuckDBPyConnection, address: Address, folder: Path, frame: pl.DataFrame | None
+) -> Manifest:
+    """Write what is not written yet, verify the part, put it in its place and return its manifest."""
+    table, path = address.table, folder / PART_NAME
+    if frame is None:
+        digest = digest_files(con, table, [path])
+    else:
+        with ThreadPoolExecutor(1) as digester:
+            digesting = digester.submit(digest_frame, table, frame)
+            frame.write_parquet(
+                path, compression="zstd", compression_level=1, row_group_size=ROW_GROUP_ROWS, statistics=False
+            )
+            digest = digesting.result()
+        if (stored := pq.read_metadata(path).num_rows) != digest.rows:
+            raise SchemaMismatch(f"{table.qualified}: {digest.rows} rows were to be written, the file holds {stored}")
+    if problems := [*check_stored(con, table, [str(path)]), *filter(None, [digest.problem(table)])]:
+        raise SchemaMismatch("; ".join(problems))
+    sync(path)
     sync(folder)
     final = _place(settings, address, folder, digest) / PART_NAME
     part = Part(Layout(settings.warehouse).relative(final), digest.rows, final.stat().st_size, _sha256(final))
@@ -163,35 +188,53 @@ def _source(
         raise TypeError(f"cannot write {type(data).__name__}: expected a polars frame, Query or Staged")
 
 
-def _copy(
-    con: duckdb.DuckDBPyConnection, address: Address, source: str, params: Mapping[str, object], path: Path
-) -> None:
-    """Cast the rows of `source`, sort them by the key and write them to `path`."""
+def _collect(
+    con: duckdb.DuckDBPyConnection, address: Address, source: str, params: Mapping[str, object]
+) -> pl.DataFrame | None:
+    """Cast the rows of `source` and sort them by the key; None when they are too many to be held in memory."""
     table, corpus_id = address.table, address.corpus_id
     if params.get("corpus_id", corpus_id) != corpus_id:
         raise SchemaMismatch(f"{table.qualified}: parameter corpus_id of the query is not {corpus_id!r}")
     check_source(con, table, source, params, corpus_id)
+    statement, bound = table.cast_select(source, is_sorted=False), {**params, "corpus_id": corpus_id}
+    with _explained(con, table, source, params):
+        reader = con.sql(statement, params=bound).to_arrow_reader(BATCH_ROWS)
+        batches, size = [], 0
+        for batch in reader:
+            batches.append(batch)
+            size += batch.nbytes
+            if size > HELD_BYTES:
+                reader.close()
+                return None
+        frame = pl.from_arrow(pa.Table.from_batches(batches, reader.schema))
+    if not isinstance(frame, pl.DataFrame):
+        raise TypeError("expected a table")
+    return frame.sort(table.key, nulls_last=False) if table.key else frame
+
+
+def _copy(
+    con: duckdb.DuckDBPyConnection, address: Address, source: str, params: Mapping[str, object], path: Path
+) -> None:
+    """Cast the rows of `source`, sort them by the key and write them to `path`, in bounded memory."""
     options = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
-    statement = f"COPY ({table.cast_select(source)}) TO {sql_literal(str(path))} ({options})"
+    statement = f"COPY ({address.table.cast_select(source)}) TO {sql_literal(str(path))} ({options})"
+    with _explained(con, address.table, source, params):
+        con.execute(statement, {**params, "corpus_id": address.corpus_id}).fetchall()
+
+
+@contextlib.contextmanager
+def _explained(
+    con: duckdb.DuckDBPyConnection, table: Table, source: str, params: Mapping[str, object]
+) -> Iterator[None]:
+    """Turn a cast that fails into a sentence that names the column."""
     try:
-        con.execute(statement, {**params, "corpus_id": corpus_id}).fetchall()
+        yield
     except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
         sentence = explain_failed_cast(con, table, source, params)
         # The text of the error may quote hostile data, so it is not passed on when the cause is known.
         if sentence is None:
             raise
         raise SchemaMismatch(sentence) from error.with_traceback(None)
-
-
-def _verify(con: duckdb.DuckDBPyConnection, table: Table, path: Path) -> Digest:
-    """Read a written file back; raise when it is not what the description says, else return its digest."""
-    problems = check_stored(con, table, [str(path)])
-    if problems:
-        raise SchemaMismatch("; ".join(problems))
-    digest = digest_files(con, table, [path])
-    if problem := digest.problem(table):
-        raise SchemaMismatch(problem)
-    return digest
 
 
 def _place(settings: Settings, address: Address, folder: Path, digest: Digest) -> Path:

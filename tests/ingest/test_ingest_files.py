@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import importlib
 import json
 import lzma
 import os
@@ -15,9 +14,9 @@ from io import BytesIO
 import pytest
 from ingest_helpers import POST_ID, Corpus, comment, detail, flat, post
 
+from pipeline.ingest import bodies
+from pipeline.ingest.bodies import Bodies, Reading
 from pipeline.schema.vocabulary import QUARANTINE_REASONS
-
-scanning = importlib.import_module("pipeline.ingest.scan")  # the package exports a function of that name
 
 
 def packed() -> bytes:
@@ -141,7 +140,20 @@ def test_deep_nesting(corpus: Corpus) -> None:
     assert {"p2", "p3"} <= set(tables.messages)
 
 
-def test_file_grows_or_shrinks_between_scan_and_read(corpus: Corpus) -> None:
+def test_small_file_is_read_as_it_was_listed(corpus: Corpus) -> None:
+    changed, gone = corpus.write("a.json", detail(1)), corpus.write("b.json", detail(2))
+
+    def change() -> None:
+        changed.write_text(changed.read_text().replace("Text 1", "Text 9"))
+        gone.unlink()
+
+    tables = corpus.read(between=change)
+    assert tables.account() == (2, 2, 0, 0, 0)
+    assert tables.messages[POST_ID.format(1)]["content"] == "Text 1"
+
+
+def test_file_grows_or_shrinks_between_scan_and_read(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "LARGEST_BYTES", 0)  # as files are that are not kept when they are listed
     tree = corpus.write("a.json", detail(1))
     same = corpus.write("b.json", detail(2))
     lines = corpus.lines("c.jsonl", [post(3), post(4)])
@@ -173,14 +185,14 @@ def test_file_without_permission(corpus: Corpus) -> None:
 def test_file_that_the_system_refuses(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus.write("a.json", detail(1))
     corpus.write("b.json", detail(2))
-    real = scanning._digest
+    real = Bodies.read
 
-    def refuse(path: str) -> object:
+    def refuse(self: Bodies, folder: int, path: str) -> Reading:
         if path.endswith("a.json"):
             raise PermissionError(13, "no")
-        return real(path)
+        return real(self, folder, path)
 
-    monkeypatch.setattr(scanning, "_digest", refuse)
+    monkeypatch.setattr(Bodies, "read", refuse)
     tables = corpus.read()
     assert tables.reasons() == ["unreadable"]
     assert tables.files["a.json"]["status"] == "unreadable"

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ingest_helpers import Corpus, Tables, comment, detail, flat, post
+from polars.testing import assert_frame_equal
 
 from pipeline.ingest import staging
 from pipeline.ingest.formats import FORMATS, moltbook_usual
@@ -69,7 +70,7 @@ def read_both_ways(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> tuple[Tab
 def assert_same(quick: Tables, slow: Tables) -> None:
     for name in TABLES:
         left, right = (t.tables[name].sort(pl.all(), nulls_last=True) for t in (quick, slow))
-        assert left.equals(right, null_equal=True), name
+        assert_frame_equal(left, right, check_exact=True)
 
 
 @settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -76,8 +76,9 @@ class Adapter:
         From path, container and the first 64 kB of a file: whether it is of this format. Not asked for Parquet,
         whose columns `table_kind` is asked about.
     read_usual
-        Where most documents have one shape: fills ``read_message`` from ``framed`` in one parse, and returns the
-        documents (file_no, doc_no) that are left to `extract`. Fails with DuckDB's error when one is no JSON.
+        Where most documents have one shape: makes the named table of observed messages from ``framed`` in one parse,
+        and returns the documents (file_no, doc_no) that are left to `extract`, or None when it made none; see
+        `formats.moltbook_usual.read_usual`. `extract` finds that table as ``read_message``.
     extract
         Fills ``records`` and ``rejects`` from ``docs``.
     table_kind
@@ -105,7 +106,7 @@ class Adapter:
     system: str
     containers: frozenset[str]
     recognises: Callable[[str, str, bytes], bool]
-    read_usual: Callable[[duckdb.DuckDBPyConnection], list[tuple[int, int]]] | None
+    read_usual: Callable[[duckdb.DuckDBPyConnection, str, int], list[tuple[int, int]] | None] | None
     extract: Callable[[duckdb.DuckDBPyConnection], None]
     table_kind: Callable[[frozenset[str]], str | None]
     describes: str

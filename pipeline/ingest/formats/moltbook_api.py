@@ -152,6 +152,7 @@ FROM (SELECT file_no, doc_no, byte_offset, path, repair, stamp, unnest(items) AS
 """
 
 _COMMON = "observed_text, dump_text, repair"
+_SEEN = "observed_text, dump_text, CAST(NULL AS VARCHAR)"  # usual messages needed no repair
 
 
 def _single(kind: str, field: str, rank: str) -> str:
@@ -199,10 +200,10 @@ _LISTED = "INSERT INTO records " + " UNION ALL ".join(
 _REPLIES_READ = f"""
 INSERT INTO records
 SELECT file_no, doc_no, path || '.' || lpad(CAST(position AS VARCHAR), 8, '0'), 'comment', element, root_hint,
-       parent_hint, {_COMMON}, {_REPLIES.format("element")}, 1
-FROM (SELECT file_no, doc_no, path, root_hint, parent_hint, {_COMMON}, unnest(items) AS element,
+       parent_hint, {_SEEN}, {_REPLIES.format("element")}, 1
+FROM (SELECT file_no, doc_no, path, root_hint, parent_hint, observed_text, dump_text, unnest(items) AS element,
              generate_subscripts(items, 1) AS position
-      FROM (SELECT file_no, doc_no, path, raw_root AS root_hint, raw_id AS parent_hint, {_COMMON},
+      FROM (SELECT file_no, doc_no, path, root_id AS root_hint, message_id AS parent_hint, observed_text, dump_text,
                    json_extract(replies, '$[*]') AS items
             FROM read_message WHERE kind = 'comment' AND starts_with(replies, '[') AND replies <> '[]'))
 """

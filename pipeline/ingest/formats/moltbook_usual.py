@@ -26,58 +26,122 @@ _OBSERVED = f"coalesce({', '.join(f'u.{key}' for key in _SEEN)}) AS observed_tex
 _ABSENT = " AND ".join(f"u.{key} IS NULL" for key in _OTHERS)
 
 _RECORDS = f"""
-(SELECT file_no, doc_no, '' AS path, CASE WHEN u.post_id IS NOT NULL AND u.title IS NULL THEN 'comment' ELSE 'post' END
-            AS kind, repair, {_OBSERVED}, u.replies, u AS m, doc AS rec, CAST(NULL AS VARCHAR) AS root_hint,
+(SELECT file_no, doc_no, 1 AS place, doc_no - first_doc AS source_row,
+        CASE WHEN u.post_id IS NOT NULL AND u.title IS NULL THEN 'comment' ELSE 'post' END AS kind,
+        repair, {_OBSERVED}, u.replies, u AS m, doc AS rec, CAST(NULL AS VARCHAR) AS root_hint,
         CAST(NULL AS VARCHAR) AS parent_hint,
         starts_with(doc, '{{') AND {_ABSENT} AND u.post IS NULL AND u.data IS NULL AND u.success IS NULL
             AND u.error IS NULL AND u.id IS NOT NULL AND coalesce(u.comments, '[]') = '[]'
             AND coalesce(u.replies, '[]') = '[]'
             AND (u.post_id IS NOT NULL OR u.title IS NOT NULL OR u.submolt IS NOT NULL OR u.submolt_name IS NOT NULL)
-            AND {q.NO_FORBIDDEN_VALUE} AS is_usual
- FROM (SELECT *, {m.transform("doc", _RECORD)} AS u FROM framed))
+            AS is_shaped
+ FROM (SELECT *, {m.transform("doc", _RECORD)} AS u FROM framed_usual))
 """
 _DETAILS = f"""
-(SELECT file_no, doc_no, CASE WHEN n = 1 THEN 'a' ELSE 'b' || lpad(CAST(n - 1 AS VARCHAR), 8, '0') END AS path,
-        CASE WHEN n = 1 THEN 'post' ELSE 'comment' END AS kind, repair, observed_text, dump_text, m.replies, m,
-        CAST(NULL AS JSON) AS rec, CASE WHEN n > 1 THEN post_id END AS root_hint, CAST(NULL AS VARCHAR) AS parent_hint,
-        is_usual
- FROM (SELECT file_no, doc_no, repair, observed_text, dump_text, post_id, is_usual, unnest(items) AS m,
-              generate_subscripts(items, 1) AS n
-       FROM (SELECT file_no, doc_no, repair, {_OBSERVED}, coalesce(u.post.id, u.post_id, u.id) AS post_id, is_usual,
-                    CASE WHEN is_usual THEN list_prepend(u.post, coalesce(u.comments, [])) ELSE [u.post] END AS items
+(SELECT file_no, doc_no, place, place - 1 AS source_row, CASE WHEN place = 1 THEN 'post' ELSE 'comment' END AS kind,
+        repair, observed_text, dump_text, m.replies, m, CAST(NULL AS JSON) AS rec,
+        CASE WHEN place > 1 THEN post_id END AS root_hint, CAST(NULL AS VARCHAR) AS parent_hint, is_shaped
+ FROM (SELECT file_no, doc_no, repair, observed_text, dump_text, post_id, is_shaped, unnest(items) AS m,
+              generate_subscripts(items, 1) AS place
+       FROM (SELECT file_no, doc_no, repair, {_OBSERVED}, coalesce(u.post.id, u.post_id, u.id) AS post_id, is_shaped,
+                    CASE WHEN is_shaped THEN list_prepend(u.post, coalesce(u.comments, [])) ELSE [u.post] END AS items
              FROM (SELECT *, coalesce({_ABSENT} AND u.submolt IS NULL AND u.post.id IS NOT NULL
-                                      AND coalesce(u.success, 'true') <> 'false' AND {{is_known}}
-                                      AND {q.NO_FORBIDDEN_VALUE}, false) AS is_usual
-                   FROM (SELECT *, {m.transform("doc", _DETAIL)} AS u FROM framed)))))
+                                      AND coalesce(u.success, 'true') <> 'false' AND {{is_known}}, false) AS is_shaped
+                   FROM (SELECT *, {m.transform("doc", _DETAIL)} AS u FROM framed_usual)))))
 """
+SAMPLED = 64  # documents that tell the shape of most, spread over the batch: files of one folder stand together
 _DETAIL_KEYS = "list_concat(json_keys(doc, '$.post'), flatten(json_keys(doc, '$.comments[*]')))"
-_COUNTED = """
-SELECT count(*) FILTER (WHERE TRY(starts_with(json_extract(doc, '$.post'), '{'))),
+_COUNTED = f"""
+SELECT count(*) FILTER (WHERE TRY(starts_with(json_extract(doc, '$.post'), '{{'))),
        count(*) FILTER (WHERE TRY(json_extract_string(doc, '$.id')) IS NOT NULL), count(*)
-FROM (SELECT doc FROM framed LIMIT 16)
-"""
-# An identifier that is one at sight: longer than any spelling of null, without white space or brackets.
-_IDENTIFIER = f"[0-9A-Za-z_-]{{10,{q.MAX_ID_CHARS}}}"
-_UNUSUAL = f"""
-SELECT DISTINCT file_no, doc_no FROM read_message
-WHERE is_usual IS NOT TRUE OR raw_id IS NULL OR NOT regexp_full_match(raw_id, '{_IDENTIFIER}')
-   OR (kind = 'comment' AND (raw_root IS NULL OR NOT regexp_full_match(raw_root, '{_IDENTIFIER}')))
+FROM (SELECT doc FROM framed WHERE (file_no + doc_no) % (1 + (SELECT count(*) FROM framed) // {SAMPLED}) = 0)
 """
 
+# A message is usual at sight where one pattern fits all its short values: identifiers longer than any spelling of null,
+# names without white space around them, times as the API writes them, whole numbers and truth values.
+_ID = "[0-9A-Za-z_-]+"
+_NAME = r"(?:[^\x01@ \t\r\n][^\x01/]?|[^\x01@ \t\r\n][^\x01/][^\x01]*[^\x01 \t\r\n])?"
+_TIME = "(?:20[0-9]{2}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-5][0-9]:[0-5][0-9](?:[.][0-9]{1,9})?(?:Z|[+]00:00)?)?"
+_SHORT = (
+    *(("raw_id", _ID), ("raw_root", f"(?:{_ID})?"), ("raw_author", f"(?:{_ID})?"), ("raw_answered", f"(?:{_ID})?")),
+    *(("raw_name", _NAME), ("raw_community", _NAME)),
+    *((name, _TIME) for name in ("raw_created", "observed_text", "dump_text")),
+    *((name, "(?:-?[0-9]+)?") for name in ("raw_score", "raw_up", "raw_down", "raw_count")),
+    *((name, "(?:true|false)?") for name in ("raw_deleted", "raw_spam")),
+)
+_SHORT_VALUES = " || chr(1) || ".join(f"coalesce({name}, '')" for name, _ in _SHORT)
+_SHORT_PATTERN = r"\x01".join(pattern for _, pattern in _SHORT)
+_SHORTEST_ID = 10
+_IS_SHORT_ID = " OR ".join(
+    f"strlen({name}) NOT BETWEEN {_SHORTEST_ID} AND {q.MAX_ID_CHARS}"
+    for name in ("raw_id", "raw_root", "raw_author", "raw_answered")
+)
+_NO_NUMBER = "(?i)-?(?:nan|inf(?:inity)?)"
+# Values that only the long way reads as they are meant: NUL characters, and NaN or infinity without quotation marks.
+_IS_SUSPECT = " OR ".join((
+    *(f"contains({name}, chr(0))" for name in ("title", "content")),
+    *(f"(strlen({name}) <= 9 AND regexp_full_match({name}, '{_NO_NUMBER}'))" for name in ("title", "content")),
+    f"(strlen(raw_url) <= 9 AND regexp_full_match(raw_url, '{_NO_NUMBER}'))",
+    f"regexp_matches(concat_ws(',', author, submolt, extra, replies), '\\\\u0000|[:,\\[]\\s*{_NO_NUMBER}\\s*[,\\]}}]')",
+    f"regexp_full_match(raw_name, '{_NO_NUMBER}')",
+))  # fmt: skip
+_IS_ODD = f"""
+    NOT coalesce(is_shaped, false) OR raw_id IS NULL OR (kind = 'comment' AND raw_root IS NULL)
+    OR coalesce({_IS_SHORT_ID}, false) OR NOT regexp_full_match({_SHORT_VALUES}, '{_SHORT_PATTERN}')
+    OR coalesce({_IS_SUSPECT}, false)
+"""
+_KEPT = ("file_no", "doc_no", "place", "source_row", "kind", "repair", "observed_text", "dump_text", "replies")
+_COLUMNS = ", ".join((
+    *m.OBSERVED_COLUMNS, "doc_no", "place", "replies", "author", "submolt", "observed_text", "dump_text", "is_odd",
+))  # fmt: skip
 
-def read_usual(con: duckdb.DuckDBPyConnection) -> list[tuple[int, int]]:
-    """Fill ``read_message`` from ``framed``; return the documents (file_no, doc_no) that have to be read otherwise.
 
-    Raises
-    ------
-    duckdb.InvalidInputException
-        When a document is no JSON; nothing of the batch is to be relied on then.
+def read_usual(con: duckdb.DuckDBPyConnection, target: str, first_doc: int) -> list[tuple[int, int]] | None:
+    """Make the table `target` of the usual messages of ``framed``; return the documents that are left.
+
+    Parameters
+    ----------
+    con
+        The connection of the batch.
+    target
+        Name of the table: the columns of `mapping.OBSERVED_COLUMNS`, and where each message stands (doc_no, place).
+        `source_row` counts from `first_doc` as if every document were one record, or one body alone in its file.
+    first_doc
+        Number of the first document of the batch, where a file has several batches.
+
+    Returns
+    -------
+    list or None
+        File and number of the documents that have to be read otherwise; None when there is no table, since most are
+        of other shapes.
     """
     details, records, docs = con.sql(_COUNTED).fetchall()[0]
     if 2 * max(details, records) <= docs:
-        con.execute(m.NO_MESSAGES_READ)
-        return con.sql("SELECT file_no, doc_no FROM framed").fetchall()
-    if details > records:
+        return None
+    left: list[tuple[int, int]] = []
+    try:
+        _read(con, target, first_doc, has_details=details > records, where="")
+    except duckdb.InvalidInputException:
+        left = con.sql("SELECT file_no, doc_no FROM framed WHERE NOT json_valid(doc)").fetchall()
+        _read(con, target, first_doc, has_details=details > records, where=" WHERE json_valid(doc)")
+    odd = con.sql(f"SELECT DISTINCT file_no, doc_no FROM {target} WHERE is_odd").fetchall()
+    if odd:
+        con.register("odd", pa.table({"file_no": [r[0] for r in odd], "doc_no": [r[1] for r in odd]}))
+        con.execute(
+            f"DELETE FROM {target} t WHERE EXISTS (SELECT 1 FROM odd o WHERE o.file_no = t.file_no AND "
+            "o.doc_no = t.doc_no)"
+        )
+        con.unregister("odd")
+    return [*left, *odd]
+
+
+def _read(con: duckdb.DuckDBPyConnection, target: str, first_doc: int, *, has_details: bool, where: str) -> None:
+    """Make the table of one shape of documents, and judge every message."""
+    con.execute(
+        "CREATE OR REPLACE TEMP VIEW framed_usual AS "
+        f"SELECT *, CAST({first_doc:d} AS BIGINT) AS first_doc FROM framed{where}"
+    )
+    if has_details:
         is_known = "true"
         if _has_unknown(con, _DETAIL_KEYS):
             known = ", ".join(f"'{key}'" for key in m.KNOWN_KEYS)
@@ -85,18 +149,13 @@ def read_usual(con: duckdb.DuckDBPyConnection) -> list[tuple[int, int]]:
         source, has_unknown = _DETAILS.replace("{is_known}", is_known), False
     else:
         source, has_unknown = _RECORDS, _has_unknown(con, "json_keys(doc)")
-    columns = m.parsed_columns(source, (*m.READ_COLUMNS, "is_usual"), has_unknown=has_unknown)
-    con.execute(f"CREATE OR REPLACE TEMP TABLE read_message AS {columns}")
-    unusual = con.sql(_UNUSUAL).fetchall()
-    if unusual:
-        con.register("unusual", pa.table({"file_no": [r[0] for r in unusual], "doc_no": [r[1] for r in unusual]}))
-        con.execute(
-            "DELETE FROM read_message r WHERE EXISTS "
-            "(SELECT 1 FROM unusual u WHERE u.file_no = r.file_no AND u.doc_no = r.doc_no)"
-        )
-        con.unregister("unusual")
-    return unusual
+    parsed = m.parsed_columns(source, (*_KEPT, "is_shaped"), has_unknown=has_unknown)
+    judged = (
+        f"(SELECT *, {q.iso_instant('observed_text')} AS observed_at, {q.iso_instant('dump_text')} AS dumped_at, "
+        f"{_IS_ODD} AS is_odd FROM ({parsed}))"
+    )
+    con.execute(f"CREATE TABLE {target} AS {m.observed_select(judged, _COLUMNS, is_clean=True)}")
 
 
 def _has_unknown(con: duckdb.DuckDBPyConnection, keys: str) -> bool:
-    return bool(con.sql(m.unknown_keys_sql(keys, "framed")).fetchall()[0][0])
+    return bool(con.sql(m.unknown_keys_sql(keys, "framed_usual")).fetchall()[0][0])
