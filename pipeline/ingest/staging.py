@@ -313,8 +313,8 @@ class _Worker:
 
 def _only(documents: pa.Table, wanted: list[tuple[int, int]]) -> pa.Table:
     """Return some of the documents, which file and number name."""
-    if len(wanted) == len(documents):
-        return documents
+    if not wanted or len(wanted) == len(documents):
+        return documents if wanted else documents.slice(0, 0)
     numbers = np.array(wanted, np.int64).reshape(-1, 2)
     places = documents["file_no"].to_numpy().astype(np.int64) << 32 | documents["doc_no"].to_numpy()
     return documents.filter(pa.array(np.isin(places, numbers[:, 0] << 32 | numbers[:, 1])))
