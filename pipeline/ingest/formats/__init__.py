@@ -9,6 +9,7 @@ byte_offset, reason, detail, excerpt).
 from pipeline.ingest.formats import (
     chirper_api,
     chirper_masquerade,
+    convokit,
     moltbook_api,
     moltbook_observatory,
     oasis,
@@ -20,6 +21,7 @@ from pipeline.ingest.formats.base import Adapter
 FORMATS: dict[str, Adapter] = {
     chirper_masquerade.ADAPTER.name: chirper_masquerade.ADAPTER,
     chirper_api.ADAPTER.name: chirper_api.ADAPTER,
+    convokit.ADAPTER.name: convokit.ADAPTER,
     pushshift.ADAPTER.name: pushshift.ADAPTER,
     moltbook_api.ADAPTER.name: moltbook_api.ADAPTER,
     moltbook_observatory.ADAPTER.name: moltbook_observatory.ADAPTER,
