@@ -13,7 +13,7 @@ import io
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -40,7 +40,10 @@ SQLITE_MAGIC = b"SQLite format 3\x00"
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file of the folder: where it is, its digest, its container and format, or why it is not read."""
+    """One file of the folder: where it is, its digest, its container and format, or why it is not read.
+
+    `follow_direction` is what corpus.toml says of the adapters that may not be able to tell it.
+    """
 
     path: str
     sha256: str
@@ -49,6 +52,7 @@ class SourceFile:
     format: str | None
     status: str
     reason: str | None = None
+    follow_direction: str | None = None
 
     @property
     def source_file_id(self) -> str:
@@ -90,7 +94,7 @@ def scan(folder: Path, config: CorpusConfig) -> Scan:
     found = sorted((_describe(folder, path, config.exclude) for path in _walk(folder)), key=lambda file: file.path)
     formats = config.formats or _dominant(found)
     origin = "corpus.toml" if config.formats else "sniffed"
-    chosen = tuple(_choose(file, formats) for file in found)
+    chosen = tuple(replace(_choose(file, formats), follow_direction=config.follow_direction) for file in found)
     return Scan(folder, chosen, formats, origin)
 
 

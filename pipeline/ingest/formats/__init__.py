@@ -14,6 +14,7 @@ from pipeline.ingest.formats import (
     moltbook_observatory,
     oasis,
     pushshift,
+    ysocial,
 )
 from pipeline.ingest.formats.base import Adapter
 
@@ -26,6 +27,7 @@ FORMATS: dict[str, Adapter] = {
     moltbook_api.ADAPTER.name: moltbook_api.ADAPTER,
     moltbook_observatory.ADAPTER.name: moltbook_observatory.ADAPTER,
     oasis.ADAPTER.name: oasis.ADAPTER,
+    ysocial.ADAPTER.name: ysocial.ADAPTER,
 }
 
 __all__ = ["FORMATS", "Adapter"]
