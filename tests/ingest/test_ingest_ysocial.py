@@ -249,7 +249,7 @@ def test_rule_of_direction(ids: set[str], evidence: tuple[int, int], expected: s
 def test_direction_is_checked(corpus: Corpus) -> None:
     small_run(corpus.folder / "exp.db", integer)
     corpus.write("corpus.toml", 'follow_direction = "backwards"\n')
-    with pytest.raises(CorpusConfigError, match="follow_direction.*user_to_follower, follower_to_user"):
+    with pytest.raises(CorpusConfigError, match=r"follow_direction.*user_to_follower, follower_to_user"):
         corpus.read()
 
 

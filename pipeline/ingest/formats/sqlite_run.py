@@ -40,7 +40,7 @@ JOURNAL_ADVICE = (
     "finish, or open the database once in sqlite3 where it came from (it takes the journal in), and copy it again; "
     "where the journal is of another database, remove it"
 )
-# Names that would be taken for no run at all, or for the run of a platform; room for a letter and an id (a UUID) behind a run.
+# Names that would be taken for no run at all, or for the run of a platform; room behind a run for a letter and a UUID.
 _NO_RUNS = frozenset({*q.NULL_WORDS, "-1", "observed"})
 _MOST_RUN_CHARS, _SHORT_RUN_CHARS = q.MAX_ID_CHARS - 48, 60
 
