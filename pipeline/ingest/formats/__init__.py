@@ -7,6 +7,7 @@ byte_offset, reason, detail, excerpt).
 """
 
 from pipeline.ingest.formats import (
+    bluesky,
     chirper_api,
     chirper_masquerade,
     convokit,
@@ -23,6 +24,7 @@ FORMATS: dict[str, Adapter] = {
     chirper_masquerade.ADAPTER.name: chirper_masquerade.ADAPTER,
     chirper_api.ADAPTER.name: chirper_api.ADAPTER,
     convokit.ADAPTER.name: convokit.ADAPTER,
+    bluesky.ADAPTER.name: bluesky.ADAPTER,
     pushshift.ADAPTER.name: pushshift.ADAPTER,
     moltbook_api.ADAPTER.name: moltbook_api.ADAPTER,
     moltbook_observatory.ADAPTER.name: moltbook_observatory.ADAPTER,
