@@ -130,7 +130,7 @@ SELECT file_no, doc_no, path, kind,
         )
     )
 })),
-       NULL, NULL, CASE WHEN seen IS NOT NULL THEN CAST(CAST(seen AS BIGINT) AS VARCHAR) END, NULL, repair, NULL, 0
+       NULL, NULL, CASE WHEN seen IS NOT NULL THEN CAST(try_cast(seen AS BIGINT) AS VARCHAR) END, NULL, repair, NULL, 0
 FROM reddit WHERE kind IS NOT NULL
 """
 _UNKNOWN = f"""

@@ -57,9 +57,9 @@ CREATE OR REPLACE TABLE step_of AS
 WITH numbered AS (
     SELECT id AS round_id, try_cast(day AS BIGINT) AS day, try_cast(hour AS BIGINT) AS hour FROM round
 ), length AS (
-    SELECT greatest(24, coalesce(max(hour), 0) + 1) AS slots FROM numbered
+    SELECT greatest(24, max(hour) FILTER (WHERE hour < 100000) + 1) AS slots FROM numbered
 )
-SELECT round_id, min(day * slots + coalesce(hour, 0)) AS step FROM numbered, length
+SELECT round_id, min(try_cast(CAST(day AS HUGEINT) * slots + coalesce(hour, 0) AS BIGINT)) AS step FROM numbered, length
 WHERE round_id IS NOT NULL GROUP BY round_id
 """
 # A share without words of its own, or with those of what it shares, is a repost; with others it is a quote.
