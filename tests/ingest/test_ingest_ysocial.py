@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import uuid
@@ -261,3 +262,37 @@ def test_recognition(tmp_path: Path) -> None:
     assert not recognises_file(tmp_path / "b.db")
     (tmp_path / "c.db").write_bytes(b"SQLite format 3\x00" + b"x" * 200)
     assert not recognises_file(tmp_path / "c.db")
+
+
+@pytest.mark.parametrize("ident", [integer, uuid_of])
+def test_odd_values_in_every_column(corpus: Corpus, ident: Ident) -> None:
+    """Whatever a cell holds, nothing crashes and every row is accounted for."""
+    odd = (
+        None,
+        -1,
+        2**63 - 1,
+        -(2**63),
+        1.5,
+        float("inf"),
+        "",
+        "None",
+        "x" * 300,
+        b"\xff\x00",
+        "[",
+        '["a", {}]',
+        "1e400",
+    )
+    rng = np.random.default_rng(3)
+    small_run(corpus.folder / "exp.db", ident)
+    with closing(sqlite3.connect(corpus.folder / "exp.db", isolation_level=None)) as con:
+        for table in ("rounds", "user_mgmt", "post", "follow", "reactions", "recommendations"):
+            columns = [row[1] for row in con.execute(f"PRAGMA table_info({table})") if row[1] != "id"]
+            rows = [row[0] for row in con.execute(f"SELECT _rowid_ FROM {table}")]
+            for _ in range(20):
+                column, row = columns[rng.integers(len(columns))], rows[rng.integers(len(rows))]
+                value = odd[rng.integers(len(odd))]
+                with contextlib.suppress(sqlite3.IntegrityError):
+                    con.execute(f"UPDATE {table} SET {column} = ? WHERE _rowid_ = ?", (value, row))
+    tables = corpus.read()
+    assert tables.files["exp.db"]["status"] == "read"
+    assert tables.message.height + len([r for r in tables.reasons() if r == "id_too_long"]) >= 8
