@@ -170,18 +170,12 @@ class _Reader:
         con = self.con
         con.execute("CREATE TABLE pair (user_id VARCHAR, follower_id VARCHAR)")
         con.execute("CREATE TABLE author (id VARCHAR, user_id VARCHAR)")
-        con.execute("CREATE TABLE meeting (user_id VARCHAR, post_id VARCHAR)")
-        for table, into in (
-            ("follow", "pair SELECT DISTINCT user_id, follower_id"),
-            ("post", "author SELECT id, user_id"),
-            ("reactions", "meeting SELECT user_id, post_id"),
-            ("recommendations", f"meeting SELECT user_id, unnest({s.LIST_ITEMS})"),
-        ):
+        con.execute("CREATE TABLE meeting (agent VARCHAR, author VARCHAR)")
+        for table, statement in s.COLLECTED.items():
             if self.database.has(table):
                 for part in read_table(self.database, table, s.READ_TABLES[table]):
                     con.register("part", part.to_arrow())
-                    con.execute(f"INSERT INTO {into} FROM part")
-        con.execute("CREATE OR REPLACE TABLE pair AS SELECT DISTINCT user_id, follower_id FROM pair")
+                    con.execute(statement)
         ((for_user, for_follower),) = con.sql(s.EVIDENCE).fetchall()
         for table in ("pair", "author", "meeting"):
             con.execute(f"DROP TABLE {table}")

@@ -137,14 +137,22 @@ def tie(direction: str) -> str:
     )  # fmt: skip
 
 
+# What is kept of each table to tell the direction of follows; posts come before what agents met.
+_MET = "INSERT INTO meeting SELECT DISTINCT m.user_id, a.user_id FROM {} m JOIN author a ON a.id = m.post_id"
+COLLECTED = {
+    "follow": "INSERT INTO pair SELECT DISTINCT user_id, follower_id FROM part",
+    "post": "INSERT INTO author SELECT id, user_id FROM part",
+    "reactions": _MET.format("part"),
+    "recommendations": _MET.format(f"(SELECT user_id, unnest({LIST_ITEMS}) AS post_id FROM part)"),
+}
 # Pairs of an agent and the author of a post that it was shown or reacted to, whom it follows in one reading of the
 # table of follows and not in the other.
 EVIDENCE = """
+WITH followed AS (SELECT DISTINCT user_id, follower_id FROM pair)
 SELECT count(*) FILTER (WHERE is_user) AS for_user, count(*) FILTER (WHERE NOT is_user) AS for_follower
 FROM (SELECT u.user_id IS NOT NULL AS is_user, v.user_id IS NOT NULL AS is_follower
-      FROM (SELECT DISTINCT m.user_id AS agent, a.user_id AS author FROM meeting m JOIN author a ON a.id = m.post_id
-            WHERE m.user_id <> a.user_id) d
-      LEFT JOIN pair u ON u.user_id = d.agent AND u.follower_id = d.author
-      LEFT JOIN pair v ON v.follower_id = d.agent AND v.user_id = d.author)
+      FROM (SELECT DISTINCT agent, author FROM meeting WHERE agent <> author) d
+      LEFT JOIN followed u ON u.user_id = d.agent AND u.follower_id = d.author
+      LEFT JOIN followed v ON v.follower_id = d.agent AND v.user_id = d.author)
 WHERE is_user <> is_follower
 """
