@@ -13,7 +13,8 @@ list of names, of which the first counts. What a like or repost is about is the 
 whom a follow or block is about, the object that holds another `did`. Its card shows no post whole: text is looked for
 under `txt` and `text`, replies under `rep`, `rpl`, `rpy` or `reply`; all that is not found there is in `extra`.
 
-`createdAt` is what the author's program says, of any year. It is kept; `is_time_implausible` in `extra` marks one
+`createdAt` is what the author's program says, of any year. It is kept; in a message `is_time_implausible` in `extra`
+marks one
 before November 2022, one more than a day after the record was indexed (or after the time in its record key), and one
 that cannot be read, which is then `created_raw`. What was deleted is named by its record key alone: such rows are
 quarantined (`unresolved_target`), and the record stays. Records of other collections are quarantined too. What this
@@ -55,7 +56,9 @@ def recognises(path: str, container: str, head: bytes) -> bool:
     """Tell records by an address or type of Bluesky's own, dumps of the stream by three of their short keys."""
     if container not in ("json", "jsonl"):
         return False
-    return _RAW_MARK.search(head) is not None or all(re.search(mark, head) for mark in _DIVE_MARKS)
+    if b"app.bsky." in head and _RAW_MARK.search(head):
+        return True
+    return b'"usr"' in head and all(re.search(mark, head) for mark in _DIVE_MARKS)
 
 
 def extract(con: duckdb.DuckDBPyConnection) -> None:

@@ -42,7 +42,8 @@ def recognises(path: str, container: str, head: bytes) -> bool:
     """Tell utterances by three keys that they have in every version, dicts of speakers by name and shape."""
     if container not in ("json", "jsonl"):
         return False
-    if all(re.search(mark, head) for mark in _MARKS):
+    # A key is found far faster than its pattern.
+    if b'"reply' in head and all(re.search(mark, head) for mark in _MARKS):
         return True
     return container == "json" and _DICT_NAMES.search(path) is not None and _IS_DICT.match(head) is not None
 

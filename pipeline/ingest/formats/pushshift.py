@@ -8,8 +8,8 @@ it, else by the handle, which stands for that id. `[deleted]` and `[removed]` in
 author and no text; the message is then `is_deleted`, as is one that `_meta` says was deleted later, whose text the
 archive still holds. `created_utc` is text or a number, always in seconds. `retrieved_on` is the time of observation,
 `_meta.retrieved_2nd_on` where the archive came back for the score. All else is in `extra` under its own name, such as
-`edited` (a truth value, or when), `distinguished`, `stickied`, flairs, `_meta`, `ups` and `downs`, which in old months
-repeat the score; `body_html` and `selftext_html` repeat the text and are left out.
+`edited` (a truth value, or when), `crosspost_parent`, `distinguished`, `stickied`, flairs, `_meta`, `ups` and `downs`,
+which in old months repeat the score; `body_html` and `selftext_html` repeat the text and are left out.
 
 What this format cannot tell: who voted, who reads, who follows whom; the text of what was deleted before the archive
 came; upvotes and downvotes apart (only the score); whether an author is a person or a program. Promoted submissions
@@ -42,7 +42,10 @@ _STRUCT = (
 
 def recognises(path: str, container: str, head: bytes) -> bool:
     """Tell a comment or a submission by keys that only Reddit's own objects have together."""
-    if container not in ("json", "jsonl") or not (_CREATED.search(head) and _SUBREDDIT.search(head)):
+    # A key is found far faster than its pattern, and a tree has tens of thousands of files.
+    if container not in ("json", "jsonl") or b'"created_utc"' not in head or b'"subreddit' not in head:
+        return False
+    if not (_CREATED.search(head) and _SUBREDDIT.search(head)):
         return False
     if container == "json" and _IS_DICT.match(head):
         return False
