@@ -13,6 +13,7 @@ from pipeline.schema import TABLES
 
 CORPUS_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 KINDS = ("platform", "simulation", "human")
+FOLLOW_DIRECTIONS = ("user_to_follower", "follower_to_user")
 CORPUS_TABLE_NAMES = frozenset(table.name for table in TABLES.values() if table.layer == "corpus")
 SLICE_KEYS = ("slice_id", "title", "filter", "start", "end")
 SLICE_FILTERS = ("none", "without_duplicates", "without_token_mint")
@@ -55,6 +56,7 @@ class CorpusConfig:
     minimum_rows: dict[str, int] = field(default_factory=dict)
     slices: tuple[Slice, ...] = ()
     teacher_texts: int | None = None
+    follow_direction: str | None = None
 
     def all_slices(self) -> tuple[Slice, ...]:
         """Return the built-in slices and those of the file, in that order."""
@@ -139,7 +141,7 @@ class _Reader:
         value = self.raw.pop(key, default)
         if value is not None and not isinstance(value, str):
             raise self.fail(key, "a string")
-        if allowed and value not in allowed:
+        if allowed and value is not None and value not in allowed:
             raise self.fail(key, "one of " + ", ".join(allowed))
         return value
 
@@ -162,11 +164,14 @@ class _Reader:
         minimum = self._minimum_rows()
         slices = self._slices()
         teacher_texts = self._teacher_texts()
+        follows = self.text("follow_direction", None, FOLLOW_DIRECTIONS)
         if self.raw:
-            known = "title, kind, format, licence, clock, exclude, minimum_rows, slices, teacher_texts"
+            known = (
+                "title, kind, format, licence, clock, exclude, minimum_rows, slices, teacher_texts, follow_direction"
+            )
             raise CorpusConfigError(f"{self.where}: unknown key {', '.join(sorted(self.raw))}; the keys are {known}")
         return CorpusConfig(
-            self.corpus_id, title, kind, formats, licence, clock, exclude, minimum, slices, teacher_texts
+            self.corpus_id, title, kind, formats, licence, clock, exclude, minimum, slices, teacher_texts, follows
         )
 
     def _teacher_texts(self) -> int | None:

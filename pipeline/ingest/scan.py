@@ -13,7 +13,7 @@ import io
 import json
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -43,7 +43,10 @@ SQLITE_MAGIC = b"SQLite format 3\x00"
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file of the folder: where it is, its digest, its container and format, or why it is not read."""
+    """One file of the folder: where it is, its digest, its container and format, or why it is not read.
+
+    `follow_direction` is what corpus.toml says of the adapters that may not be able to tell it.
+    """
 
     path: str
     sha256: str
@@ -52,6 +55,7 @@ class SourceFile:
     format: str | None
     status: str
     reason: str | None = None
+    follow_direction: str | None = None
 
     @property
     def source_file_id(self) -> str:
@@ -99,6 +103,8 @@ def scan(folder: Path, config: CorpusConfig) -> Scan:
     formats = config.formats or _dominant(found)
     origin = "corpus.toml" if config.formats else "sniffed"
     chosen = tuple(_choose(file, formats) for file in found)
+    if config.follow_direction:
+        chosen = tuple(replace(file, follow_direction=config.follow_direction) for file in chosen)
     for file in chosen:
         if file.status != "read":
             listing.bodies.forget(file.path)

@@ -82,6 +82,7 @@ QUARANTINE_REASONS: dict[str, str] = {
     "damaged_sqlite": "The SQLite database is damaged or was cut.",
     "table_not_read": "A table, or a kind of row, of the database is not read by this version.",
     "unresolved_target": "The event names a row that is gone, and nothing tells whom it pointed to.",
+    "unclear_direction": "The file does not tell who follows whom; say follow_direction in corpus.toml.",
     "file_changed": "The file changed while it was read; run again once it is complete.",
     "linked_folder": "A link to a folder is not followed; put the files into the folder of the corpus itself.",
     "name_not_utf8": "The name of the file or of a folder above it is not UTF-8; rename it. Such bytes show as \\xe9.",

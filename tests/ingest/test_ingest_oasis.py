@@ -21,8 +21,9 @@ from oasis_platform import Platform, random_run
 from polars.testing import assert_frame_equal
 
 from pipeline.ingest import sqlite_source
-from pipeline.ingest.formats.oasis import recognises_file, run_id_of
+from pipeline.ingest.formats.oasis import recognises_file
 from pipeline.ingest.formats.oasis_ties import deleted_follows
+from pipeline.ingest.formats.sqlite_run import run_id_of
 from pipeline.ingest.sqlite_source import open_database, read_table, why_unknown
 from pipeline.schema.vocabulary import QUARANTINE_REASONS
 

@@ -6,16 +6,32 @@ An adapter says how its files are recognised and turns documents into records. I
 byte_offset, reason, detail, excerpt).
 """
 
-from pipeline.ingest.formats import chirper_api, chirper_masquerade, moltbook_api, moltbook_observatory, oasis
+from pipeline.ingest.formats import (
+    bluesky,
+    chirper_api,
+    chirper_masquerade,
+    convokit,
+    mastodon,
+    moltbook_api,
+    moltbook_observatory,
+    oasis,
+    pushshift,
+    ysocial,
+)
 from pipeline.ingest.formats.base import Adapter
 
 # In the order in which a file is offered to them: those that ask for keys that nobody else has come first.
 FORMATS: dict[str, Adapter] = {
     chirper_masquerade.ADAPTER.name: chirper_masquerade.ADAPTER,
     chirper_api.ADAPTER.name: chirper_api.ADAPTER,
+    convokit.ADAPTER.name: convokit.ADAPTER,
+    bluesky.ADAPTER.name: bluesky.ADAPTER,
+    mastodon.ADAPTER.name: mastodon.ADAPTER,
+    pushshift.ADAPTER.name: pushshift.ADAPTER,
     moltbook_api.ADAPTER.name: moltbook_api.ADAPTER,
     moltbook_observatory.ADAPTER.name: moltbook_observatory.ADAPTER,
     oasis.ADAPTER.name: oasis.ADAPTER,
+    ysocial.ADAPTER.name: ysocial.ADAPTER,
 }
 
 __all__ = ["FORMATS", "Adapter"]

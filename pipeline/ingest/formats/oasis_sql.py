@@ -85,7 +85,7 @@ def field(name: str) -> str:
     return f"json_extract_string(info, '$.{name}')"
 
 
-def _record(kind: str, fields: dict[str, str], source: str, order: str) -> str:
+def record(kind: str, fields: dict[str, str], source: str, order: str) -> str:
     """Return the query for documents: a JSON object each, and its kind of record."""
     packed = ", ".join(f"{name} := {expr}" for name, expr in fields.items())
     return (
@@ -98,7 +98,7 @@ _AT, _STEP = clock("created_at")
 _EVENT = {"run_id": "$run", "at": _AT, "step": _STEP}
 _POSTED = {"run_id": "$run", "created_at": _AT, "step": _STEP}
 
-AGENT = _record(
+AGENT = record(
     "'agent'",
     {
         "id": ident("u", "p.user_id"), "name": "user_name", "display_name": "name", "description": "bio",
@@ -108,14 +108,14 @@ AGENT = _record(
     "part p LEFT JOIN self_tie s ON s.user_id = p.user_id",
     "p.row",
 )  # fmt: skip
-COMMUNITY = _record(
+COMMUNITY = record(
     "'community'",
     {"name": ident("g", "group_id"), "display_name": "name", "created_at": _AT, "created_step": _STEP},
     "part",
     "row",
 )
 # A repost has no text of its own, and a quote only its quote_content: content repeats the original.
-POST = _record(
+POST = record(
     "CASE WHEN p.original_post_id IS NULL THEN 'post' WHEN quote_content IS NULL THEN 'repost' ELSE 'quote' END",
     {
         "id": ident("p", "p.post_id"), "author_id": ident("u", "p.user_id"),
@@ -128,7 +128,7 @@ POST = _record(
     "p.row",
 )  # fmt: skip
 # A quote is the root of the comments on it, as everywhere; a comment on a repost is stored with the original.
-COMMENT = _record(
+COMMENT = record(
     "'comment'",
     {
         "id": ident("c", "comment_id"), "author_id": ident("u", "user_id"), "content": "content", **_POSTED,
@@ -139,7 +139,7 @@ COMMENT = _record(
     "row",
 )  # fmt: skip
 _SENT_AT, _SENT_STEP = clock("sent_at")
-GROUP_MESSAGE = _record(
+GROUP_MESSAGE = record(
     "'utterance'",
     {
         "id": ident("m", "message_id"), "author_id": ident("u", "coalesce(a.user_id, p.sender_id)"),
@@ -150,7 +150,7 @@ GROUP_MESSAGE = _record(
     "p.row",
 )  # fmt: skip
 _JOIN_AT, _JOIN_STEP = clock("joined_at")
-MEMBER = _record(
+MEMBER = record(
     "'membership'",
     {
         "agent_id": ident("u", "coalesce(a.user_id, p.agent_id)"), "community_id": ident("g", "group_id"),
@@ -161,7 +161,7 @@ MEMBER = _record(
     "j.action = 'join_group' AND j.user_id = coalesce(a.user_id, p.agent_id) AND j.object_id = p.group_id)",
     "p.row",
 )  # fmt: skip
-GROUP_ACT = _record(
+GROUP_ACT = record(
     "'membership'",
     {
         "agent_id": ident("u", "user_id"), "community_id": ident("g", "object_id"),
@@ -171,7 +171,7 @@ GROUP_ACT = _record(
     f"act WHERE action IN {listed(GROUPS)}",
     "row",
 )  # fmt: skip
-TIE = _record(
+TIE = record(
     "'tie'",
     {
         "source_id": ident("u", "source"), "target_id": ident("u", "target"), "relation": "relation",
@@ -180,7 +180,7 @@ TIE = _record(
     f"tie WHERE NOT ({UNRESOLVED})",
     "origin_rank, row",
 )  # fmt: skip
-EXPOSURE = _record(
+EXPOSURE = record(
     "'exposure'",
     {
         "agent_id": ident("u", "user_id"), "message_id": ident("p", "post_id"), **_EVENT, "source": "action",
@@ -190,7 +190,7 @@ EXPOSURE = _record(
     " json_array_length(info, '$.posts')) AS ids FROM part))",
     "row, place",
 )  # fmt: skip
-BUFFER = _record(
+BUFFER = record(
     "'exposure'",
     {
         "agent_id": ident("u", "user_id"), "message_id": ident("p", "post_id"), "run_id": "$run",
@@ -206,7 +206,7 @@ def reaction(table: str) -> str:
     kind, letter = REACTION_TABLES[table]
     column = "post_id" if letter == "p" else "comment_id"
     fields = {"agent_id": ident("u", "user_id"), "message_id": ident(letter, column), "type": f"'{kind}'", **_EVENT}
-    return _record("'reaction'", fields, "part", "row")
+    return record("'reaction'", fields, "part", "row")
 
 
 def undone_reaction(action: str) -> str:
@@ -218,7 +218,7 @@ def undone_reaction(action: str) -> str:
         "type": f"'{done.split('_')[0]}'", **_EVENT,
     }  # fmt: skip
     gone = f"part WHERE {field(key)} IN (SELECT object_id FROM act WHERE action = '{action}')"
-    return _record("'reaction'", fields, gone, "row")
+    return record("'reaction'", fields, gone, "row")
 
 
 def undoing_reaction(action: str) -> str:
@@ -226,7 +226,7 @@ def undoing_reaction(action: str) -> str:
     kind, _, _, letter = UNDOING[action]
     target = field("post_id" if letter == "p" else "comment_id")
     fields = {"agent_id": ident("u", "user_id"), "message_id": ident(letter, target), "type": f"'{kind}'", **_EVENT}
-    return _record("'reaction'", fields, f"act WHERE action = '{action}'", "row")
+    return record("'reaction'", fields, f"act WHERE action = '{action}'", "row")
 
 
 # The row or agent that an action is about: what its trace can be joined on.
