@@ -13,7 +13,7 @@ import io
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from pipeline.ingest.config import CorpusConfig
 from pipeline.ingest.formats import FORMATS
+from pipeline.ingest.formats.unread import why_unread
 from pipeline.ingest.sqlite_source import why_unknown
 
 HEAD_BYTES = 65_536
@@ -131,6 +132,8 @@ def _describe(folder: Path, path: str, exclude: tuple[str, ...]) -> SourceFile:
         return SourceFile(path, sha256, size, container, None, "unreadable", reason)
     if container == "parquet" or container in DELIMITERS:
         return _table(folder, path, sha256, size, container)
+    if (why := why_unread(path, head)) is not None:
+        return SourceFile(path, sha256, size, container, None, "ignored", why)
     for name, adapter in FORMATS.items():
         if container not in adapter.containers:
             continue
@@ -172,8 +175,11 @@ def _table(folder: Path, path: str, sha256: str, size: int, container: str) -> S
         columns = table_columns(folder / path, container)
     except (OSError, ValueError, pa.ArrowException):
         return SourceFile(path, sha256, size, container, None, "unreadable", "bad_parquet")
+    if (why := why_unread(path, columns=columns)) is not None:
+        return SourceFile(path, sha256, size, container, None, "ignored", why)
     for name, adapter in FORMATS.items():
-        if container in adapter.containers and adapter.table_kind(columns) is not None:
+        is_placed = adapter.paths is None or adapter.paths.search(path) is not None
+        if container in adapter.containers and is_placed and adapter.table_kind(columns) is not None:
             return SourceFile(path, sha256, size, container, name, "read")
     return SourceFile(path, sha256, size, container, None, "ignored", "its columns are those of no table that is read")
 
@@ -274,6 +280,9 @@ def _dominant(files: list[SourceFile]) -> tuple[str, ...]:
 def _choose(file: SourceFile, formats: tuple[str, ...]) -> SourceFile:
     if file.status != "read" or file.format in formats:
         return file
+    for name in formats:
+        if file.format in FORMATS[name].reads_too and file.container in FORMATS[name].containers:
+            return replace(file, format=name)
     return SourceFile(
         file.path,
         file.sha256,
