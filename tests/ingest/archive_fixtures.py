@@ -335,7 +335,8 @@ def giordano_tables() -> dict[str, Sequence[Row]]:
     names = ("id", "post_id", "parent_id", "content", "author_id", "author_name", "upvotes", "downvotes", "depth",
              "created_at")  # fmt: skip
     return {
-        "agents": [{"id": AUTHOR, "name": "Claw_One", **full, **seen}, {"id": OTHER, "name": "sam_two", **stub, **seen}],
+        "agents": [{"id": AUTHOR, "name": "Claw_One", **full, **seen},
+                   {"id": OTHER, "name": "sam_two", **stub, **seen}],
         "posts": [post],
         "comments": [{**row, **crawled} for row in flat_comments(*names)],
         "submolts": [{**SUBMOLT, "featured_at": None}],
