@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.ingest.config import CorpusConfig
-from pipeline.ingest.formats import FORMATS
+from pipeline.ingest.formats import FORMATS, is_table_of, kind_of_rows
 from pipeline.ingest.formats.unread import why_unread
 from pipeline.ingest.sqlite_source import why_unknown
 
@@ -91,7 +91,7 @@ def scan(folder: Path, config: CorpusConfig) -> Scan:
     found = sorted((_describe(folder, path, config.exclude) for path in _walk(folder)), key=lambda file: file.path)
     formats = config.formats or _dominant(found)
     origin = "corpus.toml" if config.formats else "sniffed"
-    chosen = tuple(_choose(file, formats) for file in found)
+    chosen = tuple(_choose(folder, file, formats) for file in found)
     return Scan(folder, chosen, formats, origin)
 
 
@@ -178,8 +178,7 @@ def _table(folder: Path, path: str, sha256: str, size: int, container: str) -> S
     if (why := why_unread(path, columns=columns)) is not None:
         return SourceFile(path, sha256, size, container, None, "ignored", why)
     for name, adapter in FORMATS.items():
-        is_placed = adapter.paths is None or adapter.paths.search(path) is not None
-        if container in adapter.containers and is_placed and adapter.table_kind(columns) is not None:
+        if container in adapter.containers and is_table_of(name, path, columns):
             return SourceFile(path, sha256, size, container, name, "read")
     return SourceFile(path, sha256, size, container, None, "ignored", "its columns are those of no table that is read")
 
@@ -277,11 +276,25 @@ def _dominant(files: list[SourceFile]) -> tuple[str, ...]:
     return tuple(sorted(size, key=lambda name: (-size[name], name))[:1])
 
 
-def _choose(file: SourceFile, formats: tuple[str, ...]) -> SourceFile:
+def _reads_too(folder: Path, file: SourceFile, name: str) -> bool:
+    """Return whether a format reads a file of another one as a file of its archive without a mark."""
+    adapter = FORMATS[name]
+    if file.format not in adapter.reads_too or file.container not in adapter.containers:
+        return False
+    if file.container != "parquet" and file.container not in DELIMITERS:
+        return True
+    try:
+        columns = table_columns(folder / file.path, file.container)
+    except (OSError, ValueError, pa.ArrowException):
+        return False
+    return kind_of_rows(name, columns) in ("agent", "community")
+
+
+def _choose(folder: Path, file: SourceFile, formats: tuple[str, ...]) -> SourceFile:
     if file.status != "read" or file.format in formats:
         return file
     for name in formats:
-        if file.format in FORMATS[name].reads_too and file.container in FORMATS[name].containers:
+        if _reads_too(folder, file, name):
             return replace(file, format=name)
     return SourceFile(
         file.path,

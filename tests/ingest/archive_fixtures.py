@@ -1,169 +1,51 @@
-"""Small copies of the published Moltbook archives in their real layouts: one thread of the platform, names replaced.
-
-The thread (30 January 2026) is a post with four comments, one of them a reply of the post's author to another; ids,
-times and counts are the platform's.
-"""
+"""Small copies of the published Moltbook archives in their real layouts, around one thread of the platform."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-import polars as pl
-
-Row = dict[str, Any]
-
-POST = "01328831-6d08-4106-a5cc-30125e399dbb"
-FIRST = "718fe69a-e718-4eb5-8907-2f90d6aa491e"
-ASKED = "873937ce-d744-41ce-bb85-62166d073104"
-REPLY = "92d8b2d4-d4fd-4de1-b690-6045635301d5"
-AUTHOR, OTHER, THIRD = (
-    "ab25d94b-84c0-4198-a0f8-8d588e82f60d", "48677150-e802-4d88-84e0-10e212bfe0e5",
-    "75c17757-a94a-4efe-949c-f07d77a959a5",
-)  # fmt: skip
-GENERAL = "29beb7ee-ca7d-4290-9c2f-09926264866f"
-NAMES = {AUTHOR: "Claw_One", OTHER: "sam_two", THIRD: "Bob3"}
-POSTED = "2026-01-30T23:52:08.959317+00:00"
-# id, parent, author, karma, followers, upvotes, time, text
-COMMENTS = (
-    (FIRST, None, OTHER, 9, 3, 0, "2026-01-30T23:52:19.25985+00:00", "We are drowning in text."),
-    (ASKED, None, THIRD, 24, 9, 1, "2026-01-30T23:55:43.860874+00:00", "He wanted me to see him."),
-    (REPLY, ASKED, AUTHOR, 3, 1, 0, "2026-01-30T23:57:03.890981+00:00", "That's the clearest answer."),
+from archive_thread import (
+    AUTHOR,
+    COMMENTS,
+    DEPTHS,
+    FIRST,
+    GENERAL,
+    OTHER,
+    POST,
+    POSTED,
+    REPLY,
+    SUBMOLT,
+    TEXT,
+    THIRD,
+    TITLE,
+    Row,
+    api_comments,
+    api_post,
+    flat_comments,
+    list_post,
+    nested_comments,
+    write,
+    write_csv,
+    write_lines,
+    write_parquet,
+    write_sqlite,
 )
-DEPTHS = {FIRST: 1, ASKED: 1, REPLY: 2}
-TITLE, TEXT = "Just hatched. First task", "Registered an hour ago."
-
-
-def _ms(time: str) -> str:
-    """Return a time as API v3 writes it: three digits and Z."""
-    return f"{time[:19]}.{time[20:].split('+')[0].ljust(6, '0')[:3]}Z"
-
-
-def api_post(**changes: object) -> Row:
-    """Return the post as API v3 gives it in a list."""
-    body: Row = {
-        "id": POST, "title": TITLE, "content": TEXT, "type": "text", "author_id": AUTHOR,
-        "author": {"id": AUTHOR, "name": "Claw_One", "karma": 3, "followerCount": 1, "deletedAt": None},
-        "submolt": {"id": GENERAL, "name": "general", "display_name": "General"}, "upvotes": 3, "downvotes": 0,
-        "score": 3, "comment_count": 5, "is_deleted": False, "verification_status": "verified", "is_spam": False,
-        "created_at": _ms(POSTED), "updated_at": _ms(POSTED),
-    }  # fmt: skip
-    return {**body, **changes}
-
-
-def api_comments(**changes: object) -> list[Row]:
-    """Return the comments as flat objects of API v3, which omits a parent that is the post."""
-    rows = []
-    for ident, parent, author, karma, followers, up, time, body in COMMENTS:
-        row: Row = {
-            "id": ident, "post_id": POST, "content": body, "author_id": author, "upvotes": up, "downvotes": 0,
-            "author": {"id": author, "name": NAMES[author], "karma": karma, "followerCount": followers},
-            "score": up, "is_deleted": False, "depth": DEPTHS[ident] - 1, "is_spam": False, "created_at": _ms(time),
-            **changes,
-        }  # fmt: skip
-        rows.append(row if parent is None else {**row, "parent_id": parent})
-    return rows
-
-
-def nested_comments() -> list[Row]:
-    """Return the comments as API v1 nests them."""
-    made: dict[str, Row] = {}
-    for ident, parent, author, karma, followers, up, time, body in COMMENTS:
-        made[ident] = {
-            "id": ident, "content": body, "parent_id": parent, "upvotes": up, "downvotes": 0, "created_at": time,
-            "author": {"id": author, "name": NAMES[author], "karma": karma, "follower_count": followers},
-            "author_id": author, "replies": [],
-        }  # fmt: skip
-        if parent is not None:
-            made[parent]["replies"].append(made[ident])
-    return [made[FIRST], made[ASKED]]
-
-
-def list_post(**changes: object) -> Row:
-    """Return the post as API v1 gives it in a list."""
-    body: Row = {
-        "id": POST, "title": TITLE, "content": TEXT, "url": None, "upvotes": 3, "downvotes": 0, "comment_count": 5,
-        "created_at": POSTED, "submolt": {"id": GENERAL, "name": "general", "display_name": "General"},
-        "author": {"id": AUTHOR, "name": "Claw_One"},
-    }  # fmt: skip
-    return {**body, **changes}
-
-
-SUBMOLT: Row = {
-    "id": GENERAL, "name": "general", "display_name": "General", "description": "The town square",
-    "subscriber_count": 38, "created_at": "2026-01-27T18:01:11.10272+00:00",
-    "last_activity_at": "2026-01-31T07:20:10.123+00:00",
-}  # fmt: skip
-
-
-def _write(folder: Path, path: str, content: object) -> None:
-    target = folder / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    text = content if isinstance(content, str) else json.dumps(content)
-    target.write_text(text, encoding="utf-8")
-
-
-def _lines(folder: Path, path: str, rows: Sequence[object]) -> None:
-    _write(folder, path, "".join(json.dumps(row, ensure_ascii=True) + "\n" for row in rows))
-
-
-def _parquet(folder: Path, path: str, rows: Sequence[Row]) -> None:
-    target = folder / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(rows, infer_schema_length=None).write_parquet(target)
-
-
-def _csv(folder: Path, path: str, rows: Sequence[Row]) -> None:
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    _write(folder, path, stream.getvalue())
-
-
-def _sqlite(folder: Path, path: str, tables: dict[str, Sequence[Row]]) -> None:
-    target = folder / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(target)) as con:
-        for table, rows in tables.items():
-            columns = ", ".join(f'"{name}"' for name in rows[0])
-            con.execute(f'CREATE TABLE "{table}" ({columns})')
-            marks = ", ".join("?" for _ in rows[0])
-            con.executemany(f'INSERT INTO "{table}" VALUES ({marks})', [tuple(row.values()) for row in rows])
-        con.commit()
-
-
-def flat_comments(*columns: str) -> list[Row]:
-    """Return the comments as flat rows with the columns of API v1, and some more."""
-    rows = []
-    for ident, parent, author, karma, followers, up, time, body in COMMENTS:
-        row: Row = {
-            "id": ident, "post_id": POST, "parent_id": parent, "content": body, "upvotes": up, "downvotes": 0,
-            "created_at": time, "depth": DEPTHS[ident] - 1, "author_id": author, "author_name": NAMES[author],
-            "author_karma": karma, "author_follower_count": followers, "author": NAMES[author], "body": body,
-        }  # fmt: skip
-        rows.append({name: row[name] for name in columns} if columns else row)
-    return rows
 
 
 def jscmp4(folder: Path) -> None:
     """The four files; a comment names its community by name alone."""
-    _lines(folder, "posts_all.jsonl", [api_post(), api_post(upvotes=4, score=4)])
-    _lines(folder, "comments_all.jsonl", api_comments(post_title=TITLE, submolt="general"))
+    write_lines(folder, "posts_all.jsonl", [api_post(), api_post(upvotes=4, score=4)])
+    write_lines(folder, "comments_all.jsonl", api_comments(post_title=TITLE, submolt="general"))
     agents = [
         {"id": AUTHOR, "name": "Claw_One", "description": "Direct", "avatarUrl": None, "karma": 3, "followerCount": 1,
          "followingCount": 1, "isClaimed": True, "isActive": True, "createdAt": "2026-01-30T23:00:01.217Z",
          "lastActive": "2026-04-07T05:29:59.094Z", "deletedAt": None},
         {"id": THIRD, "name": "Bob3", "description": None, "followerCount": 9, "followingCount": 2},
     ]  # fmt: skip
-    _lines(folder, "agents_seen.jsonl", agents)
-    _write(folder, "submolts.json", {"success": True, "submolts": [SUBMOLT], "count": 1})
+    write_lines(folder, "agents_seen.jsonl", agents)
+    write(folder, "submolts.json", {"success": True, "submolts": [SUBMOLT], "count": 1})
 
 
 def takschdube(folder: Path) -> None:
@@ -172,17 +54,17 @@ def takschdube(folder: Path) -> None:
     author = {"id": AUTHOR, "name": "Claw_One", "karma": 3, "follower_count": 1, "owner": "human_or_org"}
     post = list_post(submolt="general", author=author, url=url)
     full = {**post, "author": {**author, "description": "Direct", "following_count": 1}, "comments": nested_comments()}
-    _write(folder, "raw/submolts.json", [{**SUBMOLT, "created_by": None}])
-    _write(folder, "raw/posts.json", [post])
-    _write(folder, "raw/posts_full.json", [full])
-    _write(folder, "raw/platform_stats.json", {"total_posts": 9, "submolt_count": 1, "crawled_at": "2026-02-01"})
-    _write(folder, "raw/metadata.json", {"crawl_history": [], "last_crawl": "2026-02-01"})
-    _write(folder, "derived/agents.json", [{**author, "post_count": 1, "comment_count": 1}])
-    _write(folder, "derived/social_graph.json", [{"from": "sam_two", "to": "Claw_One", "interactions": 1}])
-    _write(folder, "derived/reply_graph.json", [{"from": "Claw_One", "to": "Bob3", "replies": 1}])
-    _write(folder, "derived/activity_timeline.json", [{"date": "2026-01-30", "posts": 1, "comments": 3}])
-    _write(folder, "derived/submolt_stats.json", [{"submolt": "general", "posts": 1, "comments": 3}])
-    _write(folder, "manifest.json", {"schema_version": "2026.09.15", "counts": {"posts": 1}})
+    write(folder, "raw/submolts.json", [{**SUBMOLT, "created_by": None}])
+    write(folder, "raw/posts.json", [post])
+    write(folder, "raw/posts_full.json", [full])
+    write(folder, "raw/platform_stats.json", {"total_posts": 9, "submolt_count": 1, "crawled_at": "2026-02-01"})
+    write(folder, "raw/metadata.json", {"crawl_history": [], "last_crawl": "2026-02-01"})
+    write(folder, "derived/agents.json", [{**author, "post_count": 1, "comment_count": 1}])
+    write(folder, "derived/social_graph.json", [{"from": "sam_two", "to": "Claw_One", "interactions": 1}])
+    write(folder, "derived/reply_graph.json", [{"from": "Claw_One", "to": "Bob3", "replies": 1}])
+    write(folder, "derived/activity_timeline.json", [{"date": "2026-01-30", "posts": 1, "comments": 3}])
+    write(folder, "derived/submolt_stats.json", [{"submolt": "general", "posts": 1, "comments": 3}])
+    write(folder, "manifest.json", {"schema_version": "2026.09.15", "counts": {"posts": 1}})
 
 
 def moltnet(folder: Path) -> None:
@@ -197,7 +79,7 @@ def moltnet(folder: Path) -> None:
         "votes_history": json.dumps(votes), "topic_label": "A", "toxic_level": 0,
     }  # fmt: skip
     names = ("id", "post_id", "parent_id", "content", "author_id", "author_name", "upvotes", "created_at")
-    comments = [{**row, "votes_history": "[]"} for row in flat_comments(*names)]
+    comments = flat_comments(*names)  # no history: told by its place
     agent: Row = {
         "id": AUTHOR, "name": "Claw_One", "description": "Direct", "karma": 30, "follower_count": 4,
         "following_count": 1, "created_at": "2026-01-30T23:00:01.217Z", "owner_x_handle": "rob", "owner_x_bio": "Kata",
@@ -206,11 +88,11 @@ def moltnet(folder: Path) -> None:
         "description_history": json.dumps([{"date": "2026-01-31", "description": "Shy"}, {"description": "undated"}]),
     }  # fmt: skip
     submolt = {**SUBMOLT, "subscribers_history": json.dumps([{"timestamp": "2026-01-30", "subscribers": 12}])}
-    _parquet(folder, "data/v2026-02-28/posts.parquet", [post])
-    _parquet(folder, "data/v2026-02-28/comments.parquet", comments)
-    _parquet(folder, "data/v2026-02-28/agents.parquet", [agent])
-    _parquet(folder, "data/v2026-02-28/submolts.parquet", [submolt])
-    _parquet(folder, "data/posts_fully_connected.parquet", [post])
+    write_parquet(folder, "data/v2026-02-28/posts.parquet", [post])
+    write_parquet(folder, "data/v2026-02-28/comments.parquet", comments)
+    write_parquet(folder, "data/v2026-02-28/agents.parquet", [agent])
+    write_parquet(folder, "data/v2026-02-28/submolts.parquet", [submolt])
+    write_parquet(folder, "data/posts_fully_connected.parquet", [post])
 
 
 def trustairlab(folder: Path) -> None:
@@ -221,8 +103,8 @@ def trustairlab(folder: Path) -> None:
         {"id": POST, "topic_label": "A", "toxic_level": 0, "post": body},
         {"id": "p-two-00000", "topic_label": None, "toxic_level": 2, "post": {**body, "id": "p-two-00000"}},
     ]
-    _parquet(folder, "posts/train-00000-of-00001.parquet", rows)
-    _parquet(folder, "submolts/train-00000-of-00001.parquet", [SUBMOLT])
+    write_parquet(folder, "posts/train-00000-of-00001.parquet", rows)
+    write_parquet(folder, "submolts/train-00000-of-00001.parquet", [SUBMOLT])
 
 
 def aicell(folder: Path) -> None:
@@ -236,12 +118,12 @@ def aicell(folder: Path) -> None:
         "id", "post_id", "parent_id", "content", "upvotes", "downvotes", "created_at", "depth", "author_id",
         "author_name", "author_karma", "author_follower_count",
     )  # fmt: skip
-    _parquet(folder, "data/posts-00000-of-00001.parquet", [post, {**post, "id": "p-two-00000", "author_id": None,
+    write_parquet(folder, "data/posts-00000-of-00001.parquet", [post, {**post, "id": "p-two-00000", "author_id": None,
              "author_name": None, "submolt_id": None, "submolt_name": None,
              "submolt_display_name": None}])  # fmt: skip
-    _parquet(folder, "data/comments-00000-of-00001.parquet", flat_comments(*names))
+    write_parquet(folder, "data/comments-00000-of-00001.parquet", flat_comments(*names))
     raw = [{"post": list_post(), "comments": nested_comments()}]
-    _write(folder, "filter_mbc_all_comments_until_0208.json", raw)
+    write(folder, "filter_mbc_all_comments_until_0208.json", raw)
 
 
 def lnajt(folder: Path) -> None:
@@ -250,47 +132,47 @@ def lnajt(folder: Path) -> None:
         "id": POST, "author_id": AUTHOR, "author": "Claw_One", "title": TITLE, "body": TEXT, "submolt": "general",
         "upvotes": 3, "comment_count": 5, "created_at": POSTED,
     }  # fmt: skip
-    _parquet(folder, "posts.parquet", [post])
+    write_parquet(folder, "posts.parquet", [post])
     names = ("id", "post_id", "parent_id", "author_id", "author", "body", "upvotes", "created_at")
-    _parquet(folder, "comments.parquet", flat_comments(*names))
+    write_parquet(folder, "comments.parquet", flat_comments(*names))
 
 
 def kallsyms(folder: Path) -> None:
     """Lines with the time of reading before the object."""
     seen = "2026-01-30T23:59:00.5+00:00"
-    _lines(folder, "posts-20260130.ndjson", [{"type": "post", "fetched_at": seen, "post": list_post()}])
+    write_lines(folder, "posts-20260130.ndjson", [{"type": "post", "fetched_at": seen, "post": list_post()}])
     rows = [
         {"type": "comment", "fetched_at": seen, "post_id": POST, "depth": DEPTHS[c["id"]] - 1, "comment": c}
         for c in [*nested_comments(), nested_comments()[1]["replies"][0]]
     ]
-    _lines(folder, "comments-20260130.ndjson", rows)
-    _write(folder, "state.json", {"last_seen_created_at": POSTED, "pending_posts": []})
+    write_lines(folder, "comments-20260130.ndjson", rows)
+    write(folder, "state.json", {"last_seen_created_at": POSTED, "pending_posts": []})
 
 
 def traces(folder: Path) -> None:
     """Bodies by community and month; one names no community."""
     body = {"success": True, "post": list_post(), "comments": nested_comments(), "context": {"tip": "t"}}
     bare = list_post(id="p-two-00000", submolt=None)
-    _write(folder, "data/submolts/general/2026/01/thread.json", body)
-    _write(folder, "data/submolts/introductions/2026/02/post.json", bare)
+    write(folder, "data/submolts/general/2026/01/thread.json", body)
+    write(folder, "data/submolts/introductions/2026/02/post.json", bare)
     agent = {"id": AUTHOR, "name": "Claw_One", "description": "Direct", "karma": 3, "follower_count": 1}
-    _write(folder, "data/profiles/Claw_One.json", {"success": True, "agent": agent, "recentPosts": []})
+    write(folder, "data/profiles/Claw_One.json", {"success": True, "agent": agent, "recentPosts": []})
 
 
 def padas(folder: Path) -> None:
     """One folder for each config; comments nested in posts."""
     post = list_post(comments=nested_comments())
-    _parquet(folder, "posts/train-00000.parquet", [{**post, "comments": json.dumps(post["comments"])}])
+    write_parquet(folder, "posts/train-00000.parquet", [{**post, "comments": json.dumps(post["comments"])}])
     rows = [{**SUBMOLT, "crawled_at": "2026-02-01T00:00:00Z"},
             {**SUBMOLT, "subscriber_count": 40, "crawled_at": "2026-02-02T00:00:00Z"}]  # fmt: skip
-    _parquet(folder, "submolts_meta/train-00000.parquet", rows)
+    write_parquet(folder, "submolts_meta/train-00000.parquet", rows)
     agent = {"id": AUTHOR, "name": "Claw_One", "description": "Direct", "karma": 7, "follower_count": 2,
              "owner": {"x_handle": "rob", "x_name": "Robert"}}  # fmt: skip
-    _parquet(folder, "profiles/train-00000.parquet", [agent])
+    write_parquet(folder, "profiles/train-00000.parquet", [agent])
     labelled = [{"id": POST, "title": TITLE, "content": TEXT, "category": "A", "toxicity": 0}]
-    _parquet(folder, "annotated_posts/train-00000.parquet", labelled)
+    write_parquet(folder, "annotated_posts/train-00000.parquet", labelled)
     some = [{"id": REPLY, "post_id": POST, "category": "C", "toxicity": 1}]
-    _parquet(folder, "annotated_comments/train-00000.parquet", some)
+    write_parquet(folder, "annotated_comments/train-00000.parquet", some)
 
 
 def alanchen(folder: Path) -> None:
@@ -304,9 +186,9 @@ def alanchen(folder: Path) -> None:
          "stance_claude": ""},
     ]  # fmt: skip
     edge = {"opaque_replier_id": "a2", "opaque_author_id": "a1", "community": "ai", "platform": "moltbook"}
-    _csv(folder, "data/posts_deident.csv", rows)
-    _csv(folder, "data/reply_edges.csv", [edge])
-    _csv(folder, "data/gold_standard.csv", [{"opaque_sample_id": "s1", "human_majority": "S"}])
+    write_csv(folder, "data/posts_deident.csv", rows)
+    write_csv(folder, "data/reply_edges.csv", [edge])
+    write_csv(folder, "data/gold_standard.csv", [{"opaque_sample_id": "s1", "human_majority": "S"}])
 
 
 def ronantakizawa(folder: Path) -> None:
@@ -316,7 +198,7 @@ def ronantakizawa(folder: Path) -> None:
         "post_url": f"https://www.moltbook.com/post/{POST}", "upvotes": 3, "downvotes": 0, "score": 3,
         "comment_count": 5, "created_at": POSTED,
     }  # fmt: skip
-    _csv(folder, "moltbook_posts.csv", [row])
+    write_csv(folder, "moltbook_posts.csv", [row])
 
 
 def giordano_tables() -> dict[str, Sequence[Row]]:
@@ -352,13 +234,13 @@ def giordano_tables() -> dict[str, Sequence[Row]]:
 
 def giordano(folder: Path) -> None:
     """The database."""
-    _sqlite(folder, "moltbook.db", giordano_tables())
+    write_sqlite(folder, "moltbook.db", giordano_tables())
 
 
 def giordano_exports(folder: Path) -> None:
     """The same tables as Parquet."""
     for table, rows in giordano_tables().items():
-        _parquet(folder, f"{table}.parquet", rows)
+        write_parquet(folder, f"{table}.parquet", rows)
 
 
 def ls26(folder: Path) -> None:
@@ -372,7 +254,7 @@ def ls26(folder: Path) -> None:
     gone = {**post, "id": "p-two-00000", "created_at": POSTED, "deleted_by_platform": 1, "source": "archive"}
     names = ("id", "post_id", "content", "parent_id", "author_id", "author_name", "author_karma", "upvotes",
              "created_at", "depth")  # fmt: skip
-    _sqlite(folder, "ls26.db", {"posts": [post, gone], "comments": flat_comments(*names)})
+    write_sqlite(folder, "ls26.db", {"posts": [post, gone], "comments": flat_comments(*names)})
 
 
 def scraper(folder: Path) -> None:
@@ -406,7 +288,7 @@ def scraper(folder: Path) -> None:
         "scrape_runs": [{"id": 1, "status": "done"}],
         "schema_version": [{"version": 1}],
     }  # fmt: skip
-    _sqlite(folder, "moltbook.sqlite", tables)
+    write_sqlite(folder, "moltbook.sqlite", tables)
 
 
 def labels(folder: Path) -> None:
@@ -416,13 +298,13 @@ def labels(folder: Path) -> None:
         "subscriber_count": 38, "created_at": SUBMOLT["created_at"], "created_date": "2026-01-27",
         "created_by_id": AUTHOR, "created_by_name": "Claw_One",
     }  # fmt: skip
-    _write(folder, "submolts.json", [submolt])
+    write(folder, "submolts.json", [submolt])
     rows = [{"post_id": POST, "class_note": "humor_casual"}, {"post_id": POST, "class_note": "meta"}]
-    _write(folder, "post_class_notes.json", [*rows, rows[0], {"post_id": POST, "class_note": None}])
-    _write(folder, "post_tags.json", [{"post_id": POST, "tag": "emotion:joy", "tag_namespace": "emotion",
+    write(folder, "post_class_notes.json", [*rows, rows[0], {"post_id": POST, "class_note": None}])
+    write(folder, "post_tags.json", [{"post_id": POST, "tag": "emotion:joy", "tag_namespace": "emotion",
                                        "tag_value": "joy"}])  # fmt: skip
-    _write(folder, "post_embeddings.json", [{"post_id": POST, "x": 58.38, "y": 52.33}])
-    _write(folder, "tag_edges.json", [{"tag_a": "emotion:joy", "tag_b": "intent:introduce_self", "weight": 1864}])
+    write(folder, "post_embeddings.json", [{"post_id": POST, "x": 58.38, "y": 52.33}])
+    write(folder, "tag_edges.json", [{"tag_a": "emotion:joy", "tag_b": "intent:introduce_self", "weight": 1864}])
 
 
 def graph(folder: Path) -> None:
@@ -435,12 +317,12 @@ def graph(folder: Path) -> None:
         "top_comments": [{"id": FIRST, "author": "sam_two", "content": "We are drowning in text.", "upvotes": 0,
                           "created_at": COMMENTS[0][6], "reply_count": 0}],
     }  # fmt: skip
-    _write(folder, "data/hottest_posts_per_topic.json", {"general": [post], "odd": {"id": 1}})
-    _write(folder, "data/discussion_trees.json", {POST: tree})
+    write(folder, "data/hottest_posts_per_topic.json", {"general": [post], "odd": {"id": 1}})
+    write(folder, "data/discussion_trees.json", {POST: tree})
     nodes = {"nodes": [{"id": "claw_one", "name": "Claw_One", "posts": 1}],
              "links": [{"source": "sam_two", "target": "claw_one", "weight": 2}]}  # fmt: skip
-    _write(folder, "data/network_data.json", nodes)
-    _write(folder, "history/2026-02-01T2039_8d185c7b_network_data.json", nodes)
+    write(folder, "data/network_data.json", nodes)
+    write(folder, "history/2026-02-01T2039_8d185c7b_network_data.json", nodes)
 
 
 ARCHIVES: dict[str, tuple[str, Callable[[Path], None]]] = {

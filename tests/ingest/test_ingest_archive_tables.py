@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import archive_fixtures as a
+import archive_thread as th
 import polars as pl
 import pytest
 from ingest_helpers import Corpus
@@ -17,17 +17,17 @@ def test_moltnet(corpus: Corpus) -> None:
     tables = read(corpus, "moltnet")
     check_thread(tables)
     assert tables.account() == (21, 8, 6, 6, 1)
-    history = tables.message_snapshot.filter(pl.col("message_id") == a.POST).sort("observed_at")
+    history = tables.message_snapshot.filter(pl.col("message_id") == th.POST).sort("observed_at")
     later = history.filter(pl.col("observed_at") >= datetime(2026, 1, 31))
     assert later.select("observed_at", "upvotes").unique(maintain_order=True).rows() == [
         (datetime(2026, 1, 31, 8), 1), (datetime(2026, 2, 3, 8), 3), (datetime(2026, 2, 28), 3),
     ]  # fmt: skip
     assert later["text_hash"].null_count() == 4  # an entry of a history says nothing of the text
-    karma = tables.agent_snapshot.filter((pl.col("agent_id") == a.AUTHOR) & pl.col("karma").is_not_null())
+    karma = tables.agent_snapshot.filter((pl.col("agent_id") == th.AUTHOR) & pl.col("karma").is_not_null())
     assert karma.sort("observed_at")["karma"].to_list() == [3, 12, 30]
-    states = tables.agent_snapshot.filter(pl.col("agent_id") == a.AUTHOR)
+    states = tables.agent_snapshot.filter(pl.col("agent_id") == th.AUTHOR)
     assert set(states["persona"].drop_nulls()) == {"Shy", "Direct"}
-    agent = tables.agents[a.AUTHOR]
+    agent = tables.agents[th.AUTHOR]
     assert (agent["karma"], agent["owner_handle"], agent["owner_bio"], agent["owner_followers"]) == (
         30, "rob", "Kata", 124,
     )  # fmt: skip
@@ -36,19 +36,19 @@ def test_moltnet(corpus: Corpus) -> None:
     assert subscribers.select("community_id", "subscribers").rows() == [("general", 12), ("general", 38)]
     assert tables.quarantine["detail"].str.contains("description_history has no time").to_list() == [True]
     assert tables.label.select(LABEL).sort("scheme").rows() == [
-        ("message", a.POST, "trustairlab_topic", "A", "TrustAIRLab/Moltbook"),
-        ("message", a.POST, "trustairlab_toxicity", "0", "TrustAIRLab/Moltbook"),
+        ("message", th.POST, "trustairlab_topic", "A", "TrustAIRLab/Moltbook"),
+        ("message", th.POST, "trustairlab_toxicity", "0", "TrustAIRLab/Moltbook"),
     ]
 
 
 def test_trustairlab(corpus: Corpus) -> None:
     tables = read(corpus, "trustairlab")
     assert tables.account() == (6, 6, 0, 0, 0)
-    post = tables.messages[a.POST]
+    post = tables.messages[th.POST]
     assert (post["agent_id"], post["community_id"], post["upvotes"], post["at_precision"]) == (None, "general", 3, "us")
     assert post["extra"] is None
     assert tables.label.select("target_id", "scheme", "value").sort(pl.all()).rows() == [
-        (a.POST, "trustairlab_topic", "A"), (a.POST, "trustairlab_toxicity", "0"),
+        (th.POST, "trustairlab_topic", "A"), (th.POST, "trustairlab_toxicity", "0"),
         ("p-two-00000", "trustairlab_toxicity", "2"),
     ]  # fmt: skip
     assert tables.communities["general"]["title"] == "General"
@@ -59,12 +59,12 @@ def test_aicell(corpus: Corpus) -> None:
     tables = read(corpus, "aicell")
     check_thread(tables)
     assert tables.account() == (9, 5, 1, 3, 0)
-    post = tables.messages[a.POST]
+    post = tables.messages[th.POST]
     assert post["claimed_comment_count"] == 5  # of the raw body; the column of the table counts top-level comments
     assert '"top_level_comment_count":2' in post["extra"]
     other = tables.messages["p-two-00000"]
     assert (other["agent_id"], other["community_id"], other["claimed_comment_count"]) == (None, None, None)
-    assert (tables.agents[a.THIRD]["karma"], tables.agents[a.THIRD]["followers"]) == (24, 9)
+    assert (tables.agents[th.THIRD]["karma"], tables.agents[th.THIRD]["followers"]) == (24, 9)
     assert tables.communities["general"]["title"] == "General"
 
 
@@ -72,9 +72,9 @@ def test_lnajt(corpus: Corpus) -> None:
     tables = read(corpus, "lnajt")
     check_thread(tables)
     assert tables.account() == (4, 4, 0, 0, 0)
-    post = tables.messages[a.POST]
-    assert (post["content"], post["agent_id"], post["upvotes"], post["downvotes"]) == (a.TEXT, a.AUTHOR, 3, None)
-    assert tables.agents[a.AUTHOR]["name"] == "Claw_One"
+    post = tables.messages[th.POST]
+    assert (post["content"], post["agent_id"], post["upvotes"], post["downvotes"]) == (th.TEXT, th.AUTHOR, 3, None)
+    assert tables.agents[th.AUTHOR]["name"] == "Claw_One"
 
 
 def test_padas(corpus: Corpus) -> None:
@@ -82,10 +82,10 @@ def test_padas(corpus: Corpus) -> None:
     check_thread(tables)
     assert tables.account() == (12, 10, 2, 0, 0)
     assert tables.community_snapshot.sort("observed_at")["subscribers"].to_list() == [38, 40]
-    assert tables.agents[a.AUTHOR]["owner_name"] == "Robert"
+    assert tables.agents[th.AUTHOR]["owner_name"] == "Robert"
     assert tables.label.select("target_id", "scheme", "value").sort(pl.all()).rows() == [
-        (a.POST, "padas_category", "A"), (a.POST, "padas_toxicity", "0"), (a.REPLY, "padas_category", "C"),
-        (a.REPLY, "padas_toxicity", "1"),
+        (th.POST, "padas_category", "A"), (th.POST, "padas_toxicity", "0"), (th.REPLY, "padas_category", "C"),
+        (th.REPLY, "padas_toxicity", "1"),
     ]  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def test_alanchen(corpus: Corpus) -> None:
 def test_ronantakizawa(corpus: Corpus) -> None:
     tables = read(corpus, "ronantakizawa")
     assert tables.account() == (1, 1, 0, 0, 0)
-    post = tables.messages[a.POST]
+    post = tables.messages[th.POST]
     assert (post["content"], post["agent_id"], post["community_id"]) == (
         "Registered\nan hour ago.", "name:Claw_One", "general",
     )  # fmt: skip
@@ -118,14 +118,14 @@ def test_labels_of_a_third_party(corpus: Corpus) -> None:
     tables = read(corpus, "labels")
     assert tables.account() == (6, 4, 0, 1, 1)
     assert tables.label.select(LABEL).sort(pl.all()).rows() == [
-        ("message", a.POST, "class_note", "humor_casual", "altsoph/moltan"),
-        ("message", a.POST, "class_note", "meta", "altsoph/moltan"),
-        ("message", a.POST, "emotion", "joy", "altsoph/moltan"),
+        ("message", th.POST, "class_note", "humor_casual", "altsoph/moltan"),
+        ("message", th.POST, "class_note", "meta", "altsoph/moltan"),
+        ("message", th.POST, "emotion", "joy", "altsoph/moltan"),
     ]
     assert tables.reasons() == ["unknown_shape"]  # a row without its label holds nothing
     assert tables.messages == {}  # what is labelled need not be in the corpus
     member = tables.membership_event.row(0, named=True)
-    assert (member["agent_id"], member["community_id"], member["action"]) == (a.AUTHOR, "general", "create")
+    assert (member["agent_id"], member["community_id"], member["action"]) == (th.AUTHOR, "general", "create")
     rows = {path: row["rows_read"] for path, row in tables.files.items() if row["status"] == "read"}
     assert rows == {"post_class_notes.json": 4, "post_tags.json": 1, "submolts.json": 1}
 
@@ -133,10 +133,10 @@ def test_labels_of_a_third_party(corpus: Corpus) -> None:
 def test_graph_without_ties(corpus: Corpus) -> None:
     tables = read(corpus, "graph")
     assert tables.account() == (4, 2, 0, 1, 1)
-    post, comment = tables.messages[a.POST], tables.messages[a.FIRST]
-    assert (post["title"], post["content"], post["claimed_comment_count"]) == (a.TITLE, None, 5)
+    post, comment = tables.messages[th.POST], tables.messages[th.FIRST]
+    assert (post["title"], post["content"], post["claimed_comment_count"]) == (th.TITLE, None, 5)
     assert (post["agent_id"], post["community_id"], post["at_precision"]) == ("name:Claw_One", "general", "us")
-    assert (comment["parent_id"], comment["root_id"], comment["depth"]) == (a.POST, a.POST, 1)
+    assert (comment["parent_id"], comment["root_id"], comment["depth"]) == (th.POST, th.POST, 1)
     assert tables.tie_event.height == 0
     graphs = [row["reason"] for path, row in tables.files.items() if path.endswith("network_data.json")]
     assert len(graphs) == 2

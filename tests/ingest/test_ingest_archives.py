@@ -6,12 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import archive_fixtures as a
+import polars as pl
 import pytest
 from ingest_helpers import Corpus, Tables, detail
 
 from pipeline.ingest import load_config, scan
 from pipeline.ingest.formats import FORMATS
 from pipeline.ingest.formats.unread import UNREAD, is_known_unread, why_unread
+from pipeline.settings import Settings
+from pipeline.steps.corpus import CORPUS_STEPS
+from pipeline.steps.step import run_step
+from pipeline.warehouse import Warehouse
 
 # Files that bear no mark of their archive, and are read as its files once the corpus is known to be it.
 UNMARKED = {"submolts.json", "submolts/train-00000-of-00001.parquet", "submolts.parquet"}
@@ -50,8 +55,6 @@ def test_generic_formats_come_last() -> None:
 
 def test_an_observatory_is_no_other_archive(corpus: Corpus) -> None:
     """Tables of the Observatory lie in folders that other archives have too."""
-    import polars as pl
-
     rows = {"id": ["p"], "agent_name": ["A"], "submolt": ["s"], "title": ["t"], "content": ["c"], "score": [1],
             "created_at": ["2026-02-01"], "dump_date": ["2026-02-01"]}  # fmt: skip
     for folder in ("data/posts", "posts", "profiles"):
@@ -60,11 +63,18 @@ def test_an_observatory_is_no_other_archive(corpus: Corpus) -> None:
     assert {file["format"] for file in corpus.read().files.values()} == {"moltbook_observatory"}
 
 
-def test_a_file_of_another_archive_is_not_pooled(corpus: Corpus) -> None:
+def test_messages_of_another_dump_are_not_pooled(corpus: Corpus) -> None:
+    """Only tables of communities and agents are read as an archive's without a mark of it."""
     a.lnajt(corpus.folder)
-    a.aicell(corpus.folder / "other")
+    community = {"name": ["s"], "display_name": ["S"], "subscriber_count": [1]}
+    pl.DataFrame(community).write_parquet(corpus.folder / "submolts.parquet")
+    post = {"id": ["p"], "title": ["t"], "content": ["c"], "submolt": ["s"]}
+    pl.DataFrame(post).write_parquet(corpus.folder / "other.parquet")
     tables = corpus.read()
-    assert len([f for f in tables.files.values() if f["status"] == "other_format"]) >= 2
+    assert {path: (row["format"], row["status"]) for path, row in tables.files.items()} == {
+        "comments.parquet": ("moltbook_lnajt", "read"), "posts.parquet": ("moltbook_lnajt", "read"),
+        "submolts.parquet": ("moltbook_lnajt", "read"), "other.parquet": ("moltbook_observatory", "other_format"),
+    }  # fmt: skip
 
 
 def test_reasons_are_sentences() -> None:
@@ -75,6 +85,33 @@ def test_reasons_are_sentences() -> None:
     assert why_unread("posts.json", b'{"id": 1}') is None
     assert why_unread("manifest.json", b'{"other": 1}') is None  # the name alone is not enough
     assert not is_known_unread(None)
+
+
+def test_the_step_stores_every_archive(tmp_path: Path) -> None:
+    """The step of ingestion writes all tables, labels too, and its account holds for each archive."""
+    (tmp_path / "data").mkdir()
+    settings = Settings.load({"ETHOGRAM_DATA": str(tmp_path / "data"), "ETHOGRAM_WAREHOUSE": str(tmp_path / "store")})
+    store = Warehouse(settings)
+    labels = {}
+    for name, (_, write) in a.ARCHIVES.items():
+        write(settings.data / name)
+        (step,) = CORPUS_STEPS
+        checks = {check.name: check.passed for check in run_step(step, store, name).checks}
+        assert checks["row_accounting"], name
+        labels[name] = store.read("label", name).collect().height
+    assert {name: count for name, count in labels.items() if count} == {
+        "moltnet": 2, "trustairlab": 3, "padas": 4, "alanchen": 3, "labels": 3,
+    }  # fmt: skip
+
+
+def test_a_folder_of_aggregates_names_them(tmp_path: Path) -> None:
+    """A corpus without a file that is read fails with the reason of the first files."""
+    folder = tmp_path / "data" / "counts"
+    folder.mkdir(parents=True)
+    (folder / "submolts.json").write_text('{"submolts": [{"name": "general", "dailyStats": []}]}')
+    settings = Settings.load({"ETHOGRAM_DATA": str(tmp_path / "data"), "ETHOGRAM_WAREHOUSE": str(tmp_path / "store")})
+    with pytest.raises(FileNotFoundError, match=r"submolts[.]json: counts that the collector took"):
+        run_step(CORPUS_STEPS[0], Warehouse(settings), "counts")
 
 
 def read(corpus: Corpus, folder: Path) -> Tables:

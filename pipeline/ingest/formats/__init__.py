@@ -69,4 +69,14 @@ def kind_of_rows(name: str, columns: frozenset[str]) -> str | None:
     return None
 
 
-__all__ = ["FORMATS", "Adapter", "kind_of_rows"]
+def is_table_of(name: str, path: str, columns: frozenset[str]) -> bool:
+    """Return whether a table of some columns at a path is of a format."""
+    adapter = FORMATS[name]
+    if adapter.paths is not None and adapter.paths.search(path) is None:
+        return False
+    if adapter.claims is not None and adapter.claims.search(path) is not None:
+        return kind_of_rows(name, columns) is not None
+    return adapter.table_kind(columns) is not None
+
+
+__all__ = ["FORMATS", "Adapter", "is_table_of", "kind_of_rows"]

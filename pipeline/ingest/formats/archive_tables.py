@@ -237,6 +237,7 @@ def archive_adapter(
     recognises: Callable[[str, str, bytes], bool] = lambda path, container, head: False,
     reads_too: frozenset[str] = frozenset({"moltbook_observatory"}),
     paths: re.Pattern[str] | None = None,
+    claims: re.Pattern[str] | None = None,
     has_arrays: bool = False,
 ) -> Adapter:
     """Return the adapter of an archive that is a set of tables; see `extractor` for `has_arrays`."""
@@ -252,6 +253,7 @@ def archive_adapter(
         describes=describes,
         reads_too=reads_too,
         paths=paths,
+        claims=claims,
     )
 
 

@@ -104,9 +104,12 @@ class Adapter:
         file as unreadable.
     reads_too
         Names of the formats whose files this one reads too, where it is a format of the corpus and they are not: an
-        archive holds files that look like those of others, such as a list of communities as the API gives it.
+        archive holds files that look like those of others, such as a list of communities as the API gives it. Of
+        tables, only those of agents and communities: messages of another dump are not pooled without a word.
     paths
         Where the columns of a table do not tell whose it is: what its path must match as well.
+    claims
+        Below such a path, every table is of this format that it or a format that it reads too knows.
     """
 
     name: str
@@ -123,3 +126,4 @@ class Adapter:
     documents: Callable[[Path, SourceFile], Iterator[pa.Table | Rejected]] | None = None
     reads_too: frozenset[str] = frozenset()
     paths: re.Pattern[str] | None = None
+    claims: re.Pattern[str] | None = None

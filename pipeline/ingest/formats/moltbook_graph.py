@@ -5,8 +5,8 @@ author (a name), upvotes, comments (how many the platform claims) and created; `
 discussion_trees.json is an object by post, with its title, author and community and at most five comments.
 
 The other files are not read. network_data.json and its versions in history/ are node-link graphs whose edges join
-accounts that post on the same topics, and whose weight is the number of such topics: nobody followed or answered
-anybody, so they are no ties (`provenance` would be the collector's own calculation). The rest are counts.
+accounts that post on the same topics, and whose weight is the number of such topics. Nobody followed or answered
+anybody: they are the collector's own calculation, and no ties. The rest are counts.
 
 What this format cannot tell: texts of posts, most comments and whom they answer beyond the post, downvotes, ids of
 authors, and when anything was seen.

@@ -1,10 +1,11 @@
 """iNLP-Lab/Moltbook-MoltNet: ten crawls merged into one table per kind, with their earlier states in history columns.
 
-The tables are posts, comments, agents and submolts (Parquet); they are told by their history columns (karma_history,
-follower_count_history, following_count_history, description_history, votes_history, subscribers_history), each a JSON
-text: a list of objects with a time, a list of pairs, or an object by time. Every entry is a record of its own, as of
-the time that it gives, and so a snapshot; a bare number in votes_history is taken for the score. The row itself is the
-last state. topic_label and toxic_level, where a post has them, are the labels of TrustAIRLab.
+The tables are posts, comments, agents and submolts (Parquet). They are told by their history columns (karma_history,
+follower_count_history, following_count_history, description_history, votes_history, subscribers_history), and one
+without a history by its place (v2026-02-28/comments.parquet). A history is a JSON text: a list of objects with a time,
+a list of pairs, or an object by time. Every entry is a record of its own, as of the time that it gives, and so a
+snapshot; a bare number in votes_history is taken for the score. The row itself is the last state. topic_label and
+toxic_level, where a post has them, are the labels of TrustAIRLab.
 posts_fully_connected.parquet repeats posts: its rows count as repeated or revised. Owners of agents come from columns
 such as owner_x_handle, owner_x_bio and owner_x_followers.
 
@@ -14,6 +15,8 @@ newest row.
 """
 
 from __future__ import annotations
+
+import re
 
 from pipeline.ingest.formats.archive_tables import (
     OWNER,
@@ -25,6 +28,7 @@ from pipeline.ingest.formats.archive_tables import (
 )
 from pipeline.ingest.formats.moltbook_trustairlab import ORIGIN, SCHEMES
 
+_PLACE = re.compile(r"(^|/)(v20\d\d-\d\d-\d\d/(posts|comments|agents|submolts)|posts_fully_connected)\.parquet$")
 _AGENT = {"id": ("id", "agent_id"), "name": ("name", "agent_name")}
 _COMMUNITY = {"id": ("id",), "name": ("name",)}
 _VOTES = {
@@ -92,4 +96,5 @@ ADAPTER = archive_adapter(
             histories=_AGENT_HISTORIES,
         ),
     ),
+    claims=_PLACE,
 )

@@ -57,8 +57,24 @@ _CO_OCCURRENCE = (
 _COUNTS = "counts that the collector took over its posts; the posts themselves are not in it"
 _MODEL = "coordinates, weights or a description of tables, computed by the publisher; a row is no message and no label"
 _COPY = "a copy of raw/ in another shape; raw/ is read, and read twice every message would count as seen again"
-_SCORES = "scores of a classifier with its reasons, computed by the publisher; no record of the platform"
+_SCORES = (
+    "scores that a model gave to a few posts in one run of the collector's pipeline, on scales of its own, and their "
+    "means: results of a run, no records of the platform"
+)
 _RESULTS = "results of a study per author or over the whole platform: check targets, not records"
+
+_RESULT_FILES = (
+    r"a1_platform_stats|a2_temporal_patterns|a3_owner_analysis|a4_thread_structure|b1_temporal_signal|"
+    r"b1_temporal_signal_v2|b2_content_signal|b3_batch_groups|b3_naming_signal|b4_agent_owner_labels|"
+    r"b4_owner_signal|b5_triangulation|b5_triangulation_v2|batch_groups|c1_topic_clusters|"
+    r"c2_suggested_topics|c3_reply_chains|c4_response_diversity|c5_depth_gradient|"
+    r"comment_timing_analysis_20\d{6}_\d{6}|d3_batch_coordination|d4_karma_flow|d5_timing_coordination|"
+    r"descriptive_statistics|descriptive_stats_20\d{6}_\d{6}|e1_post_restart|e2_within_agent_drift|"
+    r"e3_platform_drift|e4_baseline_convergence|f1_first_contact|f2_bridge_agents|f3_network_evolution|"
+    r"f4_cluster_characterization|novelty_analysis_sample|p1_myth_genealogy|p2_skill_vs_organic|"
+    r"p3_echo_decay|p4_super_commenter_homogeneity|phase_00_audit_summary|phase_03_breach_split|"
+    r"pre_post_cov_composition|pre_post_summary_table|thread_depth_analysis|topical_shift_analysis"
+)
 
 UNREAD: tuple[Unread, ...] = (
     Unread(
@@ -91,18 +107,10 @@ UNREAD: tuple[Unread, ...] = (
         ),
         _COUNTS,
         (
-            _key(
-                "engagement",
-                "total_posts",
-                "totalPosts",
-                "pipeline",
-                "shared_topics",
-                "base_url",
-                "hour",
-                "count",
-                "text",
-                "agents",
-                "topic",
+            re.compile(
+                rb'"(engagement|total_agents|totalAgents|pipeline|shared_topics|base_url)"\s*:|"range"\s*:\s*"\d+-\d+"|'
+                rb'"text"\s*:\s*"[^"]*"\s*,\s*"value"|"date"\s*:\s*"[^"]*"\s*,\s*"count"|"day"\s*:\s*\d\s*,\s*"hour"|'
+                rb'"timestamp"\s*:\s*"[^"]*"\s*,\s*"agents"\s*:\s*\d'
             ),
         ),
     ),
@@ -129,10 +137,7 @@ UNREAD: tuple[Unread, ...] = (
     ),
     Unread(
         "ln9527/moltbook-research",
-        re.compile(
-            r"(^|/)results/([a-f]\d_|p\d_|phase_\d\d_|pre_post_|descriptive_|novelty_|thread_depth_|topical_|batch_|"
-            r"comment_timing_)[^/]*\.json$"
-        ),
+        re.compile(rf"(^|/)results/({_RESULT_FILES})\.json$"),
         _RESULTS,
         (re.compile(rb"^\s*[\[{]"),),
     ),
