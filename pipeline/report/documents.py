@@ -82,7 +82,8 @@ def formats_page() -> str:
         "one that holds most bytes, unless `corpus.toml` names several.\n\n"
         "What a row is, per container: in a JSON body, every post, comment, agent and community object that stands in "
         "a position of its own (authors and communities inside a message are attributes of it); in JSON lines the "
-        "same, line by line; in CSV and Parquet every row after the header. A file or line that cannot be read is one "
+        "same, line by line; in CSV, Parquet and SQLite every row of a table that is read, and besides it every label "
+        "and every entry of a history that the row holds. A file or line that cannot be read is one "
         "quarantine row with its byte offset. For every file `rows_read = new + revised + repeated + quarantined`.\n"
     ]
     for adapter in FORMATS.values():
