@@ -1,4 +1,4 @@
-"""Records of ties, reactions, memberships, exposures and runs become rows of their tables.
+"""Records of ties, reactions, memberships, exposures, labels and runs become rows of their tables.
 
 Staging reads the temporary view ``placed`` and leaves ``obs_event``, one table for all kinds; merging resolves names,
 sets apart what was read before, and turns the ties that crawls show into the events between them. A batch without
@@ -12,7 +12,7 @@ import duckdb
 from pipeline.ingest import mapping as m
 from pipeline.ingest import sqltools as q
 
-EVENT_KINDS = ("tie", "reaction", "membership", "exposure", "run")
+EVENT_KINDS = ("tie", "reaction", "membership", "exposure", "label", "run")
 _LISTED = ", ".join(f"'{kind}'" for kind in EVENT_KINDS)
 COUNT_EVENTS = f"SELECT count(*) FROM records WHERE kind IN ({_LISTED})"
 # Events that merging derives, or that community records give, are no records of their own.
@@ -21,11 +21,12 @@ DERIVED_MEMBERSHIPS = ("created_by", "moderators")
 _FIELDS = (
     "run_id", "source_id", "source_name", "target_id", "target_name", "target_display", "relation", "agent_id",
     "agent_name", "message_id", "target_agent_id", "target_agent_name", "community_id", "action", "role", "type",
-    "source", "origin", "at", "at_precision", "step", "system", "scenario", "model", "seed", "clock",
+    "source", "origin", "at", "at_precision", "step", "system", "scenario", "model", "seed", "clock", "target_kind",
+    "scheme", "value",
 )  # fmt: skip
 _IDENTITY = (
     "kind", "run_id", "source", "target", "message_id", "community_id", "what", "action", "role", "origin",
-    "event_at", "step",
+    "event_at", "step", "target_kind", "value",
 )  # fmt: skip
 _RUN_STATE = ("system", "scenario", "model", "seed", "clock")
 
@@ -47,11 +48,12 @@ WITH parsed AS (
            coalesce({q.identifier("e.target_id")}, {q.identifier("e.target_agent_id")}) AS target_id,
            coalesce({names["target_name"]}, {names["target_agent_name"]}) AS target_name,
            {q.named("e.target_display")} AS target_display, {q.identifier("e.message_id")} AS message_id,
-           {q.named("e.community_id")} AS community_id, coalesce({f["relation"]}, {f["type"]}) AS what,
+           {q.named("e.community_id")} AS community_id, coalesce({f["relation"]}, {f["type"]}, {f["scheme"]}) AS what,
            {f["action"]} AS action, {f["role"]} AS role, coalesce({f["origin"]}, {f["source"]}) AS origin,
            {f["at"]} AS at_text, {q.known_precision(f["at_precision"])} AS given, {q.integer("e.step")} AS step,
            {f["system"]} AS system, {f["scenario"]} AS scenario, {f["model"]} AS model,
-           {q.integer("e.seed")} AS seed, {f["clock"]} AS clock
+           {q.integer("e.seed")} AS seed, {f["clock"]} AS clock, {f["target_kind"]} AS target_kind,
+           {q.named("e.value")} AS value
     FROM parsed
 ), timed AS (
     SELECT * REPLACE (CASE WHEN kind = 'membership' AND origin IN ({derived}) THEN 'record' ELSE origin END AS origin),
@@ -69,6 +71,8 @@ _FAULT = f"""CASE
                   length(target_display), length(message_id), length(community_id)) > {q.MAX_ID_CHARS}
          THEN 'id_too_long'
     WHEN kind = 'run' THEN CASE WHEN run_id IS NULL OR run_id = 'observed' THEN 'incomplete_event' END
+    WHEN kind = 'label' THEN CASE WHEN target_id IS NULL OR what IS NULL OR value IS NULL OR target_kind IS NULL
+         OR target_kind NOT IN ('message', 'agent', 'community') THEN 'incomplete_event' END
     WHEN coalesce(source_id, source_name) IS NULL THEN 'incomplete_event'
     WHEN kind = 'tie' AND (coalesce(target_id, target_name, target_display) IS NULL OR what IS NULL OR action IS NULL
          OR what NOT IN ('follow', 'mute', 'friend') OR action NOT IN ('add', 'remove', 'present'))
@@ -159,15 +163,15 @@ UNION ALL SELECT file_no, source_row, CASE WHEN k = 1 THEN 'new' WHEN says_nothi
           END FROM run_record
 """
 
-# Accounts that only events name are agents of the corpus too.
+# Accounts that only events name are agents of the corpus too; what is labelled need not be in it.
 _MENTIONED = f"""
 INSERT INTO seen_agent BY NAME
 WITH mentions AS (
     SELECT source AS agent_id, source_name AS name, * EXCLUDE (source, source_name) FROM resolved_event
-    WHERE kind <> 'run'
+    WHERE kind NOT IN ('run', 'label')
     UNION ALL BY NAME
     SELECT target AS agent_id, target_name AS name, * EXCLUDE (target, target_name) FROM resolved_event
-    WHERE is_account
+    WHERE is_account AND kind <> 'label'
 ), ranked AS (
     SELECT *, row_number() OVER (PARTITION BY agent_id
                                  ORDER BY name IS NULL, event_at DESC NULLS LAST, {_PLACE}, name) AS k
@@ -224,6 +228,9 @@ EVENT_QUERIES: dict[str, str] = {
 (SELECT run_id, source AS agent_id, message_id, event_at AS "at", at_precision, step, origin AS source
  FROM event WHERE kind = 'exposure' AND k = 1)
 """,
+    "label": """
+(SELECT target_kind, target AS target_id, what AS scheme, value, origin FROM event WHERE kind = 'label' AND k = 1)
+""",
     "membership_event": """
 (SELECT DISTINCT 'observed' AS run_id, coalesce(s.agent_id, n.agent_id, 'name:' || s.agent_name) AS agent_id,
         s.community_id, s.action, CAST(NULL AS TIMESTAMP) AS "at", CAST(NULL AS VARCHAR) AS at_precision,
@@ -252,6 +259,6 @@ ORDER BY run_id
 """
 IS_OBSERVED = (
     "SELECT (SELECT count(*) FROM seen_message WHERE run_id IS NULL OR run_id = 'observed') "
-    "+ (SELECT count(*) FROM event WHERE run_id = 'observed') "
+    "+ (SELECT count(*) FROM event WHERE run_id = 'observed' AND kind <> 'label') "
     "+ (SELECT count(*) FROM shown_tie WHERE run_id = 'observed')"
 )

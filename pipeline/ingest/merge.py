@@ -99,12 +99,15 @@ def _set_aside_clashes(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("CREATE OR REPLACE TEMP VIEW st_obs_reject AS SELECT * FROM all_rejects")
 
 
-# A file without a time of its own was observed no earlier than its newest record, nor than the time in its name.
+# A record without a time of its own was observed no earlier than the newest record and the latest observation of its
+# file, nor than the time in the name of the file.
 _FILE_TIME = """
 CREATE OR REPLACE TEMP TABLE file_time AS
 SELECT f.file_no, greatest(f.path_time, n.newest) AS observed_at
 FROM files f LEFT JOIN (SELECT file_no, max(created_at) AS newest FROM (
-    SELECT file_no, created_at FROM st_obs_message UNION ALL SELECT file_no, created_at FROM st_obs_agent{events})
+    SELECT file_no, greatest(created_at, observed_at) AS created_at FROM st_obs_message
+    UNION ALL SELECT file_no, greatest(created_at, observed_at) FROM st_obs_agent
+    UNION ALL SELECT file_no, observed_at FROM st_obs_community{events})
     GROUP BY file_no) n ON n.file_no = f.file_no
 """
 

@@ -14,6 +14,7 @@ import polars as pl
 from pipeline.ingest import events, merge
 from pipeline.ingest.config import CorpusConfig
 from pipeline.ingest.formats import FORMATS
+from pipeline.ingest.formats.unread import is_known_unread
 from pipeline.ingest.scan import Scan
 from pipeline.ingest.staging import Stager
 
@@ -153,7 +154,7 @@ _QUERIES: dict[str, str] = {
     "message_snapshot": """
 (SELECT s.message_id, s.observed_at, coalesce(s.score, s.upvotes - s.downvotes) AS score, s.upvotes, s.downvotes,
         s.claimed_comment_count,
-        s.text_hash, f.source_file_id, s.source_row
+        nullif(s.text_hash, left(sha256(chr(10)), 32)) AS text_hash, f.source_file_id, s.source_row
  FROM seen_message s JOIN files f ON f.file_no = s.file_no)
 """,
     "agent": """
@@ -265,7 +266,7 @@ def _corpus_frame(
         words.append("clock_is_step")
     if any(f.status == "other_format" for f in scan.files):
         words.append("other_formats_present")
-    if any(f.status == "ignored" and DATA_SUFFIX.search(f.path) for f in scan.files):
+    if any(f.status == "ignored" and DATA_SUFFIX.search(f.path) and not is_known_unread(f.reason) for f in scan.files):
         words.append("data_files_ignored")
     row = {
         "title": config.title,

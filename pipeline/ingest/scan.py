@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 
 from pipeline.ingest.bodies import HEAD_BYTES, Bodies
 from pipeline.ingest.config import CorpusConfig
-from pipeline.ingest.formats import FORMATS
+from pipeline.ingest.formats import FORMATS, is_table_of, kind_of_rows
+from pipeline.ingest.formats.unread import why_unread
 from pipeline.ingest.sqlite_source import why_unknown
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
@@ -102,7 +103,7 @@ def scan(folder: Path, config: CorpusConfig) -> Scan:
         listing.close()
     formats = config.formats or _dominant(found)
     origin = "corpus.toml" if config.formats else "sniffed"
-    chosen = tuple(_choose(file, formats) for file in found)
+    chosen = tuple(_choose(folder, file, formats) for file in found)
     if config.follow_direction:
         chosen = tuple(replace(file, follow_direction=config.follow_direction) for file in chosen)
     for file in chosen:
@@ -161,18 +162,22 @@ class _Listing:
             return SourceFile(path, sha256, size, container, None, "unreadable", reason)
         if container == "parquet" or container in DELIMITERS:
             return _table(folder, path, sha256, size, container)
-        name = self._format(path, container, head)
+        name, why = self._format(path, container, head)
         if name is not None:
             return SourceFile(path, sha256, size, container, name, "read")
-        why = why_unknown(folder / path) if container == "sqlite" else _NO_SHAPE
         return SourceFile(path, sha256, size, container, None, "ignored", why)
 
-    def _format(self, path: str, container: str, head: bytes) -> str | None:
-        """Return the format of a file; files of one folder that start with the same keys are of the same."""
+    def _format(self, path: str, container: str, head: bytes) -> tuple[str | None, str | None]:
+        """Return the format of a file, or why none reads it.
+
+        Files of one folder that start with the same keys are of the same.
+        """
         place = path.rpartition("/")[0], path.rpartition(".")[2], container
         looks = (*place, *_KEY.findall(head[:LIKE_BYTES])) if container in ("json", "jsonl") else place
         if len(looks) > len(place) and looks in self.recognised:
-            return self.recognised[looks]
+            return self.recognised[looks], None
+        if (why := why_unread(path, head)) is not None:
+            return None, why
         for name, adapter in FORMATS.items():
             if container not in adapter.containers:
                 continue
@@ -182,8 +187,8 @@ class _Listing:
                 is_known = adapter.recognises(path, container, head)
             if is_known:
                 self.recognised[looks] = name
-                return name
-        return None
+                return name, None
+        return None, why_unknown(self.folder / path) if container == "sqlite" else _NO_SHAPE
 
 
 def _ignored(path: str, exclude: tuple[str, ...]) -> str | None:
@@ -225,8 +230,10 @@ def _table(folder: Path, path: str, sha256: str, size: int, container: str) -> S
         columns = table_columns(folder / path, container)
     except (OSError, ValueError, pa.ArrowException):
         return SourceFile(path, sha256, size, container, None, "unreadable", "bad_parquet")
+    if (why := why_unread(path, columns=columns)) is not None:
+        return SourceFile(path, sha256, size, container, None, "ignored", why)
     for name, adapter in FORMATS.items():
-        if container in adapter.containers and adapter.table_kind(columns) is not None:
+        if container in adapter.containers and is_table_of(name, path, columns):
             return SourceFile(path, sha256, size, container, name, "read")
     return SourceFile(path, sha256, size, container, None, "ignored", "its columns are those of no table that is read")
 
@@ -305,9 +312,26 @@ def _dominant(files: list[SourceFile]) -> tuple[str, ...]:
     return tuple(sorted(size, key=lambda name: (-size[name], name))[:1])
 
 
-def _choose(file: SourceFile, formats: tuple[str, ...]) -> SourceFile:
+def _reads_too(folder: Path, file: SourceFile, name: str) -> bool:
+    """Return whether a format reads a file of another one as a file of its archive without a mark."""
+    adapter = FORMATS[name]
+    if file.format not in adapter.reads_too or file.container not in adapter.containers:
+        return False
+    if file.container != "parquet" and file.container not in DELIMITERS:
+        return True
+    try:
+        columns = table_columns(folder / file.path, file.container)
+    except (OSError, ValueError, pa.ArrowException):
+        return False
+    return kind_of_rows(name, columns) in ("agent", "community")
+
+
+def _choose(folder: Path, file: SourceFile, formats: tuple[str, ...]) -> SourceFile:
     if file.status != "read" or file.format in formats:
         return file
+    for name in formats:
+        if _reads_too(folder, file, name):
+            return replace(file, format=name)
     return SourceFile(
         file.path,
         file.sha256,

@@ -182,7 +182,7 @@ def why_unknown(path: Path) -> str:
     except UnreadableDatabaseError as error:
         return f"the database cannot be read: {error}"
     with closing(database.con):
-        return f"its tables ({shown_names(list(database.tables))}) are those of no simulator that is read"
+        return f"its tables ({shown_names(list(database.tables))}) are those of no format that is read"
 
 
 def _cursor(con: sqlite3.Connection, body: str) -> sqlite3.Cursor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import duckdb
 import numpy as np
@@ -16,7 +17,7 @@ import pyarrow as pa
 
 from pipeline.ingest import events, mapping, profiles
 from pipeline.ingest import sqltools as q
-from pipeline.ingest.formats import FORMATS, Adapter
+from pipeline.ingest.formats import FORMATS, Adapter, kind_of_rows
 from pipeline.ingest.formats.base import RECORDS_DDL, REJECTS_DDL
 from pipeline.ingest.framing import Bad, Batch, batches, repaired_table
 from pipeline.ingest.repair import Rejected
@@ -106,7 +107,8 @@ class Stager:
         with ThreadPoolExecutor(self.n_workers) as pool:
             for name in scan.formats:
                 chosen = [(n, f) for n, f in enumerate(scan.files) if f.status == "read" and f.format == name]
-                source = batches(scan.folder, chosen, FORMATS[name].table_kind, FORMATS[name].documents, scan.bodies)
+                kind_of = partial(kind_of_rows, name)
+                source = batches(scan.folder, chosen, kind_of, FORMATS[name].documents, scan.bodies)
                 if FORMATS[name].is_canonical:
                     self.paths = pa.table(
                         {"file_no": pa.array([n for n, _ in chosen], pa.int32()), "path": [f.path for _, f in chosen]}

@@ -124,6 +124,7 @@ EVENT_TABLES: tuple[Table, ...] = (
             c("value", "VARCHAR", "Label.", required=True),
             c("origin", "VARCHAR", "Who labelled."),
         ),
+        produced_by="corpus/ingestion",
     ),
     Table(
         "resource_item",

@@ -15,6 +15,7 @@ from pipeline.warehouse import Data, Query, Warehouse, redact
 INGESTION_TABLES = (
     "corpus", "run", "slice", "source_file", "quarantine", "agent", "agent_snapshot", "community",
     "community_snapshot", "membership_event", "message", "message_snapshot", "tie_event", "reaction", "exposure",
+    "label",
 )  # fmt: skip
 
 
@@ -59,7 +60,7 @@ class _Reading:
         )
 
 
-# Rows with state are the records of messages, agents, communities, events and runs; each has exactly one first
+# Rows with state are the records of messages, agents, communities, events, labels and runs; each has exactly one first
 # observation. Ends of ties that crawls no longer show, members that communities name, and runs that have no record of
 # their own (they have no clock) are derived.
 _ACCOUNTING = """
@@ -68,7 +69,7 @@ SELECT (SELECT count(*) FROM source_file WHERE rows_read <> new + revised + repe
        (SELECT count(*) FROM message) + (SELECT count(*) FROM agent WHERE has_profile)
          + (SELECT count(*) FROM community WHERE has_profile)
          + (SELECT count(*) FROM tie_event WHERE NOT (coalesce(origin, '') = 'snapshot' AND action = 'remove'))
-         + (SELECT count(*) FROM reaction) + (SELECT count(*) FROM exposure)
+         + (SELECT count(*) FROM reaction) + (SELECT count(*) FROM exposure) + (SELECT count(*) FROM label)
          + (SELECT count(*) FROM membership_event WHERE coalesce(origin, '') NOT IN ('created_by', 'moderators'))
          + (SELECT count(*) FROM run WHERE run_id <> 'observed' AND clock IS NOT NULL) AS kept,
        (SELECT coalesce(sum(quarantined), 0) FROM source_file) AS quarantined,

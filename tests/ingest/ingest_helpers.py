@@ -119,9 +119,9 @@ def check_account(tables: Tables) -> None:
     kept += ties.filter((pl.col("origin").fill_null("") != "snapshot") | (pl.col("action") == "add")).height
     kept += members.filter(~pl.col("origin").fill_null("").is_in(["created_by", "moderators"])).height
     kept += runs.filter((pl.col("run_id") != "observed") & pl.col("clock").is_not_null()).height
-    kept += tables.reaction.height + tables.exposure.height
+    kept += tables.reaction.height + tables.exposure.height + tables.label.height
     assert files["new"].sum() == kept
-    for name in ("tie_event", "membership_event", "reaction", "exposure", "run"):
+    for name in ("tie_event", "membership_event", "reaction", "exposure", "label", "run"):
         table = TABLES[name]
         assert tables.tables[name].select(table.key).is_unique().all(), name
         assert set(tables.tables[name].columns) == {c.name for c in table.columns}, name

@@ -318,7 +318,7 @@ def test_databases_that_cannot_be_read(corpus: Corpus) -> None:
     assert tables.files["whole.db"]["status"] == "read"
     assert tables.files["ysocial.db"]["status"] == "ignored"
     assert tables.files["noise.db"]["status"] in ("ignored", "unreadable")
-    known = "its tables (post, user_mgmt) are those of no simulator that is read"
+    known = "its tables (post, user_mgmt) are those of no format that is read"
     assert why_unknown(corpus.folder / "ysocial.db") == known
     assert why_unknown(corpus.folder / "noise.db").startswith("the database cannot be read: ")
     found = {row["path"]: row for row in tables.quarantine.to_dicts() if row["path"] != "noise.db"}

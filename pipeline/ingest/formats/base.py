@@ -32,6 +32,9 @@ membership
     (not 'created_by' nor 'moderators': those are read from community records), run_id.
 exposure
     agent_id, agent_name, message_id, at, at_precision, step, source, run_id.
+label
+    target_kind (message, agent, community), target_id, scheme, value, origin (who labelled; null where that is not
+    told). Equal labels are repeated.
 run
     run_id, system, scenario, model, seed, clock (time or step). A corpus whose records name no run has the one run
     'observed'; an adapter that gives run ids gives one run record for each.
@@ -43,6 +46,7 @@ that was read before is repeated. An event of which a required part is missing i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +103,14 @@ class Adapter:
         it in ``docs``). Numbers of documents are given by their order over all tables. A `repair.Rejected` instead of
         a table sets aside one document at that position, such as the unreadable rest of a file; an OSError ends the
         file as unreadable.
+    reads_too
+        Names of the formats whose files this one reads too, where it is a format of the corpus and they are not: an
+        archive holds files that look like those of others, such as a list of communities as the API gives it. Of
+        tables, only those of agents and communities: messages of another dump are not pooled without a word.
+    paths
+        Where the columns of a table do not tell whose it is: what its path must match as well.
+    claims
+        Below such a path, every table is of this format that it or a format that it reads too knows.
     """
 
     name: str
@@ -113,3 +125,6 @@ class Adapter:
     is_canonical: bool = False
     recognises_file: Callable[[Path], bool] | None = None
     documents: Callable[[Path, SourceFile], Iterator[pa.Table | Rejected]] | None = None
+    reads_too: frozenset[str] = frozenset()
+    paths: re.Pattern[str] | None = None
+    claims: re.Pattern[str] | None = None

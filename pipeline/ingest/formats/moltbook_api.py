@@ -28,7 +28,7 @@ _ENVELOPE = (
     '"comments":"JSON","agent":"JSON","recentPosts":"JSON","submolt":"JSON","submolts":"JSON","post_id":"VARCHAR",'
     '"id":"VARCHAR","title":"VARCHAR","content":"VARCHAR","karma":"VARCHAR","name":"VARCHAR",'
     '"subscriber_count":"VARCHAR","parent_id":"VARCHAR","submolt_name":"VARCHAR","replies":"JSON",'
-    '"dump_date":"VARCHAR"}'
+    '"dump_date":"VARCHAR","follower_count":"VARCHAR","followerCount":"VARCHAR"}'
 )
 
 
@@ -116,7 +116,7 @@ WITH parsed AS (
            WHEN e.id IS NOT NULL AND (e.title IS NOT NULL OR e.submolt IS NOT NULL OR e.submolt_name IS NOT NULL)
                 THEN 'post'
            WHEN e.name IS NOT NULL AND e.subscriber_count IS NOT NULL THEN 'community'
-           WHEN e.name IS NOT NULL AND e.karma IS NOT NULL THEN 'agent'
+           WHEN e.name IS NOT NULL AND coalesce(e.karma, e.follower_count, e.followerCount) IS NOT NULL THEN 'agent'
            WHEN e.id IS NOT NULL AND e.content IS NOT NULL AND e.parent_id IS NOT NULL THEN 'comment'
            ELSE 'unknown_shape' END AS shape
     FROM typed
