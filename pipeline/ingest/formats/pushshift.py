@@ -7,9 +7,10 @@ and `link_id` and `parent_id` then join to ids. An author is known by `author_fu
 it, else by the handle, which stands for that id. `[deleted]` and `[removed]` in place of an author or a text are no
 author and no text; a message whose text is gone is `is_deleted`, as is one that `_meta` says was deleted later, whose
 text the archive still holds. `created_utc` is text or a number, always in seconds. `retrieved_on` is the time of
-observation, `_meta.retrieved_2nd_on` where the archive came back for the score. All else is in `extra` under its own name, such as
-`edited` (a truth value, or when), `crosspost_parent`, `distinguished`, `stickied`, flairs, `_meta`, `ups` and `downs`,
-which in old months repeat the score; `body_html` and `selftext_html` repeat the text and are left out.
+observation, `_meta.retrieved_2nd_on` where the archive came back for the score. All else is in `extra` under its own
+name, such as `edited` (a truth value, or when), `crosspost_parent`, `distinguished`, `stickied`, flairs, `_meta`,
+`ups` and `downs`, which in old months repeat the score; `body_html` and `selftext_html` repeat the text and are left
+out.
 
 What this format cannot tell: who voted, who reads, who follows whom; the text of what was deleted before the archive
 came; upvotes and downvotes apart (only the score); whether an author is a person or a program. Promoted submissions
