@@ -26,7 +26,6 @@ BATCH_BYTES = 48 << 20
 # Small files of JSON lines are worked on together: a batch costs as much as a few thousand lines.
 SMALL_BYTES, POOL_BYTES = 1 << 20, 8 << 20
 NEWLINE_BYTES = 4 << 20
-DOCUMENT_LIMIT = 512 << 20
 BOM = b"\xef\xbb\xbf"
 UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 OPENED_CONTAINERS = ("sqlite",)
@@ -111,9 +110,6 @@ class _Pending:
 
     def read(self, root: int, number: int, file: SourceFile) -> None:
         """Read one file, or say why it cannot be."""
-        if file.size > DOCUMENT_LIMIT:
-            self.reject(number, Rejected("too_large", f"a document of {file.size} bytes; use JSON lines", ""))
-            return
         try:
             body = _read(root, file)
         except OSError:
@@ -293,7 +289,7 @@ def _column(values: npt.NDArray[Any], type_: pa.DataType) -> pa.Array:
 def _table_batch(number: int, rows: TableRows) -> Batch:
     n = len(rows.text)
     documents = _documents(np.full(n, number, np.int32), np.array(rows.numbers, np.int64), None, rows.text, rows.kind)
-    rejected: Bad = [(number, row, None, reason) for row, reason in rows.rejected]
+    rejected: Bad = [(number, row, reason.offset or None, reason) for row, reason in rows.rejected]
     return Batch(documents, rejected, rows.n_bytes, number, rows.kind)
 
 
@@ -302,8 +298,7 @@ def _opened(parts: Iterator[pa.Table | Rejected], number: int) -> Iterator[Batch
     doc_no = 0
     for part in parts:
         if isinstance(part, Rejected):
-            batch = _cut_lines(memoryview(b""), number, doc_no, 0)
-            batch.rejected = [(number, doc_no, None, part)]
+            batch = rejected_batch(number, doc_no, None, part)
             doc_no += 1
         else:
             n = part.num_rows
@@ -315,6 +310,21 @@ def _opened(parts: Iterator[pa.Table | Rejected], number: int) -> Iterator[Batch
             batch.single = number
             doc_no += n
         yield batch
+
+
+def document_batch(number: int, doc_no: int, position: int, body: bytes) -> Batch:
+    """Return a batch of one document of a file that has several."""
+    offsets, order = np.array([0, len(body)], np.int64), np.array([doc_no], np.int64)
+    batch = _batch(body, offsets, np.array([number], np.int32), order, np.array([position], np.int64))
+    batch.single = number
+    return batch
+
+
+def rejected_batch(number: int, doc_no: int, position: int | None, rejected: Rejected) -> Batch:
+    """Return a batch of nothing but a document that was set aside."""
+    batch = _cut_lines(memoryview(b""), number, doc_no, 0)
+    batch.rejected = [(number, doc_no, position, rejected)]
+    return batch
 
 
 def repaired_table(rows: list[tuple[int, int, int | None, str]], kind: str | None = None) -> tuple[pa.Table, Bad]:

@@ -17,7 +17,7 @@ from pipeline.ingest.formats import FORMATS
 from pipeline.ingest.scan import Scan
 from pipeline.ingest.staging import Stager
 
-DATA_SUFFIX = re.compile(r"\.(json|jsonl|ndjson|csv|tsv|parquet|db|sqlite|sqlite3)$", re.IGNORECASE)
+DATA_SUFFIX = re.compile(r"\.(json|jsonl|ndjson|csv|tsv|parquet|avro|db|sqlite|sqlite3)$", re.IGNORECASE)
 _PATH_TIME = re.compile(r"(20\d\d)-?([01]\d)-?([0-3]\d)(?:[T_-]?([0-2]\d)-?([0-5]\d)(?!\d{3}))?")
 COVERED_SHARE = 0.9  # of the comments that posts claim; some are deleted or hidden on every platform
 # A wall is a length that is the longest of all and is hit by at least this many distinct texts and this share of them.
@@ -265,7 +265,7 @@ def _corpus_frame(
         words.append("clock_is_step")
     if any(f.status == "other_format" for f in scan.files):
         words.append("other_formats_present")
-    if any(f.status == "ignored" and DATA_SUFFIX.search(f.path) for f in scan.files):
+    if any(f.status == "ignored" and DATA_SUFFIX.search(f.content_path) for f in scan.files):
         words.append("data_files_ignored")
     row = {
         "title": config.title,

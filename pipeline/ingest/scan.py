@@ -6,41 +6,31 @@ does not: the content of records, which is the business of `framing` and `format
 
 from __future__ import annotations
 
-import csv
 import fnmatch
 import hashlib
-import io
-import json
 import os
 import re
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from pipeline.ingest.config import CorpusConfig
+from pipeline.ingest.containers.describe import Inside, LookAgain
+from pipeline.ingest.containers.listing import Outer, listed
 from pipeline.ingest.formats import FORMATS
+from pipeline.ingest.recognise import HEAD_BYTES, IGNORED_NAMES, NO_SHAPE, NOT_BY_NAME, TABLES, container_of, table_of
 from pipeline.ingest.sqlite_source import why_unknown
 
-HEAD_BYTES = 65_536
 BLOCK_BYTES = 4 << 20
-DELIMITERS = {"csv": ",", "tsv": "\t"}
-IGNORED_NAMES = re.compile(
-    r"(^|/)(\.[^/]*|__MACOSX(/.*)?|Thumbs\.db|corpus\.toml|LICEN[CS]E[^/]*|COPYING[^/]*|README[^/]*|CHANGELOG[^/]*)$"
-    r"|(^|/)(\.[^/]*|__MACOSX)/|\.(md|rst|txt|pdf|png|jpe?g|gif|svg|html?|py|ipynb|lock|tmp|part)$",
-    re.IGNORECASE,
-)
-_NO_SHAPE = "no known shape in its first 64 kB"
-# zip, gzip, xz, bzip2 and zstandard, as their first bytes tell
-ARCHIVE_MAGIC = (b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"\x28\xb5\x2f\xfd")
-PICKLE_PROTOCOLS = (b"\x02", b"\x03", b"\x04", b"\x05")
-SQLITE_MAGIC = b"SQLite format 3\x00"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file of the folder: where it is, its digest, its container and format, or why it is not read."""
+    """One file of the folder or of an archive: where it is, digest, container and format, or why it is not read.
+
+    `outer` is the file of the folder that has to be opened for it; `content` the path without a suffix of compression.
+    `detail` and `offset` say more of the reason.
+    """
 
     path: str
     sha256: str
@@ -49,6 +39,15 @@ class SourceFile:
     format: str | None
     status: str
     reason: str | None = None
+    outer: Outer | None = None
+    content: str | None = None
+    detail: str | None = None
+    offset: int = 0
+
+    @property
+    def content_path(self) -> str:
+        """The path as it would be without compression: what the name says of the content is said by this one."""
+        return self.content or self.path
 
     @property
     def source_file_id(self) -> str:
@@ -73,12 +72,12 @@ class Scan:
         return whole.hexdigest()
 
 
-def scan(folder: Path, config: CorpusConfig) -> Scan:
-    """List the files below `folder`, take their digests and choose the format.
+def scan(folder: Path, config: CorpusConfig, spool: Path | None = None) -> Scan:
+    """List the files below `folder` and inside its archives, take their digests and choose the format.
 
     A corpus is read in one format unless `corpus.toml` names several: the one that holds most bytes. Files of
     another format are listed with status ``other_format``, so that two exports of the same platform with different
-    identifiers are never pooled without a word.
+    identifiers are never pooled without a word. Temporary files, which databases inside archives need, go to `spool`.
 
     Raises
     ------
@@ -87,7 +86,11 @@ def scan(folder: Path, config: CorpusConfig) -> Scan:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder.name} under data/; put the dump files there")
-    found = sorted((_describe(folder, path, config.exclude) for path in _walk(folder)), key=lambda file: file.path)
+    again = LookAgain(folder, config.exclude, lambda path: _digest(path)[0])
+    loose = [again.look(_describe(folder, path, config.exclude)) for path in _walk(folder)]
+    with tempfile.TemporaryDirectory(dir=spool, prefix="scan-") as temporary:
+        inside = Inside(Path(temporary), config.exclude)
+        found = sorted(listed(folder, loose, inside.describe, Path(temporary)), key=lambda file: file.path)
     formats = config.formats or _dominant(found)
     origin = "corpus.toml" if config.formats else "sniffed"
     chosen = tuple(_choose(file, formats) for file in found)
@@ -110,7 +113,7 @@ def _describe(folder: Path, path: str, exclude: tuple[str, ...]) -> SourceFile:
     if not _is_utf8(path):
         return _odd_name(folder, path, exclude)
     if IGNORED_NAMES.search(path) and not path.endswith((".json", ".jsonl", ".csv", ".parquet")):
-        return SourceFile(path, "", _size(folder / path), "none", None, "ignored", "not a dump by its name")
+        return SourceFile(path, "", _size(folder / path), "none", None, "ignored", NOT_BY_NAME)
     if re.search(r"(^|/)(\._|__MACOSX/|\.)", path):
         return SourceFile(path, "", _size(folder / path), "none", None, "ignored", "side file of the system")
     if any(fnmatch.fnmatch(path, pattern) for pattern in exclude):
@@ -124,13 +127,13 @@ def _describe(folder: Path, path: str, exclude: tuple[str, ...]) -> SourceFile:
     is_utf16 = head.startswith((b"\xff\xfe", b"\xfe\xff"))
     if is_utf16:
         head = head.decode("utf-16", "replace").encode("utf-8", "replace")
-    container, reason = _container(path, head, tail, size)
+    container, reason = container_of(path, head, tail, size)
     if is_utf16 and container == "jsonl":
         reason = "invalid_utf8"
     if reason is not None:
         return SourceFile(path, sha256, size, container, None, "unreadable", reason)
-    if container == "parquet" or container in DELIMITERS:
-        return _table(folder, path, sha256, size, container)
+    if container in TABLES:
+        return table_of(folder / path, SourceFile(path, sha256, size, container, None, "read"))
     for name, adapter in FORMATS.items():
         if container not in adapter.containers:
             continue
@@ -140,7 +143,7 @@ def _describe(folder: Path, path: str, exclude: tuple[str, ...]) -> SourceFile:
             is_known = adapter.recognises(path, container, head)
         if is_known:
             return SourceFile(path, sha256, size, container, name, "read")
-    why = why_unknown(folder / path) if container == "sqlite" else _NO_SHAPE
+    why = why_unknown(folder / path) if container == "sqlite" else NO_SHAPE
     return SourceFile(path, sha256, size, container, None, "ignored", why)
 
 
@@ -164,33 +167,6 @@ def _odd_name(folder: Path, path: str, exclude: tuple[str, ...]) -> SourceFile:
     if any(fnmatch.fnmatch(shown, pattern) for pattern in exclude):
         return SourceFile(shown, "", _size(folder / path), "none", None, "ignored", "excluded by corpus.toml")
     return SourceFile(shown, "", _size(folder / path), "none", None, "unreadable", "name_not_utf8")
-
-
-def _table(folder: Path, path: str, sha256: str, size: int, container: str) -> SourceFile:
-    """Recognise a table by its columns."""
-    try:
-        columns = table_columns(folder / path, container)
-    except (OSError, ValueError, pa.ArrowException):
-        return SourceFile(path, sha256, size, container, None, "unreadable", "bad_parquet")
-    for name, adapter in FORMATS.items():
-        if container in adapter.containers and adapter.table_kind(columns) is not None:
-            return SourceFile(path, sha256, size, container, name, "read")
-    return SourceFile(path, sha256, size, container, None, "ignored", "its columns are those of no table that is read")
-
-
-def table_columns(path: Path, container: str) -> frozenset[str]:
-    """Return the column names of a CSV, TSV or Parquet file."""
-    if container == "parquet":
-        return frozenset(pq.read_schema(path).names)
-    with path.open(encoding=encoding_of(path), errors="replace", newline="") as stream:
-        header = next(csv.reader(io.StringIO(stream.read(HEAD_BYTES)), delimiter=DELIMITERS[container]), [])
-    return frozenset(name.strip() for name in header)
-
-
-def encoding_of(path: Path) -> str:
-    """Return the encoding that the byte order mark of a text file announces, UTF-8 when there is none."""
-    with path.open("rb") as stream:
-        return "utf-16" if stream.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 
 
 def _size(path: Path) -> int:
@@ -219,50 +195,6 @@ def _digest(path: str) -> tuple[str, int, bytes, bytes]:
     return whole.hexdigest(), size, head, tail
 
 
-def _container(path: str, head: bytes, tail: bytes, size: int) -> tuple[str, str | None]:
-    """Return the container of a file and, when it cannot be read, the reason of the quarantine."""
-    suffix = path.rsplit(".", 1)[-1].lower()
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:512]
-    if size == 0:
-        return "none", "empty_file"
-    if start.startswith(b"version https://git-lfs"):
-        return "none", "git_lfs_pointer"
-    if head.startswith(b"PAR1"):
-        return ("parquet", None) if tail.endswith(b"PAR1") else ("parquet", "bad_parquet")
-    if head.startswith(SQLITE_MAGIC):
-        return "sqlite", None
-    if head.startswith(ARCHIVE_MAGIC):
-        return "none", "archive_not_read"
-    if suffix in ("pkl", "pickle", "pt", "joblib") or (head[:1] == b"\x80" and head[1:2] in PICKLE_PROTOCOLS):
-        return "none", "pickle_refused"
-    if suffix == "parquet":
-        return "parquet", "bad_parquet"
-    if start[:1] == b"<" and re.match(rb"<(!doctype|html|head|\?xml)", start, re.IGNORECASE):
-        return "none", "html_error_body"
-    # One such byte in JSON lines costs a record, not the file.
-    if b"\0" in head and not (start[:1] == b"{" and b"\n" in head):
-        return "none", "binary_file"
-    if suffix in ("csv", "tsv"):
-        return suffix, None
-    if start[:1] in (b"{", b"["):
-        return _json_container(suffix, start, head), None
-    return ("json", "invalid_json") if suffix in ("json", "jsonl", "ndjson") else ("none", None)
-
-
-def _json_container(suffix: str, start: bytes, head: bytes) -> str:
-    """Tell JSON lines from a JSON document by content: the first line of JSON lines is a whole object."""
-    first, separator, rest = head.lstrip(b"\xef\xbb\xbf \t\r\n").partition(b"\n")
-    if suffix in ("jsonl", "ndjson") and start[:1] == b"{":
-        return "jsonl"
-    if not separator or first.strip() in (b"{", b"[") or not rest.strip():
-        return "json"
-    try:
-        is_object = isinstance(json.loads(first), dict)
-    except (ValueError, RecursionError):
-        return "json"
-    return "jsonl" if is_object else "json"
-
-
 def _dominant(files: list[SourceFile]) -> tuple[str, ...]:
     size: dict[str, int] = {}
     for file in files:
@@ -274,12 +206,5 @@ def _dominant(files: list[SourceFile]) -> tuple[str, ...]:
 def _choose(file: SourceFile, formats: tuple[str, ...]) -> SourceFile:
     if file.status != "read" or file.format in formats:
         return file
-    return SourceFile(
-        file.path,
-        file.sha256,
-        file.size,
-        file.container,
-        file.format,
-        "other_format",
-        f"the corpus is read as {', '.join(formats)}; to read this file too, name both formats in corpus.toml",
-    )
+    why = f"the corpus is read as {', '.join(formats)}; to read this file too, name both formats in corpus.toml"
+    return replace(file, status="other_format", reason=why)

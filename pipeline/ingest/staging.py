@@ -19,12 +19,14 @@ from pipeline.ingest import events, mapping, profiles
 from pipeline.ingest import sqltools as q
 from pipeline.ingest.formats import FORMATS, Adapter
 from pipeline.ingest.formats.base import RECORDS_DDL, REJECTS_DDL
-from pipeline.ingest.framing import Bad, Batch, batches, repaired_table
+from pipeline.ingest.framing import Bad, Batch, repaired_table
+from pipeline.ingest.packed import all_batches
 from pipeline.ingest.repair import Rejected
 from pipeline.ingest.scan import Scan
 
 STAGED = ("obs_message", "obs_agent", "obs_community", "obs_membership", "obs_reject")
 MOST_WORKERS = 4
+SEE_REASON = "see the meaning of the reason"
 # Read once and thrown away: no time goes to making these files small.
 STAGED_OPTIONS = "FORMAT parquet, COMPRESSION uncompressed, DICTIONARY_SIZE_LIMIT 1, WRITE_BLOOM_FILTER false"
 
@@ -79,18 +81,18 @@ class Stager:
             Called with the number of bytes that each batch held.
         """
         bad: Bad = [
-            (n, 0, 0, Rejected(file.reason or "unreadable", "see the meaning of the reason", ""))
+            (n, 0, file.offset, Rejected(file.reason or "unreadable", file.detail or SEE_REASON, ""))
             for n, file in enumerate(scan.files)
             if file.status == "unreadable"
         ]
         with ThreadPoolExecutor(self.n_workers) as pool:
             for name in scan.formats:
                 chosen = [(n, f) for n, f in enumerate(scan.files) if f.status == "read" and f.format == name]
-                source = batches(scan.folder, chosen, FORMATS[name].table_kind, FORMATS[name].documents)
+                adapter = FORMATS[name]
+                source = all_batches(scan.folder, chosen, adapter.table_kind, adapter.documents, self.folder)
                 if FORMATS[name].is_canonical:
-                    self.paths = pa.table(
-                        {"file_no": pa.array([n for n, _ in chosen], pa.int32()), "path": [f.path for _, f in chosen]}
-                    )
+                    numbers = pa.array([n for n, _ in chosen], pa.int32())
+                    self.paths = pa.table({"file_no": numbers, "path": [f.content_path for _, f in chosen]})
                 self._stage(FORMATS[name], pool, source, progress)
         if bad or not self.n_batches:
             worker = _Worker(self.con.cursor(), self.folder)

@@ -30,18 +30,21 @@ class Brackets:
 
     def closes(self, depth: int) -> Places:
         """Return the places behind the brackets that lead back to a depth: the ends of what stands there."""
-        return self.places[(self.after == depth) & ~self.opens] + 1
+        found: Places = self.places[(self.after == depth) & ~self.opens] + 1
+        return found
 
     def openings(self, depth: int) -> Places:
         """Return the places of the brackets that lead from a depth into what stands there."""
-        return self.places[(self.after == depth + 1) & self.opens]
+        found: Places = self.places[(self.after == depth + 1) & self.opens]
+        return found
 
     def commas(self, chunk: npt.NDArray[np.uint8], depth: int) -> Places:
         """Return the places of the commas at a depth."""
-        found = np.flatnonzero(chunk == _COMMA)
+        found: Places = np.flatnonzero(chunk == _COMMA)
         found = found[(np.searchsorted(self.quotes, found) & 1) == int(self.starts_in_string)]
         depths = np.concatenate(([self.before], self.after))
-        return found[depths[np.searchsorted(self.places, found)] == depth]
+        chosen: Places = found[depths[np.searchsorted(self.places, found)] == depth]
+        return chosen
 
 
 class Scanner:

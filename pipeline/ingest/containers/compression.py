@@ -11,7 +11,7 @@ import lzma
 import re
 import zlib
 from collections.abc import Callable
-from typing import Protocol
+from typing import IO, Protocol, cast
 
 import zstandard
 
@@ -23,7 +23,7 @@ XZ_MEMORY = 2 << 30
 LONGEST_WINDOW = 1 << 31
 MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zst"}
 # A skippable frame, with which some writers of zstandard begin.
-_SKIPPABLE = tuple(bytes([0x50 + n]) + b"\x2a\x4d\x18" for n in range(16))
+SKIPPABLE = tuple(bytes([0x50 + n]) + b"\x2a\x4d\x18" for n in range(16))
 SUFFIXES = {"gz": ("gz", "gzip"), "bz2": ("bz2",), "xz": ("xz",), "zst": ("zst", "zstd", "zst_blocks")}
 TAR_SUFFIXES = frozenset({"tgz", "tbz", "tbz2", "txz", "tzst"})
 _FAULTS = (zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError, EOFError, ValueError, MemoryError)
@@ -35,7 +35,7 @@ def compression_of(head: bytes) -> str | None:
     for magic, kind in MAGIC.items():
         if head.startswith(magic):
             return kind
-    return "zst" if head.startswith(_SKIPPABLE) else None
+    return "zst" if head.startswith(SKIPPABLE) else None
 
 
 def without_suffix(path: str, kind: str) -> str:
@@ -51,11 +51,16 @@ def without_suffix(path: str, kind: str) -> str:
 class _Decoder(Protocol):
     """What the decoders of the standard library have in common."""
 
-    eof: bool
-    needs_input: bool
-    unused_data: bytes
+    @property
+    def eof(self) -> bool: ...
 
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+    @property
+    def needs_input(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
 
 class _Inflate:
@@ -64,7 +69,7 @@ class _Inflate:
     def __init__(self, bits: int) -> None:
         self._decoder = zlib.decompressobj(bits)
 
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+    def decompress(self, data: bytes, max_length: int) -> bytes:
         return self._decoder.decompress(self._decoder.unconsumed_tail + data, max_length)
 
     @property
@@ -85,7 +90,7 @@ _NEW: dict[str, Callable[[], _Decoder]] = {
     "deflate": lambda: _Inflate(-15),
     "bz2": bz2.BZ2Decompressor,
     "xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY),
-}  # type: ignore[dict-item]
+}
 
 
 class _FaultError(Exception):
@@ -160,7 +165,8 @@ class _Frames:
         self.tail = b""
         self.sentinel: bytes | None = None
         unpacker = zstandard.ZstdDecompressor(max_window_size=LONGEST_WINDOW)
-        self.reader = unpacker.stream_reader(_Input(self._more), read_size=INPUT_BYTES, read_across_frames=True)
+        given = cast(IO[bytes], _Input(self._more))
+        self.reader = unpacker.stream_reader(given, read_size=INPUT_BYTES, read_across_frames=True)
 
     def read(self, wanted: int) -> bytes:
         """Return some further bytes, none at the end; raise where there is a fault."""

@@ -45,8 +45,9 @@ class Budget:
         self.spent += n_bytes
         if self.spent > self.most:
             raise UnpacksTooFarError(
-                f"unpacked, the file is larger than {self.most} bytes: more than {MOST_TIMES} times its size (free up "
-                f"to {FREE_BYTES >> 20} MB) or more than {MOST_BYTES >> 40} TB; where it is no attack, unpack it by hand"
+                f"unpacked, the file is larger than {self.most} bytes: more than {MOST_TIMES} times its size (where "
+                f"that is more than {FREE_BYTES >> 20} MB) or more than {MOST_BYTES >> 40} TB; it was read up to "
+                "there; unpack it by hand if it is no attack"
             )
 
     def count_member(self) -> None:

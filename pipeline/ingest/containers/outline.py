@@ -17,9 +17,7 @@ from pipeline.ingest.containers.brackets import Brackets, Places, Scanner
 CHUNK_BYTES = 1 << 20
 MOST_MEMBERS = 1000
 MOST_SCALAR_BYTES = 1 << 16
-_MEMBER = re.compile(
-    rb'[\s,]*("(?:[^"\\]|\\.)*+")\s*:\s*("(?:[^"\\]|\\.)*+"|[^\s,:"{}\[\]]++)?', re.DOTALL
-)
+_MEMBER = re.compile(rb'[\s,]*("(?:[^"\\]|\\.)*+")\s*:\s*("(?:[^"\\]|\\.)*+"|[^\s,:"{}\[\]]++)?', re.DOTALL)
 _SPACE = b" \t\r\n"
 
 

@@ -1,11 +1,11 @@
 """Cuts JSON documents that are too large for one piece into several smaller ones that adapters read as usual.
 
 An array becomes arrays of some of its elements. An object with large arrays becomes objects that hold some of the
-elements each; its scalar members are repeated in all of them, its small arrays and objects stand in the first alone, and
-for such an object that has an ``id`` the others have the member ``<key>_id`` (a post and its comments: ``post_id``). The
-same holds for objects inside it. An object of many members becomes objects of some members each. An object with an
-``id`` is a record: it is one element, and never cut. Texts are cut, not parsed: a piece holds the bytes of the document.
-Memory holds a chunk, a piece and the largest single element.
+elements each; its scalar members are repeated in all of them, its small arrays and objects stand in the first alone,
+and for such an object that has an ``id`` the others have the member ``<key>_id`` (a post and its comments:
+``post_id``). The same holds for objects inside it. An object of many members becomes objects of some members each. An
+object with an ``id`` is a record: it is one element, and never cut. Texts are cut, not parsed: a piece holds the bytes
+of the document. Memory holds a chunk, a piece and the largest single element.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -143,7 +144,7 @@ def object_pieces(
 
 
 class _Cutter:
-    """Cuts one object; `stop` is the place behind it, None where it is cut off and the place `lost` is the first lost."""
+    """Cuts one object; `stop` is the place behind it, None where it is cut off; from `lost` on it is lost."""
 
     def __init__(self, path: Path, piece_bytes: int, chunk_bytes: int, repeated: frozenset[bytes]) -> None:
         self.path, self.piece_bytes, self.chunk_bytes, self.repeated = path, piece_bytes, chunk_bytes, repeated
@@ -184,7 +185,7 @@ class _Cutter:
         last = max(outline.ends.get(1, stop), stop - MOST_SCALAR_BYTES)
         behind = _scalars(self._text(last, stop)) if outline.stop is not None else []
         edges = [outline.start + 1, *(cut for cut in outline.cuts[1] if cut < stop), stop]
-        for number, (begin, end) in enumerate(zip(edges, edges[1:], strict=False)):
+        for number, (begin, end) in enumerate(pairwise(edges)):
             text = self._text(begin, end)
             bare = text.lstrip(_BETWEEN).rstrip(_SPACE)
             is_last = number == len(edges) - 2
@@ -228,7 +229,7 @@ class _Cutter:
         if stop is None:
             self.lost = end
         edges = [begin + 1, *(cut for cut in outline.cuts[2] if begin < cut < end), end]
-        for left, right in zip(edges, edges[1:], strict=False):
+        for left, right in pairwise(edges):
             yield from _array(self._text(left, right), left)
 
     def _gaps(self, outline: Outline) -> tuple[list[bytes], Members]:

@@ -6,6 +6,7 @@ wrong. Nothing is held but one piece.
 
 from __future__ import annotations
 
+import codecs
 import io
 import zlib
 from dataclasses import dataclass
@@ -80,8 +81,11 @@ class Stream(io.RawIOBase):
 
     def peek(self, size: int) -> bytes:
         """Return the next `size` bytes without reading them, fewer only at the end."""
-        while len(self._held) < size and (part := self._pull(max(size - len(self._held), 1))):
-            self._held += part
+        parts, have = [self._held], len(self._held)
+        while have < size and (part := self._pull(size - have)):
+            parts.append(part)
+            have += len(part)
+        self._held = b"".join(parts)
         return self._held[:size]
 
     def skip(self, size: int | None = None) -> int:
@@ -113,6 +117,7 @@ class FileStream(Stream):
         return part
 
     def reopen(self) -> Stream:
+        """Return the same stream, from its first byte."""
         return FileStream(self.path, self.start, self.size)
 
     def close(self) -> None:
@@ -140,6 +145,7 @@ class Section(Stream):
         return part
 
     def reopen(self) -> Stream:
+        """Return the same stream, from its first byte."""
         parent = self.parent.reopen()
         parent.skip(self.start)
         return Section(parent, self.size)
@@ -163,5 +169,61 @@ class Verified(Stream):
                 self.damage = Damage("damaged_archive", detail, self.inner.tell())
         return part
 
+    def close(self) -> None:
+        """Close the stream inside."""
+        self.inner.close()
+        super().close()
+
     def reopen(self) -> Stream:
+        """Return the same stream, from its first byte."""
         return Verified(self.inner.reopen(), self.crc)
+
+
+class Utf8(Stream):
+    """UTF-16 text, which its byte order mark announces, as UTF-8."""
+
+    def __init__(self, inner: Stream) -> None:
+        super().__init__()
+        self.inner = inner
+        self._decoder = codecs.getincrementaldecoder("utf-16")("replace")
+
+    def _pull(self, wanted: int) -> bytes:
+        while part := self.inner.read(max(wanted // 3, 4)):
+            if text := self._decoder.decode(part):
+                return text.encode("utf-8", "replace")
+        self.damage = self.inner.damage
+        return self._decoder.decode(b"", final=True).encode("utf-8", "replace")
+
+    def reopen(self) -> Stream:
+        """Return the same stream, from its first byte."""
+        return Utf8(self.inner.reopen())
+
+
+class WholeLines(Stream):
+    """Text of which a last line that damage cut is left out."""
+
+    def __init__(self, inner: Stream) -> None:
+        super().__init__()
+        self.inner = inner
+        self._line, self._ready = b"", b""
+
+    def _pull(self, wanted: int) -> bytes:
+        if self._ready:
+            return self._kept(self._ready, wanted)
+        while part := self.inner.read(max(wanted, 1)):
+            place = part.rfind(b"\n") + 1
+            if place:
+                given, self._line = self._line + part[:place], part[place:]
+                return self._kept(given, wanted)
+            self._line += part
+        self.damage = self.inner.damage
+        last, self._line = (b"" if self.damage else self._line), b""
+        return self._kept(last, wanted)
+
+    def _kept(self, text: bytes, wanted: int) -> bytes:
+        self._ready = text[wanted:]
+        return text[:wanted]
+
+    def reopen(self) -> Stream:
+        """Return the same stream, from its first byte."""
+        return WholeLines(self.inner.reopen())

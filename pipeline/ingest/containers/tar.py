@@ -109,7 +109,9 @@ class Tar:
             detail = f"{around.detail} ({why})"
             self.damage = Damage(around.reason, detail, offset, around.is_inherited)
         else:
-            detail = f"the tar is damaged or was cut near its byte {offset}: {why}; what stands before was read; copy it"
+            detail = (
+                f"the tar is damaged or was cut near its byte {offset}: {why}; what stands before was read; copy it"
+            )
             self.damage = Damage("damaged_archive", f"{detail} again", offset)
 
 

@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.ingest.containers import tar, zip  # noqa: A004
-from pipeline.ingest.containers.compression import Decompressed, compression_of, without_suffix
+from pipeline.ingest.containers import tar, zip
+from pipeline.ingest.containers.compression import MAGIC, SKIPPABLE, Decompressed, compression_of, without_suffix
 from pipeline.ingest.containers.limits import LAYERS_SENTENCE, MOST_LAYERS, Budget, UnpacksTooFarError
 from pipeline.ingest.containers.streams import Damage, FileStream, Stream
 
 HEAD_BYTES = 1 << 16
+PACKED_MAGIC = (*MAGIC, *SKIPPABLE, *zip.MAGIC)
 SIDE_FILE = re.compile(r"(^|/)(\._|__MACOSX/|\.)")
 _UNSAFE = re.compile(r"^([/\\]|[A-Za-z]:)|(^|[/\\])\.\.([/\\]|$)")
 _NAMED = {
@@ -73,7 +74,7 @@ class Walk:
         self.path, self.shown, self.spool = path, shown, spool
         self.budget = Budget(path.stat().st_size)
         self.wanted = None if wanted is None else wanted | {part for name in wanted for part in _above(name)}
-        self.taken: set[str] = {shown}
+        self.taken: dict[str, int] = {shown: 1}
 
     def entries(self) -> Iterator[Entry]:
         """Yield what is inside, in the order of the bytes; a stream is valid until the next entry is asked for."""
@@ -122,7 +123,9 @@ class Walk:
         kind = "tar" if isinstance(archive, tar.Tar) else "zip"
         yield Entry(shown, name, size, fault=fault, archive=kind)
 
-    def _member(self, header: tar.Header | zip.Header, stream: Stream | None, above: str, layer: int) -> Iterator[Entry]:
+    def _member(
+        self, header: tar.Header | zip.Header, stream: Stream | None, above: str, layer: int
+    ) -> Iterator[Entry]:
         plain = header.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
         plain = re.sub(r"^(\./+)+", "", plain)
         shown = self._free(f"{above}/{plain}")
@@ -147,11 +150,12 @@ class Walk:
 
     def _free(self, shown: str) -> str:
         """Return the path, with a number behind it where it is taken."""
-        number, free = 1, shown
+        number, free = self.taken.get(shown, 0), shown
         while free in self.taken:
             number += 1
             free = f"{shown}#{number}"
-        self.taken.add(free)
+        self.taken[shown] = max(number, 1)
+        self.taken.setdefault(free, 1)
         return free
 
 
