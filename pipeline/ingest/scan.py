@@ -11,12 +11,14 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.ingest.config import CorpusConfig
 from pipeline.ingest.containers.describe import Inside, LookAgain
-from pipeline.ingest.containers.listing import Outer, listed
+from pipeline.ingest.containers.listing import Outer, is_packed, listed
 from pipeline.ingest.formats import FORMATS
 from pipeline.ingest.recognise import HEAD_BYTES, IGNORED_NAMES, NO_SHAPE, NOT_BY_NAME, TABLES, container_of, table_of
 from pipeline.ingest.sqlite_source import why_unknown
@@ -72,12 +74,17 @@ class Scan:
         return whole.hexdigest()
 
 
-def scan(folder: Path, config: CorpusConfig, spool: Path | None = None) -> Scan:
+def scan(
+    folder: Path,
+    config: CorpusConfig,
+    spool: Callable[[], AbstractContextManager[str | Path]] = tempfile.TemporaryDirectory,
+) -> Scan:
     """List the files below `folder` and inside its archives, take their digests and choose the format.
 
     A corpus is read in one format unless `corpus.toml` names several: the one that holds most bytes. Files of
     another format are listed with status ``other_format``, so that two exports of the same platform with different
-    identifiers are never pooled without a word. Temporary files, which databases inside archives need, go to `spool`.
+    identifiers are never pooled without a word. `spool` opens a
+    folder for temporary files, which databases inside archives need.
 
     Raises
     ------
@@ -88,9 +95,11 @@ def scan(folder: Path, config: CorpusConfig, spool: Path | None = None) -> Scan:
         raise FileNotFoundError(f"there is no folder {folder.name} under data/; put the dump files there")
     again = LookAgain(folder, config.exclude, lambda path: _digest(path)[0])
     loose = [again.look(_describe(folder, path, config.exclude)) for path in _walk(folder)]
-    with tempfile.TemporaryDirectory(dir=spool, prefix="scan-") as temporary:
-        inside = Inside(Path(temporary), config.exclude)
-        found = sorted(listed(folder, loose, inside.describe, Path(temporary)), key=lambda file: file.path)
+    if any(is_packed(file) for file in loose):
+        with spool() as temporary:
+            inside = Inside(Path(temporary), config.exclude)
+            loose = list(listed(folder, loose, inside.describe, Path(temporary)))
+    found = sorted(loose, key=lambda file: file.path)
     formats = config.formats or _dominant(found)
     origin = "corpus.toml" if config.formats else "sniffed"
     chosen = tuple(_choose(file, formats) for file in found)

@@ -26,14 +26,13 @@ MEMBERS = {
     "posts/._b.json": b"\x00\x05\x16\x07Mac OS X",
 }
 INNER = tar_of({"deep/c.json": body(3)})
+HELD = {**MEMBERS, "inner.tar.xz": COMPRESSIONS["xz"](INNER)}
 ARCHIVES = {
-    "dump.zip": zip_of({**MEMBERS, "inner.tar.xz": COMPRESSIONS["xz"](INNER)}),
-    "dump.tar": tar_of({**MEMBERS, "inner.tar.xz": COMPRESSIONS["xz"](INNER)}),
-    "dump.tar.gz": COMPRESSIONS["gz"](
-        tar_of({**MEMBERS, "inner.tar.xz": COMPRESSIONS["xz"](INNER)}, tarfile.PAX_FORMAT)
-    ),
-    "dump.tar.zst": COMPRESSIONS["zst"](tar_of({**MEMBERS, "inner.tar.xz": COMPRESSIONS["xz"](INNER)})),
-    "stored.zip": zip_of({**MEMBERS, "inner.tar.xz": COMPRESSIONS["xz"](INNER)}, zipfile.ZIP_STORED),
+    "dump.zip": zip_of(HELD),
+    "dump.tar": tar_of(HELD),
+    "dump.tar.gz": COMPRESSIONS["gz"](tar_of(HELD, tarfile.PAX_FORMAT)),
+    "dump.tar.zst": COMPRESSIONS["zst"](tar_of(HELD)),
+    "stored.zip": zip_of(HELD, zipfile.ZIP_STORED),
 }
 ROWS = {
     "posts/a.json": 4,
@@ -75,18 +74,14 @@ def test_the_same_members_in_every_archive_are_repeated(corpus: Corpus) -> None:
 
 def odd_tar() -> bytes:
     buffer = io.BytesIO()
+    members = {**UNREAD, "/etc/cron.json": body(6), "../up.json": body(7), "n" * 300 + ".json": body(8)}
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, kind, target in (("link.json", tarfile.SYMTYPE, "/etc/passwd"), ("hard.json", tarfile.LNKTYPE, "a"),
                                    ("pipe", tarfile.FIFOTYPE, "")):  # fmt: skip
             info = tarfile.TarInfo(name)
             info.type, info.linkname = kind, target
             archive.addfile(info)
-        for name, content in {
-            **UNREAD,
-            "/etc/cron.json": body(6),
-            "../up.json": body(7),
-            "n" * 300 + ".json": body(8),
-        }.items():
+        for name, content in members.items():
             info = tarfile.TarInfo(name)
             info.size = len(content)
             archive.addfile(info, io.BytesIO(content))

@@ -1,4 +1,4 @@
-"""JSON documents that are too large for one piece are cut while they are read; the account and the rows stay the same."""
+"""JSON documents that are too large for one piece are cut while they are read; account and rows stay the same."""
 
 from __future__ import annotations
 

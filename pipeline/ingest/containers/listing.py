@@ -33,6 +33,11 @@ class Outer:
     mtime_ns: int
 
 
+def is_packed(file: SourceFile) -> bool:
+    """Return whether a file of the folder has to be opened before it can be read."""
+    return file.container in PACKED and file.status == "ignored"
+
+
 def listed(
     folder: Path, files: Iterable[SourceFile], describe: Callable[[Entry, SourceFile], SourceFile], spool: Path
 ) -> Iterator[SourceFile]:
@@ -50,7 +55,7 @@ def listed(
         Folder for temporary files.
     """
     for file in files:
-        if file.container in PACKED and file.status == "ignored":
+        if is_packed(file):
             yield from _inside(folder, file, describe, spool)
         else:
             yield file
