@@ -26,6 +26,7 @@ from pipeline.ingest.tables import stream_batches, table_batches
 # A document above this size is cut into pieces while it is read.
 SPLIT_BYTES = 32 << 20
 PIECE_BYTES = 8 << 20
+CHUNK_BYTES = 1 << 20
 LINES_BYTES = 16 << 20
 # Behind all documents of a file.
 LAST = 1 << 40
@@ -164,12 +165,12 @@ class _Reader:
             stream, path = Utf8(stream), None
         head = stream.peek(1 << 16).lstrip(framing.BOM + b" \t\r\n")
         if head.startswith(b"["):
-            yield from _documents(number, stream, array_pieces(stream, PIECE_BYTES))
+            yield from _documents(number, stream, array_pieces(stream, PIECE_BYTES, CHUNK_BYTES))
         elif path is not None:
-            yield from _documents(number, stream, object_pieces(path, PIECE_BYTES))
+            yield from _documents(number, stream, object_pieces(path, PIECE_BYTES, CHUNK_BYTES))
         else:
             with spooled(stream, self.spool) as spool:
-                yield from _documents(number, stream, object_pieces(spool, PIECE_BYTES))
+                yield from _documents(number, stream, object_pieces(spool, PIECE_BYTES, CHUNK_BYTES))
 
 
 def _documents(number: int, stream: Stream, pieces: Iterator[Piece | Rejected]) -> Iterator[Batch]:

@@ -125,12 +125,14 @@ def count_avro(body: bytes) -> int:
 
     while entries := number():
         for _ in range(2 * abs(entries)):
-            place += number()
+            size = number()
+            place += size
     place += 16
     total = 0
     while place < len(body):
         total += number()
-        place += number() + 16
+        size = number()
+        place += size + 16
     return total
 
 

@@ -111,7 +111,7 @@ def test_compression_inside_compression(corpus: Corpus) -> None:
 
 def test_a_database_in_a_compressed_file(corpus: Corpus, tmp_path: Path) -> None:
     database = tmp_path / "run.db"
-    random_run(Platform(database), seed=1).close()
+    random_run(Platform(database), seed=1)
     corpus.write("run.db", database.read_bytes())
     plain = corpus.read()
     (corpus.folder / "run.db").unlink()

@@ -25,6 +25,7 @@ DOCUMENTS = {
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.ingest.packed.SPLIT_BYTES", 5000)
     monkeypatch.setattr("pipeline.ingest.packed.PIECE_BYTES", 3000)
+    monkeypatch.setattr("pipeline.ingest.packed.CHUNK_BYTES", 700)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

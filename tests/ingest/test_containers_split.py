@@ -75,7 +75,7 @@ def test_envelopes(posts: list[Any], comments: list[Any], piece: int, chunk: int
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(16, 60), SIZES["chunk"], st.integers(200, 900), SIZES["indent"])
+@given(st.integers(40, 80), SIZES["chunk"], st.integers(200, 900), SIZES["indent"])
 def test_dictionaries(n: int, chunk: int, piece: int, indent: int | None) -> None:
     entries = {f'k"{k}': {"id": k, "v": ["[", {"x": k}]} for k in range(n)}
     made, rejected = parts(json.dumps({"seen": "x", **entries, "n": 7}, indent=indent).encode(), piece, chunk)

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from pipeline.ingest.scan import SourceFile
 
 
+# A first line that is longer than the head of a file is recognised by more of it.
+LINE_BYTES = 4 << 20
+
+
 @dataclass(frozen=True, slots=True)
 class Inside:
     """Says what the files inside archives and compressed files are; `spool` holds those that have to be sought in."""
@@ -127,12 +131,12 @@ class LookAgain:
         if may_be_lines and lines_after_all(path):
             sha256 = file.sha256 or self.digest(str(path))
             found = replace(file, sha256=sha256, container="jsonl", format=None, status="read", reason=None)
-            return of_head(found, _head(path))
+            return of_head(found, _head(path, LINE_BYTES))
         if file.reason == NO_SHAPE and (columns := json_table.columns_of(_head(path))):
             return of_columns(replace(file, container="json_table"), frozenset(columns))
         return file
 
 
-def _head(path: Path) -> bytes:
+def _head(path: Path, size: int = HEAD_BYTES) -> bytes:
     with path.open("rb") as stream:
-        return stream.read(HEAD_BYTES)
+        return stream.read(size)
