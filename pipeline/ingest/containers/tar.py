@@ -14,6 +14,7 @@ from pipeline.ingest.containers.streams import Damage, Section, Stream
 
 BLOCK = 512
 LONGEST_NAME = 1 << 20
+MOST_SIZE = 1 << 62  # what a column of sizes holds
 _LONG_NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
 _PAX = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE)
 _EMPTY = bytes(BLOCK)
@@ -80,10 +81,13 @@ class Tar:
 
     def _header(self, block: bytes) -> tarfile.TarInfo | None:
         try:
-            return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+            info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         except tarfile.HeaderError:
+            info = None
+        if info is None or not 0 <= info.size <= MOST_SIZE:
             self._note("a header cannot be read" if len(block) == BLOCK else "it ends inside a header")
             return None
+        return info
 
     def _extend(self, info: tarfile.TarInfo, extended: dict[str, str]) -> bool:
         """Read a header that says more of the next member: its long name, its size. Return whether it could be."""
@@ -120,10 +124,10 @@ def _records(body: bytes) -> dict[str, str]:
     found: dict[str, str] = {}
     while body:
         length, _, rest = body.partition(b" ")
-        if not length.isdigit() or not 0 < int(length) <= len(body):
+        if not length.isdigit() or len(length) > 9 or not 0 < int(length) <= len(body):
             break
         key, _, value = rest[: int(length) - len(length) - 2].partition(b"=")
-        if key != b"size" or value.isdigit():
+        if key != b"size" or (value.isdigit() and len(value) <= 18):
             found[key.decode("utf-8", "replace")] = value.decode("utf-8", "surrogateescape")
         body = body[int(length) :]
     return found

@@ -19,6 +19,7 @@ from pipeline.ingest.containers.streams import Damage, FileStream, Section, Stre
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08PK")
 METHODS = {0: "stored", 8: "deflate", 12: "bz2", 93: "zst", 95: "xz"}
 _LOCAL = struct.Struct("<4s5H3L2H")
+MOST_SIZE = 1 << 62  # what a column of sizes holds
 _ENCRYPTED, _STREAMED = 1, 8
 _UNIX = 3
 _KIND_MASK, _LINK = 0o170000, 0o120000
@@ -56,6 +57,8 @@ class Zip:
 
     def _stream(self, info: zipfile.ZipInfo) -> Stream | None:
         """Return the bytes of a member, none when its local header is not where the directory says."""
+        if not 0 <= info.header_offset < self.path.stat().st_size:
+            return None
         local = FileStream(self.path, info.header_offset)
         head = local.exactly(_LOCAL.size)
         local.close()
@@ -101,4 +104,4 @@ def _described(info: zipfile.ZipInfo) -> Header:
         kind, detail = "method", f"it is packed by method {info.compress_type} of zip; pack it anew by deflate"
     else:
         kind, detail = "file", ""
-    return Header(info.filename, info.file_size, kind, detail)
+    return Header(info.filename, min(info.file_size, MOST_SIZE), kind, detail)
