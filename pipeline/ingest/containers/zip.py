@@ -68,7 +68,10 @@ class Zip:
         start = info.header_offset + _LOCAL.size + name_size + extra_size
         packed = FileStream(self.path, start, info.compress_size)
         kind = METHODS[info.compress_type]
-        return Verified(packed if kind == "stored" else Decompressed(packed, kind, self.budget), info.CRC)
+        if kind == "stored":
+            self.budget.spend(max(info.compress_size, 0))  # members may overlap, so that all together are larger
+            return Verified(packed, info.CRC)
+        return Verified(Decompressed(packed, kind, self.budget), info.CRC)
 
     def _in_sequence(self) -> Iterator[tuple[Header, Stream | None]]:
         """Yield the members that stand before the cut, as far as their local headers say where they end."""
