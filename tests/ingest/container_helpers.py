@@ -67,7 +67,9 @@ def zip_of(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> byt
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:
         for name, body in members.items():
-            archive.writestr(name, body)
+            info = zipfile.ZipInfo(name)  # without a time, so that equal files give an equal archive
+            info.compress_type = method
+            archive.writestr(info, body)
     return buffer.getvalue()
 
 

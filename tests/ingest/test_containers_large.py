@@ -40,9 +40,10 @@ def test_pieces_give_the_rows_of_the_whole(corpus: Corpus, monkeypatch: pytest.M
     assert pieces.account() == whole.account()
     assert_same_content(whole, pieces)
     assert pieces.message["source_row"].is_unique().all()
-    path.unlink()
-    corpus.write("a.zip", zip_of({"a.json": text}))
-    assert_same_content(whole, corpus.read())
+    if name in ("array", "thread"):
+        path.unlink()
+        corpus.write("a.zip", zip_of({"a.json": text}))
+        assert_same_content(whole, corpus.read())
 
 
 def test_documents_in_other_encodings_and_forms(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
