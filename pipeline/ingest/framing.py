@@ -27,7 +27,6 @@ BATCH_BYTES = 48 << 20
 # Small files of JSON lines are worked on together: a batch costs as much as a few thousand lines.
 SMALL_BYTES, POOL_BYTES = 1 << 20, 8 << 20
 NEWLINE_BYTES = 4 << 20
-DOCUMENT_LIMIT = 512 << 20
 BOM = b"\xef\xbb\xbf"
 UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 OPENED_CONTAINERS = ("sqlite",)
@@ -72,7 +71,7 @@ def batches(
     bodies
         What was kept of small files when they were listed.
     """
-    pending, pool = _Pending(bodies or Bodies()), _Pool()
+    pending, pool = _Pending(bodies), _Pool()
     root = os.open(folder, os.O_RDONLY)
     try:
         for number, file in files:
@@ -107,8 +106,8 @@ def batches(
 class _Pending:
     """Collects whole-file documents until a batch is full."""
 
-    def __init__(self, kept: Bodies) -> None:
-        self.kept = kept
+    def __init__(self, kept: Bodies | None = None) -> None:
+        self.kept = kept or Bodies()
         self.bodies: list[Body] = []
         self.numbers: list[int] = []
         self.size = 0
@@ -124,10 +123,7 @@ class _Pending:
     def read(self, root: int, number: int, file: SourceFile) -> None:
         """Take one file as it was kept, or read it, or say why it cannot be."""
         if (kept := self.kept.take(file.path)) is not None:
-            self.add(number, kept)
-            return
-        if file.size > DOCUMENT_LIMIT:
-            self.reject(number, Rejected("too_large", f"a document of {file.size} bytes; use JSON lines", ""))
+            self.add_body(number, kept)
             return
         try:
             body = _read(root, file)
@@ -137,9 +133,13 @@ class _Pending:
         if len(body) != file.size or hashlib.sha256(body).hexdigest() != file.sha256:
             self.reject(number, Rejected("file_changed", "run again once the file is complete", ""))
             return
-        self.add(number, Body(memoryview(body), 0, len(body)))
+        self.add(number, body)
 
-    def add(self, number: int, body: Body) -> None:
+    def add(self, number: int, body: bytes) -> None:
+        """Add one document that lies in a text of its own."""
+        self.add_body(number, Body(memoryview(body), 0, len(body)))
+
+    def add_body(self, number: int, body: Body) -> None:
         """Add one document, without its byte order mark."""
         start = bytes(body.view[: len(BOM)])
         if start.startswith(UTF16_BOMS):
@@ -322,7 +322,7 @@ def _column(values: npt.NDArray[Any], type_: pa.DataType) -> pa.Array:
 def _table_batch(number: int, rows: TableRows) -> Batch:
     n = len(rows.text)
     documents = _documents(np.full(n, number, np.int32), np.array(rows.numbers, np.int64), None, rows.text, rows.kind)
-    rejected: Bad = [(number, row, None, reason) for row, reason in rows.rejected]
+    rejected: Bad = [(number, row, reason.offset or None, reason) for row, reason in rows.rejected]
     return Batch(documents, rejected, rows.n_bytes, number, rows.kind)
 
 
@@ -331,8 +331,7 @@ def _opened(parts: Iterator[pa.Table | Rejected], number: int) -> Iterator[Batch
     doc_no = 0
     for part in parts:
         if isinstance(part, Rejected):
-            batch = _cut_lines(memoryview(b""), number, doc_no, 0)
-            batch.rejected = [(number, doc_no, None, part)]
+            batch = rejected_batch(number, doc_no, None, part)
             doc_no += 1
         else:
             n = part.num_rows
@@ -344,6 +343,21 @@ def _opened(parts: Iterator[pa.Table | Rejected], number: int) -> Iterator[Batch
             batch.single = number
             doc_no += n
         yield batch
+
+
+def document_batch(number: int, doc_no: int, position: int, body: bytes) -> Batch:
+    """Return a batch of one document of a file that has several."""
+    offsets, order = np.array([0, len(body)], np.int64), np.array([doc_no], np.int64)
+    batch = _batch(body, offsets, np.array([number], np.int32), order, np.array([position], np.int64))
+    batch.single = number
+    return batch
+
+
+def rejected_batch(number: int, doc_no: int, position: int | None, rejected: Rejected) -> Batch:
+    """Return a batch of nothing but a document that was set aside."""
+    batch = _cut_lines(memoryview(b""), number, doc_no, 0)
+    batch.rejected = [(number, doc_no, position, rejected)]
+    return batch
 
 
 def repaired_table(rows: list[tuple[int, int, int | None, str]], kind: str | None = None) -> tuple[pa.Table, Bad]:

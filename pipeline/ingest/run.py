@@ -18,7 +18,7 @@ from pipeline.ingest.formats.unread import is_known_unread
 from pipeline.ingest.scan import Scan
 from pipeline.ingest.staging import Stager
 
-DATA_SUFFIX = re.compile(r"\.(json|jsonl|ndjson|csv|tsv|parquet|db|sqlite|sqlite3)$", re.IGNORECASE)
+DATA_SUFFIX = re.compile(r"\.(json|jsonl|ndjson|csv|tsv|parquet|avro|db|sqlite|sqlite3)$", re.IGNORECASE)
 _PATH_TIME = re.compile(r"(20\d\d)-?([01]\d)-?([0-3]\d)(?:[T_-]?([0-2]\d)-?([0-5]\d)(?!\d{3}))?")
 COVERED_SHARE = 0.9  # of the comments that posts claim; some are deleted or hidden on every platform
 # A wall is a length that is the longest of all and is hit by at least this many distinct texts and this share of them.
@@ -64,7 +64,7 @@ def ingest(
     con
         A connection of this ingestion alone; the queries of the result run on it.
     staging
-        An empty folder for the staged observations; it must live until the queries have run.
+        An empty folder for what has to be unpacked.
     redact
         Replaces credentials and addresses in the excerpts of quarantined records.
     progress
@@ -92,7 +92,7 @@ def ingest(
     con.register("files_frame", files.to_arrow())
     con.execute("CREATE OR REPLACE TEMP TABLE files AS SELECT * FROM files_frame")
     con.unregister("files_frame")
-    Stager(con).run(scan, progress)
+    Stager(con, staging).run(scan, progress)
     merge.prepare(con)
     con.execute(_WALLS)
     con.execute(_COUNTS)
@@ -266,7 +266,8 @@ def _corpus_frame(
         words.append("clock_is_step")
     if any(f.status == "other_format" for f in scan.files):
         words.append("other_formats_present")
-    if any(f.status == "ignored" and DATA_SUFFIX.search(f.path) and not is_known_unread(f.reason) for f in scan.files):
+    unknown = [f for f in scan.files if f.status == "ignored" and not is_known_unread(f.reason)]
+    if any(DATA_SUFFIX.search(file.content_path) for file in unknown):
         words.append("data_files_ignored")
     row = {
         "title": config.title,

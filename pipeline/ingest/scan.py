@@ -6,47 +6,44 @@ does not: the content of records, which is the business of `framing` and `format
 
 from __future__ import annotations
 
-import csv
 import fnmatch
 import hashlib
-import io
-import json
 import os
 import re
+import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from pipeline.ingest.bodies import HEAD_BYTES, Bodies
+from pipeline.ingest.bodies import Bodies
 from pipeline.ingest.config import CorpusConfig
-from pipeline.ingest.formats import FORMATS, is_table_of, kind_of_rows
-from pipeline.ingest.formats.unread import why_unread
-from pipeline.ingest.sqlite_source import why_unknown
-
-DELIMITERS = {"csv": ",", "tsv": "\t"}
-IGNORED_NAMES = re.compile(
-    r"(^|/)(\.[^/]*|__MACOSX(/.*)?|Thumbs\.db|corpus\.toml|LICEN[CS]E[^/]*|COPYING[^/]*|README[^/]*|CHANGELOG[^/]*)$"
-    r"|(^|/)(\.[^/]*|__MACOSX)/|\.(md|rst|txt|pdf|png|jpe?g|gif|svg|html?|py|ipynb|lock|tmp|part)$",
-    re.IGNORECASE,
+from pipeline.ingest.containers.describe import Inside, LookAgain
+from pipeline.ingest.containers.listing import Outer, is_packed, listed
+from pipeline.ingest.formats import FORMATS, kind_of_rows
+from pipeline.ingest.recognise import (
+    IGNORED_NAMES,
+    NOT_BY_NAME,
+    TABLES,
+    container_of,
+    format_of,
+    table_columns,
+    table_of,
 )
-_SIDE_FILES = re.compile(r"(^|/)(\._|__MACOSX/|\.)")
+
 # Files of a folder that have the same suffix and the same keys in their first bytes are recognised once.
 LIKE_BYTES = 512
 _KEY = re.compile(rb'"([A-Za-z_][A-Za-z0-9_-]*)"\s*:')
-_NO_SHAPE = "no known shape in its first 64 kB"
-# zip, gzip, xz, bzip2 and zstandard, as their first bytes tell
-ARCHIVE_MAGIC = (b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"\x28\xb5\x2f\xfd")
-PICKLE_PROTOCOLS = (b"\x02", b"\x03", b"\x04", b"\x05")
-SQLITE_MAGIC = b"SQLite format 3\x00"
+_SIDE_FILES = re.compile(r"(^|/)(\._|__MACOSX/|\.)")
+_NAMED_TO_BE_READ = (".json", ".jsonl", ".csv", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file of the folder: where it is, its digest, its container and format, or why it is not read.
+    """One file of the folder or of an archive: where it is, digest, container and format, or why it is not read.
 
-    `follow_direction` is what corpus.toml says of the adapters that may not be able to tell it.
+    `outer` is the file of the folder that has to be opened for it; `content` the path without a suffix of compression.
+    `detail` and `offset` say more of the reason. `follow_direction` is what corpus.toml says of it.
     """
 
     path: str
@@ -56,7 +53,16 @@ class SourceFile:
     format: str | None
     status: str
     reason: str | None = None
+    outer: Outer | None = None
+    content: str | None = None
+    detail: str | None = None
+    offset: int = 0
     follow_direction: str | None = None
+
+    @property
+    def content_path(self) -> str:
+        """The path as it would be without compression: what the name says of the content is said by this one."""
+        return self.content or self.path
 
     @property
     def source_file_id(self) -> str:
@@ -82,12 +88,17 @@ class Scan:
         return whole.hexdigest()
 
 
-def scan(folder: Path, config: CorpusConfig) -> Scan:
-    """List the files below `folder`, take their digests and choose the format.
+def scan(
+    folder: Path,
+    config: CorpusConfig,
+    spool: Callable[[], AbstractContextManager[str | Path]] = tempfile.TemporaryDirectory,
+) -> Scan:
+    """List the files below `folder` and inside its archives, take their digests and choose the format.
 
     A corpus is read in one format unless `corpus.toml` names several: the one that holds most bytes. Files of
     another format are listed with status ``other_format``, so that two exports of the same platform with different
-    identifiers are never pooled without a word.
+    identifiers are never pooled without a word. `spool` opens a folder for temporary files, which databases inside
+    archives need.
 
     Raises
     ------
@@ -98,16 +109,21 @@ def scan(folder: Path, config: CorpusConfig) -> Scan:
         raise FileNotFoundError(f"there is no folder {folder.name} under data/; put the dump files there")
     listing = _Listing(folder, config.exclude)
     try:
-        found = sorted((listing.describe(path) for path in _walk(folder)), key=lambda file: file.path)
+        loose = [listing.describe(path) for path in _walk(folder)]
     finally:
         listing.close()
+    if any(is_packed(file) for file in loose):
+        with spool() as temporary:
+            inside = Inside(Path(temporary), config.exclude)
+            loose = list(listed(folder, loose, inside.describe, Path(temporary)))
+    found = sorted(loose, key=lambda file: file.path)
     formats = config.formats or _dominant(found)
     origin = "corpus.toml" if config.formats else "sniffed"
     chosen = tuple(_choose(folder, file, formats) for file in found)
     if config.follow_direction:
         chosen = tuple(replace(file, follow_direction=config.follow_direction) for file in chosen)
     for file in chosen:
-        if file.status != "read":
+        if file.status != "read" or file.container != "json":
             listing.bodies.forget(file.path)
     return Scan(folder, chosen, formats, origin, listing.bodies)
 
@@ -131,6 +147,7 @@ class _Listing:
         self.folder, self.exclude = folder, exclude
         self.bodies = Bodies()
         self.root = os.open(folder, os.O_RDONLY)
+        self.again = LookAgain(folder, exclude, lambda path: Bodies(limit=0).read(self.root, path).sha256)
         self.recognised: dict[tuple[object, ...], str] = {}
 
     def close(self) -> None:
@@ -138,6 +155,9 @@ class _Listing:
 
     def describe(self, path: str) -> SourceFile:
         """Return what a file is, and keep its bytes where it is small and may be read."""
+        return self.again.look(self._describe(path))
+
+    def _describe(self, path: str) -> SourceFile:
         folder = self.folder
         if not _is_utf8(path):
             return _odd_name(folder, path, self.exclude)
@@ -149,52 +169,38 @@ class _Listing:
             reading = self.bodies.read(self.root, path)
         except OSError:
             return SourceFile(path, "", 0, "none", None, "unreadable", "unreadable")
-        sha256, size, head = reading.sha256, reading.size, reading.head
+        head = reading.head
         is_utf16 = head.startswith((b"\xff\xfe", b"\xfe\xff"))
         if is_utf16:
             head = head.decode("utf-16", "replace").encode("utf-8", "replace")
-        container, reason = _container(path, head, reading.tail, size)
+        container, reason = container_of(path, head, reading.tail, reading.size)
         if is_utf16 and container == "jsonl":
             reason = "invalid_utf8"
         if container != "json":
             self.bodies.forget(path)
+        status = "read" if reason is None else "unreadable"
+        file = SourceFile(path, reading.sha256, reading.size, container, None, status, reason)
         if reason is not None:
-            return SourceFile(path, sha256, size, container, None, "unreadable", reason)
-        if container == "parquet" or container in DELIMITERS:
-            return _table(folder, path, sha256, size, container)
-        name, why = self._format(path, container, head)
-        if name is not None:
-            return SourceFile(path, sha256, size, container, name, "read")
-        return SourceFile(path, sha256, size, container, None, "ignored", why)
+            return file
+        return table_of(folder / path, file) if container in TABLES else self._with_format(file, head)
 
-    def _format(self, path: str, container: str, head: bytes) -> tuple[str | None, str | None]:
-        """Return the format of a file, or why none reads it.
-
-        Files of one folder that start with the same keys are of the same.
-        """
-        place = path.rpartition("/")[0], path.rpartition(".")[2], container
-        looks = (*place, *_KEY.findall(head[:LIKE_BYTES])) if container in ("json", "jsonl") else place
-        if len(looks) > len(place) and looks in self.recognised:
-            return self.recognised[looks], None
-        if (why := why_unread(path, head)) is not None:
-            return None, why
-        for name, adapter in FORMATS.items():
-            if container not in adapter.containers:
-                continue
-            if container == "sqlite":
-                is_known = adapter.recognises_file is not None and adapter.recognises_file(self.folder / path)
-            else:
-                is_known = adapter.recognises(path, container, head)
-            if is_known:
-                self.recognised[looks] = name
-                return name, None
-        return None, why_unknown(self.folder / path) if container == "sqlite" else _NO_SHAPE
+    def _with_format(self, file: SourceFile, head: bytes) -> SourceFile:
+        """Return a file with its format; files of one folder that start with the same keys are of the same."""
+        looks: tuple[object, ...] = ()
+        if file.container in ("json", "jsonl") and (keys := _KEY.findall(head[:LIKE_BYTES])):
+            looks = (file.path.rpartition("/")[0], file.path.rpartition(".")[2], file.container, *keys)
+            if looks in self.recognised:
+                return replace(file, format=self.recognised[looks])
+        found = format_of(file, head, self.folder / file.path)
+        if looks and found.format is not None:
+            self.recognised[looks] = found.format
+        return found
 
 
 def _ignored(path: str, exclude: tuple[str, ...]) -> str | None:
     """Return why a file is not looked into, None when it is."""
-    if IGNORED_NAMES.search(path) and not path.endswith((".json", ".jsonl", ".csv", ".parquet")):
-        return "not a dump by its name"
+    if IGNORED_NAMES.search(path) and not path.endswith(_NAMED_TO_BE_READ):
+        return NOT_BY_NAME
     if _SIDE_FILES.search(path):
         return "side file of the system"
     if any(fnmatch.fnmatch(path, pattern) for pattern in exclude):
@@ -224,84 +230,11 @@ def _odd_name(folder: Path, path: str, exclude: tuple[str, ...]) -> SourceFile:
     return SourceFile(shown, "", _size(folder / path), "none", None, "unreadable", "name_not_utf8")
 
 
-def _table(folder: Path, path: str, sha256: str, size: int, container: str) -> SourceFile:
-    """Recognise a table by its columns."""
-    try:
-        columns = table_columns(folder / path, container)
-    except (OSError, ValueError, pa.ArrowException):
-        return SourceFile(path, sha256, size, container, None, "unreadable", "bad_parquet")
-    if (why := why_unread(path, columns=columns)) is not None:
-        return SourceFile(path, sha256, size, container, None, "ignored", why)
-    for name, adapter in FORMATS.items():
-        if container in adapter.containers and is_table_of(name, path, columns):
-            return SourceFile(path, sha256, size, container, name, "read")
-    return SourceFile(path, sha256, size, container, None, "ignored", "its columns are those of no table that is read")
-
-
-def table_columns(path: Path, container: str) -> frozenset[str]:
-    """Return the column names of a CSV, TSV or Parquet file."""
-    if container == "parquet":
-        return frozenset(pq.read_schema(path).names)
-    with path.open(encoding=encoding_of(path), errors="replace", newline="") as stream:
-        header = next(csv.reader(io.StringIO(stream.read(HEAD_BYTES)), delimiter=DELIMITERS[container]), [])
-    return frozenset(name.strip() for name in header)
-
-
-def encoding_of(path: Path) -> str:
-    """Return the encoding that the byte order mark of a text file announces, UTF-8 when there is none."""
-    with path.open("rb") as stream:
-        return "utf-16" if stream.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-
-
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _container(path: str, head: bytes, tail: bytes, size: int) -> tuple[str, str | None]:
-    """Return the container of a file and, when it cannot be read, the reason of the quarantine."""
-    suffix = path.rsplit(".", 1)[-1].lower()
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:512]
-    if size == 0:
-        return "none", "empty_file"
-    if start.startswith(b"version https://git-lfs"):
-        return "none", "git_lfs_pointer"
-    if head.startswith(b"PAR1"):
-        return ("parquet", None) if tail.endswith(b"PAR1") else ("parquet", "bad_parquet")
-    if head.startswith(SQLITE_MAGIC):
-        return "sqlite", None
-    if head.startswith(ARCHIVE_MAGIC):
-        return "none", "archive_not_read"
-    if suffix in ("pkl", "pickle", "pt", "joblib") or (head[:1] == b"\x80" and head[1:2] in PICKLE_PROTOCOLS):
-        return "none", "pickle_refused"
-    if suffix == "parquet":
-        return "parquet", "bad_parquet"
-    if start[:1] == b"<" and re.match(rb"<(!doctype|html|head|\?xml)", start, re.IGNORECASE):
-        return "none", "html_error_body"
-    # One such byte in JSON lines costs a record, not the file.
-    if b"\0" in head and not (start[:1] == b"{" and b"\n" in head):
-        return "none", "binary_file"
-    if suffix in ("csv", "tsv"):
-        return suffix, None
-    if start[:1] in (b"{", b"["):
-        return _json_container(suffix, start, head), None
-    return ("json", "invalid_json") if suffix in ("json", "jsonl", "ndjson") else ("none", None)
-
-
-def _json_container(suffix: str, start: bytes, head: bytes) -> str:
-    """Tell JSON lines from a JSON document by content: the first line of JSON lines is a whole object."""
-    first, separator, rest = head.lstrip(b"\xef\xbb\xbf \t\r\n").partition(b"\n")
-    if suffix in ("jsonl", "ndjson") and start[:1] == b"{":
-        return "jsonl"
-    if not separator or first.strip() in (b"{", b"[") or not rest.strip():
-        return "json"
-    try:
-        is_object = isinstance(json.loads(first), dict)
-    except (ValueError, RecursionError):
-        return "json"
-    return "jsonl" if is_object else "json"
 
 
 def _dominant(files: list[SourceFile]) -> tuple[str, ...]:
@@ -317,11 +250,13 @@ def _reads_too(folder: Path, file: SourceFile, name: str) -> bool:
     adapter = FORMATS[name]
     if file.format not in adapter.reads_too or file.container not in adapter.containers:
         return False
-    if file.container != "parquet" and file.container not in DELIMITERS:
+    if file.container not in TABLES:
         return True
+    if file.outer is not None:
+        return False
     try:
         columns = table_columns(folder / file.path, file.container)
-    except (OSError, ValueError, pa.ArrowException):
+    except (OSError, ValueError):
         return False
     return kind_of_rows(name, columns) in ("agent", "community")
 
@@ -332,12 +267,5 @@ def _choose(folder: Path, file: SourceFile, formats: tuple[str, ...]) -> SourceF
     for name in formats:
         if _reads_too(folder, file, name):
             return replace(file, format=name)
-    return SourceFile(
-        file.path,
-        file.sha256,
-        file.size,
-        file.container,
-        file.format,
-        "other_format",
-        f"the corpus is read as {', '.join(formats)}; to read this file too, name both formats in corpus.toml",
-    )
+    why = f"the corpus is read as {', '.join(formats)}; to read this file too, name both formats in corpus.toml"
+    return replace(file, status="other_format", reason=why)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -19,7 +20,8 @@ from pipeline.ingest import events, mapping, profiles
 from pipeline.ingest import sqltools as q
 from pipeline.ingest.formats import FORMATS, Adapter, kind_of_rows
 from pipeline.ingest.formats.base import RECORDS_DDL, REJECTS_DDL
-from pipeline.ingest.framing import Bad, Batch, batches, repaired_table
+from pipeline.ingest.framing import Bad, Batch, repaired_table
+from pipeline.ingest.packed import all_batches
 from pipeline.ingest.repair import Rejected
 from pipeline.ingest.scan import Scan
 
@@ -27,6 +29,7 @@ STAGED = ("obs_message", "obs_agent", "obs_community", "obs_membership", "obs_re
 MOST_WORKERS = 4
 # The row a message has in its file counts from the start of its batch until the batches before it are known.
 _COLUMNS = {"obs_message": ", ".join(mapping.OBSERVED_COLUMNS), "obs_membership": "*"}
+SEE_REASON = "see the meaning of the reason"
 
 # Position in reading order within the file, where documents have other numbers of rows than one; what was rejected
 # has a position too.
@@ -78,10 +81,13 @@ class Stager:
     ----------
     con
         A connection of this ingestion alone; every worker opens a cursor on it.
+    spool
+        Folder for what has to be unpacked.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, spool: Path) -> None:
         self.con = con
+        self.spool = spool
         self.n_batches = 0
         self.paths: pa.Table | None = None
         self.staged: dict[str, list[tuple[str, int]]] = {name: [] for name in STAGED}
@@ -100,7 +106,7 @@ class Stager:
             Called with the number of bytes that each batch held.
         """
         bad: Bad = [
-            (n, 0, 0, Rejected(file.reason or "unreadable", "see the meaning of the reason", ""))
+            (n, 0, file.offset, Rejected(file.reason or "unreadable", file.detail or SEE_REASON, ""))
             for n, file in enumerate(scan.files)
             if file.status == "unreadable"
         ]
@@ -108,11 +114,10 @@ class Stager:
             for name in scan.formats:
                 chosen = [(n, f) for n, f in enumerate(scan.files) if f.status == "read" and f.format == name]
                 kind_of = partial(kind_of_rows, name)
-                source = batches(scan.folder, chosen, kind_of, FORMATS[name].documents, scan.bodies)
+                source = all_batches(scan, chosen, kind_of, FORMATS[name].documents, self.spool)
                 if FORMATS[name].is_canonical:
-                    self.paths = pa.table(
-                        {"file_no": pa.array([n for n, _ in chosen], pa.int32()), "path": [f.path for _, f in chosen]}
-                    )
+                    numbers = pa.array([n for n, _ in chosen], pa.int32())
+                    self.paths = pa.table({"file_no": numbers, "path": [f.content_path for _, f in chosen]})
                 self._stage(FORMATS[name], pool, source, progress)
         worker = _Worker(self.con.cursor(), self.staged)
         worker.rejects(bad, self.n_batches)

@@ -1,4 +1,4 @@
-"""Rows of tables (CSV, TSV, Parquet) become JSON documents, in batches of bounded size.
+"""Rows of tables (CSV, TSV, Parquet, Avro, JSON tables) become JSON documents, in batches of bounded size.
 
 CSV is read by the standard library: its reader is the reference for stray quotes, embedded line ends and rows of the
 wrong width. An empty field is null, an empty line is no row. Keys and values are data: they reach JSON through its
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -20,8 +21,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.ingest.containers import avro, json_table
+from pipeline.ingest.containers.streams import Damage, FileStream, Stream, WholeLines
+from pipeline.ingest.recognise import DELIMITERS, HEAD_BYTES, encoding_of, header_columns, table_columns
 from pipeline.ingest.repair import EXCERPT_CHARS, Rejected
-from pipeline.ingest.scan import DELIMITERS, SourceFile, encoding_of, table_columns
+from pipeline.ingest.scan import SourceFile
 
 BATCH_ROWS = 20_000
 BATCH_BYTES = 16 << 20
@@ -55,8 +59,67 @@ def table_batches(
     table_kind
         Says what the rows are, from the columns.
     """
+    if file.container == "json_table":
+        return _json_table(path, table_kind)
     kind = table_kind(table_columns(path, file.container)) or "unknown"
+    if file.container == "avro":
+        return _avro(FileStream(path), kind)
     return _parquet(path, kind) if file.container == "parquet" else _csv(path, file, kind)
+
+
+def stream_batches(
+    stream: Stream, container: str, table_kind: Callable[[frozenset[str]], str | None]
+) -> Iterator[TableRows]:
+    """Yield the rows of CSV, TSV or Avro from a stream as JSON objects; a row that damage cut is left out."""
+    if container == "avro":
+        return _avro(stream, table_kind(frozenset(avro.read_header(stream).columns)) or "unknown")
+    head = stream.peek(HEAD_BYTES)
+    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    columns = header_columns(head.decode(encoding, "replace"), container)
+    lines = WholeLines(stream)
+    raw: io.BufferedReader = io.BufferedReader(lines)
+    kind = table_kind(columns) or "unknown"
+    return _csv_rows(raw, encoding, container, kind, lambda: lines.damage is not None)
+
+
+def _avro(stream: Stream, kind: str) -> Iterator[TableRows]:
+    number = 0
+    try:
+        for part in avro.frames(stream):
+            if isinstance(part, Damage):
+                if stream.damage is None:  # else the damage of the layer around says it
+                    yield TableRows(kind, rejected=[(number, Rejected(part.reason, part.detail, "", part.offset))])
+            else:
+                n = part.height
+                yield TableRows(
+                    kind, list(range(number, number + n)), _frame_rows(part), [], int(part.estimated_size())
+                )
+                number += n
+    except avro.AvroError as error:
+        yield TableRows(kind, rejected=[(number, Rejected("bad_avro", str(error), "", stream.tell()))])
+
+
+def _json_table(path: Path, table_kind: Callable[[frozenset[str]], str | None]) -> Iterator[TableRows]:
+    number = 0
+    for part in json_table.batches(path):
+        if isinstance(part, Rejected):
+            yield TableRows("unknown", rejected=[(number, part)])
+            number += 1
+            continue
+        columns, rows = part
+        batch = TableRows(table_kind(frozenset(columns)) or "unknown")
+        texts = []
+        for row in rows:
+            if isinstance(row, list) and len(row) == len(columns):
+                texts.append(json.dumps(dict(zip(columns, row, strict=True))))
+                batch.numbers.append(number)
+            else:
+                shown = row if isinstance(row, list) else [row]
+                batch.rejected.append((number, _wrong_width([json.dumps(value) for value in shown], list(columns))))
+            number += 1
+        batch.text = pa.array(texts, pa.large_string())
+        batch.n_bytes = batch.text.nbytes
+        yield batch
 
 
 def _parquet(path: Path, kind: str) -> Iterator[TableRows]:
@@ -79,6 +142,10 @@ def _json_rows(part: pa.RecordBatch) -> pa.Array:
     frame = pl.from_arrow(part)
     if not isinstance(frame, pl.DataFrame):
         raise TypeError("expected a table")
+    return _frame_rows(frame)
+
+
+def _frame_rows(frame: pl.DataFrame) -> pa.Array:
     return _written(frame.select([name for name, kind in frame.schema.items() if "Binary" not in str(kind)]))
 
 
@@ -95,24 +162,35 @@ def _written(frame: pl.DataFrame) -> pa.Array:
 
 
 def _csv(path: Path, file: SourceFile, kind: str) -> Iterator[TableRows]:
+    with path.open("rb") as raw:
+        yield from _csv_rows(raw, encoding_of(path), file.container, kind, lambda: False)
+
+
+def _csv_rows(
+    raw: io.BufferedReader, encoding: str, container: str, kind: str, is_cut: Callable[[], bool]
+) -> Iterator[TableRows]:
     previous = csv.field_size_limit(FIELD_LIMIT)
     try:
-        with path.open("rb") as raw:
-            stream = io.TextIOWrapper(raw, encoding=encoding_of(path), errors="replace", newline="")
-            # The last line is ours: when the file leaves a quotation mark open, it ends up inside a field.
-            reader = csv.reader(chain(stream, [_END]), delimiter=DELIMITERS[file.container])
-            header = [name.strip() for name in next(reader, [])]
-            if len(set(header)) != len(header):
-                detail = "the header names a column twice; give every column a name of its own"
-                yield TableRows(kind, rejected=[(0, Rejected("unknown_shape", detail, ""))])
-                return
-            yield from _csv_batches(reader, raw, header, kind)
+        stream = io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="")
+        # The last line is ours: when the file leaves a quotation mark open, it ends up inside a field.
+        reader = csv.reader(chain(stream, [_END]), delimiter=DELIMITERS[container])
+        header = [name.strip() for name in next(reader, [])]
+        if len(set(header)) != len(header):
+            detail = "the header names a column twice; give every column a name of its own"
+            yield TableRows(kind, rejected=[(0, Rejected("unknown_shape", detail, ""))])
+            return
+        yield from _csv_batches(reader, raw, header, kind, is_cut)
     finally:
         csv.field_size_limit(previous)
 
 
-def _csv_batches(reader: Iterator[list[str]], raw: BinaryIO, header: list[str], kind: str) -> Iterator[TableRows]:
-    """Collect rows of the right width until a batch is full; set the others aside."""
+def _csv_batches(
+    reader: Iterator[list[str]], raw: BinaryIO, header: list[str], kind: str, is_cut: Callable[[], bool]
+) -> Iterator[TableRows]:
+    """Collect rows of the right width until a batch is full; set the others aside.
+
+    Where `is_cut` says at the end that damage cut the text, a quotation mark that stays open is part of that damage.
+    """
     batch, good, number, read = TableRows(kind), [], 0, 0
     held: list[list[str]] = []
     is_last = False
@@ -128,7 +206,7 @@ def _csv_batches(reader: Iterator[list[str]], raw: BinaryIO, header: list[str], 
             else:
                 batch.rejected.append((number, _wrong_width(row, header)))
             number += 1
-        if is_last and held and held[0] != [_END]:
+        if is_last and held and held[0] != [_END] and not is_cut():
             detail = "a quotation mark is opened and never closed; the rest of the file was set aside"
             excerpt = ",".join(held[0])[:EXCERPT_CHARS]
             batch.rejected.append((number, Rejected("bad_row_width", detail, excerpt)))

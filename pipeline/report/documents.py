@@ -6,7 +6,9 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.ingest.containers.limits import FREE_BYTES, MOST_LAYERS, MOST_TIMES
 from pipeline.ingest.formats import FORMATS, unread
+from pipeline.ingest.packed import SPLIT_BYTES
 from pipeline.lexicon import load_cards
 from pipeline.schema import FILE_STATUS, LAYERS, QUARANTINE_REASONS, TABLES, TEXT_FLAGS, WARNINGS, Table
 
@@ -75,6 +77,21 @@ def _table_section(table: Table) -> str:
     )
 
 
+_CONTAINERS = f"""\
+What a file may stand in: gz, bz2, xz and zst (of any number of members or frames, with windows of up to 2 GB) around
+anything; zip and tar; and all of these in each other, {MOST_LAYERS} layers deep. They are told by their bytes, not by
+their names. Each file inside an archive is a file of its own, shown as `archive.zip/name`; nothing is written to a
+name that an archive gives. Links, protected files, names that lead out of the archive and side files of macOS are
+listed with their reason. A container that was cut or damaged gives all records before the damage, and one quarantine
+row. What unpacks to more than {MOST_TIMES} times its size, where that is more than {FREE_BYTES >> 30} GB, is read up
+to there.
+
+Tables may also be Avro, or JSON with column names and rows (`{{"columns": [...], "data": [[...], ...]}}`, or `rows`):
+a format that reads CSV or Parquet reads them. JSON lines are told by their content, whatever the file is called. A
+JSON document of more than {SPLIT_BYTES >> 20} MB is cut into pieces while it is read; each record counts once.
+"""
+
+
 def formats_page() -> str:
     """Return the page of formats (source: the docstrings of pipeline/ingest/formats)."""
     parts = [
@@ -84,7 +101,8 @@ def formats_page() -> str:
         "a position of its own (authors and communities inside a message are attributes of it); in JSON lines the "
         "same, line by line; in CSV, Parquet and SQLite every row of a table that is read, and besides it every label "
         "and every entry of a history that the row holds. A file or line that cannot be read is one "
-        "quarantine row with its byte offset. For every file `rows_read = new + revised + repeated + quarantined`.\n"
+        "quarantine row with its byte offset. For every file `rows_read = new + revised + repeated + quarantined`.\n\n"
+        + _CONTAINERS
     ]
     for adapter in FORMATS.values():
         containers = ", ".join(sorted(adapter.containers))

@@ -69,7 +69,14 @@ QUARANTINE_REASONS: dict[str, str] = {
     "invalid_json": "The text is not JSON.",
     "invalid_utf8": "The bytes are not UTF-8.",
     "binary_file": "The file is binary and of no container that this version reads.",
-    "archive_not_read": "Archives and compressed files are not opened by this version; unpack the file.",
+    "archive_not_read": "An archive or compression that is not opened (7z, rar, lz4); pack it anew as zip or tar.zst.",
+    "damaged_archive": "The archive or compressed file is damaged or was cut; what stands before was read.",
+    "encrypted": "The file is protected by a password; unpack it.",
+    "no_ordinary_file": "A link, a device or a sparse file inside an archive is not read.",
+    "unsafe_name": "The name of a file in an archive leads out of it (absolute, or with ..); it is not read.",
+    "unpacks_too_far": "The file unpacks further than dumps do, like a decompression bomb; it was read up to a limit.",
+    "too_many_layers": "Archives stand in archives deeper than they are opened; unpack the file.",
+    "bad_avro": "The Avro file is damaged, truncated or of a kind that is not read.",
     "too_large": "The document is larger than the limit; split it or use JSON lines.",
     "unknown_shape": "The object is of none of the shapes of the format.",
     "missing_id": "The record has no id.",
@@ -93,6 +100,7 @@ QUARANTINE_REASONS: dict[str, str] = {
 FILE_STATUS: dict[str, str] = {
     "read": "The file was read; its rows are accounted for.",
     "unreadable": "The file could not be read; one quarantine row says why.",
+    "opened": "An archive that was opened; the files inside are listed below its path.",
     "other_format": "A dump of another format than the corpus; name it in corpus.toml to read it as well.",
     "ignored": "Not a dump: a licence, a read-me, a side file of an operating system.",
 }

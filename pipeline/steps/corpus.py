@@ -11,6 +11,7 @@ from pipeline.ingest import ingest, load_config, scan
 from pipeline.ingest.formats import FORMATS
 from pipeline.steps.step import Check, Progress, Step, StepContext
 from pipeline.warehouse import Data, Query, Warehouse, redact
+from pipeline.warehouse.files import temporary_folder
 
 INGESTION_TABLES = (
     "corpus", "run", "slice", "source_file", "quarantine", "agent", "agent_snapshot", "community",
@@ -22,7 +23,8 @@ INGESTION_TABLES = (
 def _prepare(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object], Any]:
     folder = warehouse.settings.data / corpus_id
     config = load_config(folder, corpus_id, tuple(FORMATS))
-    found = scan(folder.resolve(), config)
+    root = warehouse.settings.warehouse
+    found = scan(folder.resolve(), config, lambda: temporary_folder(root / ".steps", root))
     if not any(file.status == "read" for file in found.files):
         why = "; ".join(f"{file.path}: {file.reason}" for file in found.files[:3]) or "it holds no files"
         raise FileNotFoundError(
@@ -54,7 +56,7 @@ class _Reading:
     def __call__(self, n_bytes: int) -> None:
         self.done += n_bytes
         rate = self.done / max(time.monotonic() - self.started, 1e-9)
-        left = (self.total - self.done) / max(rate, 1.0)
+        left = max(self.total - self.done, 0) / max(rate, 1.0)  # compressed files count as they lie there
         self.progress(
             f"read {self.done / 1e6:.0f} of {self.total / 1e6:.0f} MB, {rate / 1e6:.0f} MB/s, about {left:.0f} s left"
         )
@@ -108,7 +110,7 @@ CORPUS_STEPS = (
             "pipeline.warehouse.redact",
             "pipeline.warehouse.redact_patterns",
         ),
-        libraries=("duckdb", "polars", "pyarrow"),
+        libraries=("duckdb", "polars", "pyarrow", "zstandard"),
         prepare=_prepare,
         checks=_checks,
         description="Reads the dump: messages, agents, communities and events; every row accounted for.",

@@ -1,17 +1,23 @@
-"""Counts the records of a folder of dumps with the standard library (pyarrow for Parquet only).
+"""Counts the records of a folder of dumps with the standard library (pyarrow for Parquet and zstandard for zst only).
 
 An independent definition of `rows_read`: nothing of the project is imported. A record is a post, a comment at any
 depth, an agent or a community, wherever a body holds it; a row of a table of such; or one row for a document that
-holds none of them (an error body, an unknown shape, a file that cannot be read).
+holds none of them (an error body, an unknown shape, a file that cannot be read). Archives and compressed files are
+unpacked into memory by the standard library, all at once.
 """
 
 from __future__ import annotations
 
+import bz2
 import csv
+import gzip
 import io
 import json
+import lzma
 import os
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -64,22 +70,94 @@ def count_object(body: Any, *, is_inner: bool = False) -> int:
 
 def count_file(path: Path) -> int:
     """Count the records of one file that is known to be a dump."""
-    if path.suffix in (".csv", ".tsv"):
+    return count_bytes(path.name, path.read_bytes())
+
+
+def count_any(path: Path) -> dict[str, int]:
+    """Count the records of a file, or of each file inside it, by path; archives themselves hold no record."""
+    return dict(count_inside(path.name, path.name, path.read_bytes()))
+
+
+def count_inside(shown: str, name: str, body: bytes) -> list[tuple[str, int]]:
+    """Count the records of some bytes and of all that is packed in them."""
+    if zipfile.is_zipfile(io.BytesIO(body)):
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            members = [(i.filename, archive.read(i)) for i in archive.infolist() if not i.is_dir()]
+        return [found for n, part in members for found in count_inside(f"{shown}/{n}", n, part)]
+    if body[257:262] == b"ustar":
+        with tarfile.open(fileobj=io.BytesIO(body)) as tar:
+            files = [(i.name, tar.extractfile(i)) for i in tar if i.isfile()]
+            return [found for n, part in files if part for found in count_inside(f"{shown}/{n}", n, part.read())]
+    for magic, suffixes, unpack in (
+        (b"\x1f\x8b", (".gz", ".tgz"), gzip.decompress),
+        (b"BZh", (".bz2",), bz2.decompress),
+        (b"\xfd7zXZ", (".xz",), lzma.decompress),
+        (b"\x28\xb5\x2f\xfd", (".zst",), unpack_zst),
+    ):
+        if body.startswith(magic):
+            stem = next((name[: -len(suffix)] for suffix in suffixes if name.endswith(suffix)), name)
+            return count_inside(shown, stem, unpack(body))
+    return [(shown, count_bytes(name, body))]
+
+
+def unpack_zst(body: bytes) -> bytes:
+    """Unpack all frames."""
+    import zstandard
+
+    unpacker = zstandard.ZstdDecompressor(max_window_size=1 << 31)
+    return unpacker.stream_reader(io.BytesIO(body), read_across_frames=True).read()
+
+
+def count_avro(body: bytes) -> int:
+    """Count the rows that the blocks of an Avro file announce."""
+    place = 4
+
+    def number() -> int:
+        nonlocal place
+        shift = value = 0
+        while True:
+            byte = body[place]
+            place += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return (value >> 1) ^ -(value & 1)
+
+    while entries := number():
+        for _ in range(2 * abs(entries)):
+            size = number()
+            place += size
+    place += 16
+    total = 0
+    while place < len(body):
+        total += number()
+        size = number()
+        place += size + 16
+    return total
+
+
+def count_bytes(name: str, body: bytes) -> int:
+    """Count the records of the content of a file."""
+    if name.endswith((".csv", ".tsv")):
         csv.field_size_limit(sys.maxsize)
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-            rows = [row for row in csv.reader(stream, delimiter="\t" if path.suffix == ".tsv" else ",") if row]
+        stream = io.StringIO(body.decode("utf-8-sig", "replace"), newline="")
+        rows = [row for row in csv.reader(stream, delimiter="\t" if name.endswith(".tsv") else ",") if row]
         return len(rows) - 1 if any(needed <= set(rows[0]) for needed in TABLES) else 0
-    if path.suffix == ".parquet":
+    if body.startswith(b"PAR1"):
         import pyarrow.parquet as pq
 
-        columns = set(pq.read_schema(path).names)
-        return pq.read_metadata(path).num_rows if any(needed <= columns for needed in TABLES) else 0
-    text = path.read_bytes().decode("utf-8-sig", "replace")
+        table = pq.ParquetFile(io.BytesIO(body))
+        return table.metadata.num_rows if any(needed <= set(table.schema_arrow.names) for needed in TABLES) else 0
+    if body.startswith(b"Obj\x01"):
+        return count_avro(body)
+    text = body.decode("utf-8-sig", "replace")
     try:
-        return count_body(json.loads(text))
+        found = json.loads(text)
     except json.JSONDecodeError:
-        lines = [line for line in io.StringIO(text, newline="\n") if line.strip()]
-    return sum(count_line(line) for line in lines)
+        return sum(count_line(line) for line in io.StringIO(text, newline="\n") if line.strip())
+    if isinstance(found, dict) and isinstance(found.get("columns"), list):
+        return len(found.get("data") or found.get("rows") or [])
+    return count_body(found)
 
 
 def count_line(line: str) -> int:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import json
-import lzma
 import os
 import pickle
-import zipfile
-from io import BytesIO
 
 import pytest
 from ingest_helpers import POST_ID, Corpus, comment, detail, flat, post
@@ -17,14 +12,6 @@ from ingest_helpers import POST_ID, Corpus, comment, detail, flat, post
 from pipeline.ingest import bodies
 from pipeline.ingest.bodies import Bodies, Reading
 from pipeline.schema.vocabulary import QUARANTINE_REASONS
-
-
-def packed() -> bytes:
-    buffer = BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("a.json", json.dumps(detail(1)))
-    return buffer.getvalue()
-
 
 BODY = json.dumps(detail(1)).encode()
 UNREADABLE = {
@@ -42,11 +29,10 @@ UNREADABLE = {
     "two.json": (BODY + b" x", "invalid_json"),
     "posts.pkl": (pickle.dumps({"post": 1}), "pickle_refused"),
     "pickle.json": (pickle.dumps({"post": 1}), "pickle_refused"),
-    "gz.json": (gzip.compress(BODY), "archive_not_read"),
-    "bz.json": (bz2.compress(BODY), "archive_not_read"),
-    "xz.jsonl": (lzma.compress(BODY), "archive_not_read"),
-    "zip.json": (packed(), "archive_not_read"),
-    "zst.json": (b"\x28\xb5\x2f\xfd\x04\x00", "archive_not_read"),
+    "seven.json": (b"7z\xbc\xaf\x27\x1c\x00\x04", "archive_not_read"),
+    "rar.json": (b"Rar!\x1a\x07\x01\x00", "archive_not_read"),
+    "lz4.jsonl": (b"\x04\x22\x4d\x18\x64\x40", "archive_not_read"),
+    "zst.json": (b"\x28\xb5\x2f\xfd\x04\x00", "damaged_archive"),
     "binary.json": (b'{"post"\x00\x01\x02', "binary_file"),
     "shape.json": (b'{"posts_by_day": {"success": 1}, "success": true}', "unknown_shape"),
     "number.json": (b'[{"post": {"id": "p9", "title": "t"}}, 5]', "not_an_object"),

@@ -86,8 +86,8 @@ class Adapter:
     extract
         Fills ``records`` and ``rejects`` from ``docs``.
     table_kind
-        For containers with columns (csv, parquet): the kind of record that a table of these columns holds, or
-        None when it holds none.
+        For containers with columns (csv, parquet; who reads one of these is asked about Avro and JSON tables too): the
+        kind of record that a table of these columns holds, or None when it holds none.
     describes
         One paragraph for docs/formats.md: the layout, and what it cannot tell us.
     is_canonical

@@ -1,0 +1,163 @@
+"""Says what a file is from its name and its first bytes: its container, and the format that reads it.
+
+What belongs here: magic bytes, suffixes, headers of tables. What does not: walking the folder (`scan`) and opening
+archives (`containers`).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.ingest.containers import avro
+from pipeline.ingest.containers.streams import FileStream
+from pipeline.ingest.containers.walk import PACKED_MAGIC, packing_of
+from pipeline.ingest.formats import FORMATS, Adapter, is_table_of
+from pipeline.ingest.formats.unread import why_unread
+from pipeline.ingest.sqlite_source import why_unknown
+
+if TYPE_CHECKING:
+    from pipeline.ingest.scan import SourceFile
+
+HEAD_BYTES = 65_536
+DELIMITERS = {"csv": ",", "tsv": "\t"}
+TABLES = frozenset({*DELIMITERS, "parquet", "avro"})
+IGNORED_NAMES = re.compile(
+    r"(^|/)(\.[^/]*|__MACOSX(/.*)?|Thumbs\.db|corpus\.toml|LICEN[CS]E[^/]*|COPYING[^/]*|README[^/]*|CHANGELOG[^/]*)$"
+    r"|(^|/)(\.[^/]*|__MACOSX)/|\.(md|rst|txt|pdf|png|jpe?g|gif|svg|html?|py|ipynb|lock|tmp|part)$",
+    re.IGNORECASE,
+)
+NO_SHAPE = "no known shape in its first 64 kB"
+NOT_BY_NAME = "not a dump by its name"
+# 7z, rar, lz4, compress and lzip, as their first bytes tell
+FOREIGN_MAGIC = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x04\x22\x4d\x18", b"\x1f\x9d", b"LZIP")
+PICKLE_PROTOCOLS = (b"\x02", b"\x03", b"\x04", b"\x05")
+SQLITE_MAGIC = b"SQLite format 3\x00"
+
+
+def table_of(path: Path, file: SourceFile) -> SourceFile:
+    """Return a table on disk with the format that reads its columns."""
+    try:
+        columns = table_columns(path, file.container)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason, detail = ("bad_avro", str(error)) if file.container == "avro" else ("bad_parquet", None)
+        return replace(file, status="unreadable", reason=reason, detail=detail)
+    return of_columns(file, columns)
+
+
+def of_columns(file: SourceFile, columns: frozenset[str]) -> SourceFile:
+    """Return a table with the format that reads its columns."""
+    if (why := why_unread(file.content_path, columns=columns)) is not None:
+        return replace(file, status="ignored", reason=why)
+    for name, adapter in FORMATS.items():
+        if takes(adapter, file.container) and is_table_of(name, file.content_path, columns):
+            return replace(file, format=name, status="read", reason=None)
+    return replace(file, status="ignored", reason="its columns are those of no table that is read")
+
+
+def takes(adapter: Adapter, container: str) -> bool:
+    """Return whether an adapter reads a container; rows of Avro and of JSON tables are rows like any other."""
+    if container in adapter.containers:
+        return True
+    return container in ("avro", "json_table") and not adapter.containers.isdisjoint((*DELIMITERS, "parquet"))
+
+
+def table_columns(path: Path, container: str) -> frozenset[str]:
+    """Return the column names of a CSV, TSV, Parquet or Avro file."""
+    if container == "parquet":
+        return frozenset(pq.read_schema(path).names)
+    if container == "avro":
+        return frozenset(avro.read_header(FileStream(path)).columns)
+    with path.open(encoding=encoding_of(path), errors="replace", newline="") as stream:
+        return header_columns(stream.read(HEAD_BYTES), container)
+
+
+def header_columns(text: str, container: str) -> frozenset[str]:
+    """Return the column names in the first line of CSV or TSV."""
+    header = next(csv.reader(io.StringIO(text), delimiter=DELIMITERS[container]), [])
+    return frozenset(name.strip() for name in header)
+
+
+def of_head(file: SourceFile, head: bytes) -> SourceFile:
+    """Return a text with the format that recognises its start."""
+    if (why := why_unread(file.content_path, head)) is not None:
+        return replace(file, status="ignored", reason=why)
+    for name, adapter in FORMATS.items():
+        if file.container in adapter.containers and adapter.recognises(file.content_path, file.container, head):
+            return replace(file, format=name)
+    return replace(file, status="ignored", reason=NO_SHAPE)
+
+
+def of_database(file: SourceFile, path: Path) -> SourceFile:
+    """Return a database on disk with the format that recognises its tables."""
+    for name, adapter in FORMATS.items():
+        if "sqlite" in adapter.containers and adapter.recognises_file and adapter.recognises_file(path):
+            return replace(file, format=name)
+    return replace(file, status="ignored", reason=why_unknown(path))
+
+
+def format_of(file: SourceFile, head: bytes, path: Path) -> SourceFile:
+    """Return a file on disk that is no table with its format."""
+    return of_database(file, path) if file.container == "sqlite" else of_head(file, head)
+
+
+def encoding_of(path: Path) -> str:
+    """Return the encoding that the byte order mark of a text file announces, UTF-8 when there is none."""
+    with path.open("rb") as stream:
+        return "utf-16" if stream.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
+def container_of(path: str, head: bytes, tail: bytes, size: int) -> tuple[str, str | None]:
+    """Return the container of a file and, when it cannot be read, the reason of the quarantine."""
+    suffix = path.rsplit(".", 1)[-1].lower()
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:512]
+    if size == 0:
+        return "none", "empty_file"
+    if start.startswith(b"version https://git-lfs"):
+        return "none", "git_lfs_pointer"
+    if head.startswith(b"PAR1"):
+        return ("parquet", None) if tail.endswith(b"PAR1") else ("parquet", "bad_parquet")
+    if head.startswith(SQLITE_MAGIC):
+        return "sqlite", None
+    if head.startswith(PACKED_MAGIC) or head[257:262] == b"ustar":
+        return packing_of(head) or "none", None
+    if head.startswith(FOREIGN_MAGIC):
+        return "none", "archive_not_read"
+    if head.startswith(avro.MAGIC):
+        return "avro", None
+    if suffix in ("pkl", "pickle", "pt", "joblib") or (head[:1] == b"\x80" and head[1:2] in PICKLE_PROTOCOLS):
+        return "none", "pickle_refused"
+    if suffix == "parquet":
+        return "parquet", "bad_parquet"
+    if start[:1] == b"<" and re.match(rb"<(!doctype|html|head|\?xml)", start, re.IGNORECASE):
+        return "none", "html_error_body"
+    # One such byte in JSON lines costs a record, not the file.
+    if b"\0" in head and not (start[:1] == b"{" and b"\n" in head):
+        return ("tar", None) if packing_of(head) == "tar" else ("none", "binary_file")
+    if suffix in ("csv", "tsv"):
+        return suffix, None
+    if start[:1] in (b"{", b"["):
+        return _json_container(suffix, start, head), None
+    return ("json", "invalid_json") if suffix in ("json", "jsonl", "ndjson") else ("none", None)
+
+
+def _json_container(suffix: str, start: bytes, head: bytes) -> str:
+    """Tell JSON lines from a JSON document by content: the first line of JSON lines is a whole object."""
+    first, separator, rest = head.lstrip(b"\xef\xbb\xbf \t\r\n").partition(b"\n")
+    if suffix in ("jsonl", "ndjson") and start[:1] == b"{":
+        return "jsonl"
+    if not separator or first.strip() in (b"{", b"[") or not rest.strip():
+        return "json"
+    try:
+        is_object = isinstance(json.loads(first), dict)
+    except (ValueError, RecursionError):
+        return "json"
+    return "jsonl" if is_object else "json"
