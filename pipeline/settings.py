@@ -15,7 +15,7 @@ MOST_THREADS = 8  # more gain nothing at the sizes of a laptop, and each holds i
 
 NO_TEACHER = "none"
 
-_MEMORY = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?B)\Z", re.IGNORECASE)
+_MEMORY = re.compile(r"(?P<amount>\d+(\.\d+)?)\s*(?P<unit>[KMGT]i?B)\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,15 @@ class Settings:
     teacher: Path | None = None
     has_teacher: bool = True
     teacher_texts: int = 1500
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory limit as a number of bytes."""
+        match = _MEMORY.match(self.memory_limit)
+        if match is None:
+            raise ValueError(f"the memory limit is {self.memory_limit!r}: expected an amount such as 3GB")
+        base, power = (1024 if "i" in match["unit"].lower() else 1000), "KMGT".index(match["unit"][0].upper()) + 1
+        return int(float(match["amount"]) * base**power)
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:

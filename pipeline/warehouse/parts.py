@@ -33,7 +33,7 @@ from pipeline.warehouse.session import connection, sql_literal
 ROW_GROUP_ROWS = 50_000  # about 25 MB of posts: small enough for two cores to hold several at once
 PART_NAME = "part-00000.parquet"
 BATCH_ROWS = 50_000
-HELD_BYTES = 512 << 20  # rows of more bytes are sorted by DuckDB, which spills
+HELD_SHARE = 6  # rows of more than a sixth of the memory limit are sorted by DuckDB, which spills
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def write_parts(settings: Settings, rows: Sequence[tuple[Address, Data]]) -> lis
             remove_stale(parent, layout.root)
             folder = folders.enter_context(temporary_folder(parent, layout.root))
             with _source(settings, data, folder) as (con, sql, params):
-                frame = _collect(con, address, f"({sql}\n)", params)
+                frame = _collect(con, address, f"({sql}\n)", params, settings.memory_bytes // HELD_SHARE)
                 if frame is None:
                     _copy(con, address, f"({sql}\n)", params, folder / PART_NAME)
             if written:
@@ -189,9 +189,9 @@ def _source(
 
 
 def _collect(
-    con: duckdb.DuckDBPyConnection, address: Address, source: str, params: Mapping[str, object]
+    con: duckdb.DuckDBPyConnection, address: Address, source: str, params: Mapping[str, object], limit: int
 ) -> pl.DataFrame | None:
-    """Cast the rows of `source` and sort them by the key; None when they are too many to be held in memory."""
+    """Cast the rows of `source` and sort them by the key; None when they have more than `limit` bytes."""
     table, corpus_id = address.table, address.corpus_id
     if params.get("corpus_id", corpus_id) != corpus_id:
         raise SchemaMismatch(f"{table.qualified}: parameter corpus_id of the query is not {corpus_id!r}")
@@ -203,7 +203,7 @@ def _collect(
         for batch in reader:
             batches.append(batch)
             size += batch.nbytes
-            if size > HELD_BYTES:
+            if size > limit:
                 reader.close()
                 return None
         frame = pl.from_arrow(pa.Table.from_batches(batches, reader.schema))
@@ -218,8 +218,18 @@ def _copy(
     """Cast the rows of `source`, sort them by the key and write them to `path`, in bounded memory."""
     options = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
     statement = f"COPY ({address.table.cast_select(source)}) TO {sql_literal(str(path))} ({options})"
+    bound = {**params, "corpus_id": address.corpus_id}
     with _explained(con, address.table, source, params):
-        con.execute(statement, {**params, "corpus_id": address.corpus_id}).fetchall()
+        try:
+            con.execute(statement, bound).fetchall()
+        except duckdb.OutOfMemoryException:
+            # Each thread sorts in memory of its own; one alone needs less.
+            threads = con.sql("SELECT current_setting('threads')").fetchall()[0][0]
+            con.execute("SET threads = 1")
+            try:
+                con.execute(statement, bound).fetchall()
+            finally:
+                con.execute(f"SET threads = {int(threads)}")
 
 
 @contextlib.contextmanager
