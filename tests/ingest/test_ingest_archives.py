@@ -94,11 +94,12 @@ def test_the_step_stores_every_archive(tmp_path: Path) -> None:
     store = Warehouse(settings)
     labels = {}
     for name, (_, write) in a.ARCHIVES.items():
-        write(settings.data / name)
+        corpus_id = name.replace("_", "-")
+        write(settings.data / corpus_id)
         (step,) = CORPUS_STEPS
-        checks = {check.name: check.passed for check in run_step(step, store, name).checks}
+        checks = {check.name: check.passed for check in run_step(step, store, corpus_id).checks}
         assert checks["row_accounting"], name
-        labels[name] = store.read("label", name).collect().height
+        labels[name] = store.read("label", corpus_id).collect().height
     assert {name: count for name, count in labels.items() if count} == {
         "moltnet": 2, "trustairlab": 3, "padas": 4, "alanchen": 3, "labels": 3,
     }  # fmt: skip
