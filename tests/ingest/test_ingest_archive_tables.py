@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 import archive_thread as th
@@ -152,6 +153,8 @@ def test_graph_without_ties(corpus: Corpus) -> None:
         ('[["2026-02-01", {"karma": 5}]]', [5]),
         ('{"2026-02-01T00:00:00+00:00": 5}', [5]),
         ('{"2026-02-01": {"karma": 5}}', [5]),
+        ('{"2026-02-01": 5, "2026-02-01T12:00:00Z": 6, "2026-02-02": {"karma": 7}}', [5, 6, 7]),
+        ('{"2026-02-01": 5, "2026-02-01": 6}', [5, 6]),
         ("", []),
         ("[]", []),
         ("null", []),
@@ -194,3 +197,14 @@ def test_a_label_of_nothing_is_set_aside(corpus: Corpus) -> None:
     tables = corpus.read()
     assert sorted(tables.reasons()) == ["incomplete_event", "missing_id"]
     assert tables.label.height == 0
+
+
+def test_odd_members_of_a_graph_are_accounted_for(corpus: Corpus) -> None:
+    """A topic that stands there twice is read twice; what is no object, or no list, is set aside."""
+    post = {"title": "T", "author": "A", "engagement": 1, "comments": 0, "created": "2026-02-01"}
+    first, second = (json.dumps({"id": ident, **post}) for ident in ("p-one-00000", "p-two-00000"))
+    corpus.write("hottest_posts_per_topic.json", f'{{"ai": [{first}, 5, null], "ai": [{second}], "odd": 7}}')
+    tables = corpus.read()
+    assert sorted(tables.messages) == ["p-one-00000", "p-two-00000"]
+    assert tables.account() == (5, 2, 0, 0, 3)
+    assert sorted(tables.reasons()) == ["missing_id", "missing_id", "unknown_shape"]

@@ -347,8 +347,8 @@ WITH held AS (
 ), listed AS (
     SELECT *, CASE json_type(held)
         WHEN 'ARRAY' THEN json_extract(held, '$[*]')
-        WHEN 'OBJECT' THEN list_transform(map_entries(json_transform(held, '"MAP(VARCHAR, JSON)"')),
-                                          lambda e: json_array(e.key, e.value))
+        WHEN 'OBJECT' THEN list_transform(list_zip(json_keys(held), json_extract(held, '$.*')),
+                                          lambda e: json_array(e[1], e[2]))
         ELSE [CAST(NULL AS JSON)] END AS items
     FROM typed
 ), item AS (

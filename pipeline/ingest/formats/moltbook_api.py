@@ -242,7 +242,7 @@ FROM bodies WHERE shape IN ('api_error_body', 'unknown_shape', 'not_an_object')
 
 ADAPTER = Adapter(
     name="moltbook_api",
-    version="1",
+    version="2",
     system="Moltbook",
     containers=frozenset({"json", "jsonl"}),
     recognises=recognises,

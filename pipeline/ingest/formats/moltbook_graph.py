@@ -39,23 +39,30 @@ def extract(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(statement)
 
 
-# The members of each document, in the order in which they stand.
+# The members of each document, in the order in which they stand; a key may stand there twice.
 _MEMBERS = f"""
 CREATE OR REPLACE TEMP TABLE members AS
-SELECT file_no, doc_no, byte_offset, repair, lpad(CAST(n AS VARCHAR), 8, '0') AS place, e.key AS key, e.value AS body
-FROM (SELECT file_no, doc_no, byte_offset, repair, unnest(entries) AS e, generate_subscripts(entries, 1) AS n
-      FROM (SELECT *, CASE WHEN {q.starts_with_bracket("doc", "{")}
-                           THEN map_entries(json_transform(doc, '"MAP(VARCHAR, JSON)"'))
-                           ELSE [{{'key': '', 'value': CAST(doc AS JSON)}}] END AS entries FROM docs))
+SELECT file_no, doc_no, byte_offset, repair, lpad(CAST(n AS VARCHAR), 8, '0') AS place, key, body
+FROM (SELECT file_no, doc_no, byte_offset, repair, unnest(keys) AS key, unnest(bodies) AS body,
+             generate_subscripts(keys, 1) AS n
+      FROM (SELECT *, CASE WHEN is_object THEN json_keys(doc) ELSE [''] END AS keys,
+                   CASE WHEN is_object THEN json_extract(doc, '$.*') ELSE [CAST(doc AS JSON)] END AS bodies
+            FROM (SELECT *, {q.starts_with_bracket("doc", "{")} AS is_object FROM docs)))
 """
+
+
+def _object(expr: str) -> str:
+    """Return SQL for an object; anything else is kept as its only member, and is set aside for want of an id."""
+    return f"CASE WHEN json_type({expr}) = 'OBJECT' THEN {expr} ELSE json_object('value', {expr}) END"
+
+
 _TOPIC_POSTS = f"""
 {_INTO}
 SELECT file_no, doc_no, place || 'a' || lpad(CAST(i AS VARCHAR), 4, '0'), 'post',
-       json_merge_patch(post, json_object('submolt_name', key, 'comment_count', post -> '$.comments',
-                                          'comments', NULL)), NULL, repair, 0
+       json_merge_patch({_object("post")}, json_object('submolt_name', key, 'comment_count', post -> '$.comments',
+                                                       'comments', NULL)), NULL, repair, 0
 FROM (SELECT * EXCLUDE (body), unnest(posts) AS post, generate_subscripts(posts, 1) AS i
       FROM (SELECT *, json_extract(body, '$[*]') AS posts FROM members WHERE json_type(body) = 'ARRAY'))
-WHERE json_type(post) = 'OBJECT'
 """
 _IS_TREE = "json_type(body, '$.top_comments') = 'ARRAY'"
 _TREE_POSTS = f"""
@@ -67,10 +74,10 @@ FROM members WHERE {_IS_TREE}
 """
 _TREE_COMMENTS = f"""
 {_INTO}
-SELECT file_no, doc_no, place || 'c' || lpad(CAST(i AS VARCHAR), 4, '0'), 'comment', comment, key, repair, 0
+SELECT file_no, doc_no, place || 'c' || lpad(CAST(i AS VARCHAR), 4, '0'), 'comment', {_object("comment")}, key,
+       repair, 0
 FROM (SELECT * EXCLUDE (body), unnest(comments) AS comment, generate_subscripts(comments, 1) AS i
       FROM (SELECT *, json_extract(body, '$.top_comments[*]') AS comments FROM members WHERE {_IS_TREE}))
-WHERE json_type(comment) = 'OBJECT'
 """
 _UNKNOWN = f"""
 INSERT INTO rejects
