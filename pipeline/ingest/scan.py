@@ -13,19 +13,22 @@ import io
 import json
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.ingest.config import CorpusConfig
-from pipeline.ingest.formats import FORMATS
+from pipeline.ingest.config import MAPPED, CorpusConfig, CorpusConfigError
+from pipeline.ingest.formats import FORMATS, Adapter
+from pipeline.ingest.formats.mapped import adapter_for
+from pipeline.ingest.formats.mapped_rules import RecordRule, rule_of
 from pipeline.ingest.sqlite_source import why_unknown
 
 HEAD_BYTES = 65_536
 BLOCK_BYTES = 4 << 20
-DELIMITERS = {"csv": ",", "tsv": "\t"}
+DELIMITERS = {"csv": ",", "tsv": "\t", "csv_semicolon": ";"}
 IGNORED_NAMES = re.compile(
     r"(^|/)(\.[^/]*|__MACOSX(/.*)?|Thumbs\.db|corpus\.toml|LICEN[CS]E[^/]*|COPYING[^/]*|README[^/]*|CHANGELOG[^/]*)$"
     r"|(^|/)(\.[^/]*|__MACOSX)/|\.(md|rst|txt|pdf|png|jpe?g|gif|svg|html?|py|ipynb|lock|tmp|part)$",
@@ -58,12 +61,13 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """The files of a corpus in the order of their paths, and the formats that will be read."""
+    """The files of a corpus in the order of their paths, the formats that will be read, and the adapters by name."""
 
     folder: Path
     files: tuple[SourceFile, ...]
     formats: tuple[str, ...]
     format_origin: str
+    adapters: Mapping[str, Adapter] = field(default_factory=lambda: FORMATS)
 
     def digest(self) -> str:
         """Return a digest of the paths and contents of all files: the input fingerprint of ingestion."""
@@ -87,11 +91,57 @@ def scan(folder: Path, config: CorpusConfig) -> Scan:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder.name} under data/; put the dump files there")
-    found = sorted((_describe(folder, path, config.exclude) for path in _walk(folder)), key=lambda file: file.path)
-    formats = config.formats or _dominant(found)
+    found = sorted((_described(folder, path, config) for path in _walk(folder)), key=lambda file: file.path)
+    if config.records:
+        _check_rules(config, found)
+    formats = config.formats or ((MAPPED,) if config.records else _dominant(found))
     origin = "corpus.toml" if config.formats else "sniffed"
     chosen = tuple(_choose(file, formats) for file in found)
-    return Scan(folder, chosen, formats, origin)
+    adapters = {**FORMATS, MAPPED: adapter_for(config.records)} if config.records else FORMATS
+    return Scan(folder, chosen, formats, origin, adapters)
+
+
+def _described(folder: Path, path: str, config: CorpusConfig) -> SourceFile:
+    """Describe a file; one that `[[records]]` of corpus.toml means is of the format that they make."""
+    rule = rule_of(config.records, path)
+    if rule is None or not _is_utf8(path):
+        return _describe(folder, path, config.exclude)
+    if re.search(r"(^|/)(\._|__MACOSX/|\.)", path) or path.endswith("/"):
+        return _describe(folder, path, config.exclude)
+    if any(fnmatch.fnmatch(path, pattern) for pattern in config.exclude):
+        return _describe(folder, path, config.exclude)
+    try:
+        sha256, size, head, tail = _digest(f"{folder}/{path}")
+    except OSError:
+        return SourceFile(path, "", 0, "none", None, "unreadable", "unreadable")
+    container, reason = _mapped_container(path, head, tail, size, rule)
+    if reason is not None:
+        return SourceFile(path, sha256, size, container, None, "unreadable", reason)
+    return SourceFile(path, sha256, size, container, MAPPED, "read")
+
+
+def _mapped_container(path: str, head: bytes, tail: bytes, size: int, rule: RecordRule) -> tuple[str, str | None]:
+    """Return the container of a mapped file: the one that its rule names, wherever its bytes do not forbid it."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        head = head.decode("utf-16", "replace").encode("utf-8", "replace")
+    container, reason = _container(path, head, tail, size)
+    is_text = reason in (None, "invalid_json") and container not in ("parquet", "sqlite")
+    if rule.container is not None and (is_text or container == rule.container):
+        return rule.container, None if is_text else reason
+    if reason is None and (container == "none" or (rule.container or container) != container):
+        return container, "other_container"
+    return container, reason
+
+
+def _check_rules(config: CorpusConfig, found: list[SourceFile]) -> None:
+    """Check that every `[[records]]` means some file, and names a table where the file has several."""
+    for rule in config.records:
+        meant = [file for file in found if file.container != "none" and rule.takes(file.path)]
+        where = f"corpus.toml of corpus {config.corpus_id}: key 'files', {rule.place}"
+        if not any(rule.takes(file.path) for file in found):
+            raise CorpusConfigError(f"{where}: no file below data/{config.corpus_id} fits {', '.join(rule.files)}")
+        if rule.table is None and any(file.container == "sqlite" for file in meant):
+            raise CorpusConfigError(f"{where}: expected the key table, since a database holds several")
 
 
 def _walk(folder: Path) -> list[str]:

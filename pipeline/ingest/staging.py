@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from pipeline.ingest import events, mapping, profiles
 from pipeline.ingest import sqltools as q
-from pipeline.ingest.formats import FORMATS, Adapter
+from pipeline.ingest.formats import Adapter
 from pipeline.ingest.formats.base import RECORDS_DDL, REJECTS_DDL
 from pipeline.ingest.framing import Bad, Batch, batches, repaired_table
 from pipeline.ingest.repair import Rejected
@@ -86,12 +86,12 @@ class Stager:
         with ThreadPoolExecutor(self.n_workers) as pool:
             for name in scan.formats:
                 chosen = [(n, f) for n, f in enumerate(scan.files) if f.status == "read" and f.format == name]
-                source = batches(scan.folder, chosen, FORMATS[name].table_kind, FORMATS[name].documents)
-                if FORMATS[name].is_canonical:
+                source = batches(scan.folder, chosen, scan.adapters[name].table_kind, scan.adapters[name].documents)
+                if scan.adapters[name].is_canonical:
                     self.paths = pa.table(
                         {"file_no": pa.array([n for n, _ in chosen], pa.int32()), "path": [f.path for _, f in chosen]}
                     )
-                self._stage(FORMATS[name], pool, source, progress)
+                self._stage(scan.adapters[name], pool, source, progress)
         if bad or not self.n_batches:
             worker = _Worker(self.con.cursor(), self.folder)
             worker.rejects(bad, self.n_batches)
