@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pipeline.ingest.formats import mapped_rules as m
 from pipeline.ingest.formats.mapped_paths import FieldPath, PathError, parse_field_path, parse_record_path
+from pipeline.ingest.formats.mapped_rules import all_paths
 from pipeline.ingest.formats.mapped_times import UNIT_WORDS, pattern_error
 
 CONTAINERS = ("json", "jsonl", "csv", "tsv", "csv_semicolon", "parquet", "sqlite")
@@ -20,7 +21,7 @@ ENTRY_KEYS = (
     "files", "container", "table", "path", "kind", "kinds", "where", "fields", "constants", "replies", "parse",
 )  # fmt: skip
 FIELD_KEYS = ("from", "join", "hash", "separator", "null", "strip", "map", "time", "timezone")
-CONDITION_KEYS = ("field", "is", "is_not", "missing")
+CONDITION_KEYS = ("field", "is", "is_not", "missing", "has")
 _EXAMPLE = '{ from = ["ts", "time"], time = "ms" }'
 _OFFSET = re.compile(r"[+-](0\d|1[0-4]):[0-5]\d\Z")
 
@@ -148,9 +149,15 @@ class _Entry:
         return tuple(self.condition(key, table) for table in tables)
 
     def condition(self, key: str, table: object) -> m.Condition:
+        if isinstance(table, dict) and set(table) == {"has"}:
+            if table["has"] not in (given := self.entry.get("fields", {})):
+                raise self.fail(key, f"has to be a field under [records.fields]: {', '.join(given)}")
+            return m.Condition(FieldPath("has"), has=table["has"])
         if not isinstance(table, dict) or "field" not in table or set(table) - set(CONDITION_KEYS):
-            raise self.fail(key, '{ field = "type", is = ["a", "b"] }, is_not, missing = true, or the field alone')
-        if len(set(table) & {"is", "is_not", "missing"}) > 1 or table.get("missing", True) is not True:
+            raise self.fail(
+                key, '{ field = "type", is = ["a", "b"] }, is_not, missing = true, or { has = "parent_id" }'
+            )
+        if len(table) > 2 or table.get("missing", True) is not True:
             raise self.fail(key, "one of is, is_not and missing = true, or none: the field is there")
         path = self.field_path(key, table["field"])
         if "missing" in table:
@@ -246,9 +253,7 @@ class _Entry:
     def check_levels(self, rule: m.RecordRule) -> None:
         """Check that every path that leaves the record has somewhere to go."""
         levels = sum(hop.kind != "one" for hop in rule.hops)
-        paths = [path for field in rule.fields for path in field.paths]
-        paths += [condition.path for condition in rule.where]
-        paths += [condition.path for kind in rule.kinds for condition in kind.conditions]
+        paths = all_paths([rule])
         for path in paths:
             if path.up > levels:
                 raise self.fail("path", f"more [*] or * than {levels}, or fewer ^ in {path.text!r}")

@@ -167,7 +167,7 @@ def _reject_unclaimed(con: duckdb.DuckDBPyConnection, group: list[m.RecordRule],
 
 
 def _where(rule: m.RecordRule, values: s.Values) -> str:
-    return " AND ".join(s.condition_sql(condition, values) for condition in rule.where) or "true"
+    return " AND ".join(s.condition_sql(condition, values, rule) for condition in rule.where) or "true"
 
 
 def _lists(values: s.Values) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import fnmatch
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pipeline.ingest.formats.mapped_paths import FieldPath, Hop
@@ -72,11 +73,15 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Whether a record is meant: a field is there, is missing, or holds one of some values, or none of them."""
+    """Whether a record is meant: a field is there, is missing, or holds one of some values, or none of them.
+
+    With `has` the canonical field of that name counts, as its rule reads it; a message never answers itself.
+    """
 
     path: FieldPath
     values: tuple[str, ...] = ()
     is_negated: bool = False
+    has: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,3 +154,13 @@ class RecordRule:
 def rule_of(rules: tuple[RecordRule, ...], path: str) -> RecordRule | None:
     """Return the first rule that means a file, None when there is none."""
     return next((rule for rule in rules if rule.takes(path)), None)
+
+
+def all_paths(rules: Iterable[RecordRule]) -> list[FieldPath]:
+    """Return every path of some rules: of fields, conditions and kinds."""
+    paths: list[FieldPath] = []
+    for rule in rules:
+        paths.extend(path for each in rule.fields for path in each.paths)
+        for condition in [*rule.where, *(c for kind in rule.kinds for c in kind.conditions)]:
+            paths.append(condition.path)
+    return paths

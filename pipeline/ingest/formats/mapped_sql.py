@@ -61,8 +61,14 @@ class Values:
         return "[" + ", ".join(plain_pointer(path) for path in self.paths or [FieldPath("$")]) + "]"
 
 
-def condition_sql(condition: m.Condition, values: Values) -> str:
-    """Return SQL for a condition, never null."""
+def condition_sql(condition: m.Condition, values: Values, rule: m.RecordRule) -> str:
+    """Return SQL for a condition of a rule, never null."""
+    if condition.has and (held := rule.field(condition.has)):
+        found = field_sql(held, values)
+        cleaned = q.identifier(found) if condition.has in m.ID_FIELDS else q.named(found)
+        own = rule.field("id") if condition.has == "parent_id" else None
+        is_own = f" AND {found} IS DISTINCT FROM {field_sql(own, values)}" if own else ""
+        return f"({cleaned} IS NOT NULL{is_own})"
     text = values.text(condition.path)
     if not condition.values:
         # A list or an object is there too, and so is not missing.
@@ -78,7 +84,7 @@ def kind_sql(rule: m.RecordRule, values: Values) -> str:
     """Return SQL for the kind of a record; a reply that stands in a post is a comment."""
     cases = []
     for kind in rule.kinds[:-1]:
-        fits = " AND ".join(condition_sql(c, values) for c in kind.conditions) or "true"
+        fits = " AND ".join(condition_sql(c, values, rule) for c in kind.conditions) or "true"
         cases.append(f"WHEN {fits} THEN '{kind.kind}'")
     last = rule.kinds[-1].kind
     if rule.replies and last == "post":
@@ -183,10 +189,11 @@ def record_sql(rule: m.RecordRule, kind: str) -> str:
             rule.field(name) for name in m.FIELDS["post"] if name.startswith("author_") and name not in plain
         )
         who = {name: f(name) for name in plain} if is_plain else {"author": author}
-        same = ("id", "community", "title", "content", "url", "parent_id", "root_id", "score", "upvotes", "downvotes",
+        same = ("id", "community", "title", "content", "url", "root_id", "score", "upvotes", "downvotes",
                 "comment_count", "is_deleted", "is_spam", "run_id")  # fmt: skip
         times = {"created_at": at, "at_precision": precision, "step": step}
-        return _object({**{name: f(name) for name in same}, **who, **times})
+        parent = f"nullif({f('parent_id')}, {f('id')})"  # the first message of a thread may name itself
+        return _object({**{name: f(name) for name in same}, "parent_id": parent, **who, **times})
     if kind in ("agent", "community"):
         names = [name for name in m.FIELDS[kind] if name not in ("created_at", "deleted_at", "observed_at")]
         members = {name: f(name) for name in names}

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipeline.ingest.formats.literals import literal_to_json
 from pipeline.ingest.formats.mapped_paths import DOCUMENT, FieldPath, Hop, pointer, value_sql
-from pipeline.ingest.formats.mapped_rules import RecordRule
+from pipeline.ingest.formats.mapped_rules import RecordRule, all_paths
 
 BASE = ("file_no", "doc_no", "byte_offset", "repair")
 _EXPECTED = {"each": "a list", "every": "an object (records by key)", "one": "a value"}
@@ -59,16 +59,6 @@ def carried_by(rules: Iterable[RecordRule]) -> Carried:
         if level is not None:
             found.add(path, level)
     return found
-
-
-def all_paths(rules: Iterable[RecordRule]) -> list[FieldPath]:
-    """Return every path of some rules: of fields, conditions and kinds."""
-    paths: list[FieldPath] = []
-    for rule in rules:
-        paths.extend(path for each in rule.fields for path in each.paths)
-        conditions = [*rule.where, *(c for kind in rule.kinds for c in kind.conditions)]
-        paths.extend(condition.path for condition in conditions)
-    return paths
 
 
 def outside_sql(path: FieldPath, base: str = "rec") -> str:
