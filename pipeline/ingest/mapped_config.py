@@ -76,6 +76,7 @@ class _Entry:
     def __init__(self, entry: Mapping[str, Any], number: int, lines: _Lines, fail: Fail) -> None:
         self.entry, self.number, self.lines = entry, number, lines
         self._fail = fail
+        self.is_tie_only = True
 
     def place(self, key: str = "") -> str:
         line = self.lines.of(self.number, key)
@@ -186,6 +187,7 @@ class _Entry:
                 words = " or ".join(dict.fromkeys(rule.kind for rule in kinds if rule.kind != m.NOT_READ)) or "none"
                 raise self.fail(f"{key}.{unknown[0]}", f"a field of {words}: {', '.join(allowed)}")
         names = tuple(dict.fromkeys((*given, *constants)))
+        self.is_tie_only = not any(rule.kind == m.INTERACTION for rule in kinds)
         return tuple(self.field(name, given.get(name, []), constants.get(name)) for name in names)
 
     def field(self, name: str, value: object, constant: object) -> m.FieldRule:
@@ -194,7 +196,8 @@ class _Entry:
         if constant is not None and (not isinstance(constant, str | int | float) or isinstance(constant, dict)):
             raise self.fail(f"constants.{name}", "a text, a number, true or false")
         fixed = None if constant is None else str(constant).lower() if isinstance(constant, bool) else str(constant)
-        if fixed is not None and name in m.ALLOWED and fixed not in m.ALLOWED[name]:
+        is_listed = name in m.ALLOWED and (name != "relation" or self.is_tie_only)
+        if fixed is not None and is_listed and fixed not in m.ALLOWED[name]:
             raise self.fail(f"constants.{name}", f"one of {', '.join(m.ALLOWED[name])}")
         table = value if isinstance(value, dict) else {"from": value}
         if unknown := sorted(set(table) - set(FIELD_KEYS)):

@@ -84,7 +84,7 @@ def guess(place: Place, columns: list[Column], hint: str, outer: Looked | None, 
             return _community(fields, name)
         if _AGENT.search(last) or (bio is not None and not _has_writer(who, name)):
             return _agent(fields, name, bio)
-    if is_short and (pair := r.pair_by_values(fields)) is not None and not is_in_message:
+    if text is None and not is_in_message and (pair := r.pair_by_values(fields)) is not None:
         return _edges(fields, pair, hint)
     if text is not None and (who or r.time_role(fields) or r.id_role(fields)):
         return _message(place, fields, text, who, f"{last} {hint}", outer, known)
@@ -282,6 +282,12 @@ def _settle_kind(made: Guess, place: Place, fields: Columns, hint: str, outer: L
             made.remarks.append(
                 f"DECIDE: {what.path} has the values {', '.join(what.examples())}"
                 f"{' and more' if len(values) > 3 else ''}: records that are no messages can be left out by kinds"
+            )
+    for column in fields.named(("subtype", "message_type", "event_type", "msg_type", "action")):
+        if 0 < column.fill < 1:
+            made.remarks.append(
+                f"DECIDE: some records have {column.path} ({', '.join(column.examples())}); those that are no messages "
+                f'can be left out by kinds: {{ kind = "none", field = "{column.path}" }}'
             )
     if place.replies:
         made.reason += f"; replies stand in {place.replies}"

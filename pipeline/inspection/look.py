@@ -10,9 +10,11 @@ from pathlib import Path
 from pipeline.inspection.columns import columns_of
 from pipeline.inspection.guess import Looked, guess
 from pipeline.inspection.places import Found, Place, alike, find_places, parsed_lists, quoted
+from pipeline.inspection.roles import Guess
 from pipeline.inspection.sample import SampledFile, listed, sample, sampled_paths
 
 SAME = 0.6
+FRAME = "the document that holds the records"
 _SCALAR_LISTS = re.compile(r"follow|friend|mute|contact|subscri|reaction|liked|likes", re.IGNORECASE)
 MOST_NAMED = 40
 
@@ -111,7 +113,8 @@ def _look(layout: Layout) -> None:
             default=None,
         )
         columns = columns_of(place.records)
-        looked = Looked(place, columns, guess(place, columns, hint, outer, known))
+        is_frame = place.path == "" and len(place.records) == 1 and len(places) > 1
+        looked = Looked(place, columns, Guess(None, FRAME) if is_frame else guess(place, columns, hint, outer, known))
         layout.looked.append(looked)
         if looked.guess.kind in ("post", "comment"):
             known |= looked.ids()

@@ -31,7 +31,7 @@ _TEXT = ("content", "text", "body", "message", "msg", "tweet", "selftext", "utte
          "caption", "post", "description", "answer", "transcript")  # fmt: skip
 _TITLE = ("title", "headline", "subject")
 _TIME = ("created_at", "timestamp", "created", "created_utc", "ts", "time", "date", "published_at", "published",
-         "sent_at", "posted_at", "at", "when", "datetime", "date_time", "created_time", "created_on")  # fmt: skip
+         "sent_at", "posted_at", "at", "when", "datetime", "date_time", "created_time", "created_on", "t")  # fmt: skip
 _STEP = ("step", "round", "tick", "turn", "iteration", "epoch", "time_step", "timestep")
 COMMUNITY = ("community", "submolt", "subreddit", "channel", "channel_name", "room", "thread", "group", "forum",
              "board", "guild", "category", "sub", "community_name", "subreddit_name", "group_name", "space", "server",
@@ -166,8 +166,12 @@ def text_column(columns: Columns) -> Column | None:
     texts = [
         c for c in columns.own if c.is_text and c.mean_chars >= LONG_CHARS and c.time is None and not _is_address(c)
     ]
-    texts = [c for c in texts if c.name not in (*_BIO, *_ID) and c.owner not in _WHO]
+    texts = [c for c in texts if c.name not in (*_BIO, *_ID, *_TITLE) and c.owner not in _WHO and _has_words(c)]
     return max(texts, key=lambda c: c.mean_chars, default=None)
+
+
+def _has_words(column: Column) -> bool:
+    return sum(" " in value.strip() for value in column.values) * 2 > len(column.values)
 
 
 def _is_address(column: Column) -> bool:

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.ingest.formats import FORMATS
+from pipeline.ingest.mapping import NO_MESSAGES_READ
 from pipeline.ingest.repair import Rejected, repair_document
 from pipeline.ingest.scan import DELIMITERS, IGNORED_NAMES, container_of, encoding_of, table_columns
 from pipeline.ingest.scan import HEAD_BYTES as SNIFFED_BYTES
@@ -163,6 +164,7 @@ def _reads(name: str, file: SampledFile) -> bool:
     with closing(duckdb.connect(config={"threads": 1})) as con:
         con.register("docs", table)
         con.register("source_paths", pa.table({"file_no": pa.array([0], pa.int32()), "path": [file.path]}))
+        con.execute(NO_MESSAGES_READ)
         try:
             FORMATS[name].extract(con)
             rows = con.sql(
@@ -171,7 +173,7 @@ def _reads(name: str, file: SampledFile) -> bool:
             ).fetchall()[0]
         except duckdb.Error:
             return False
-    return bool(rows[0] * 2 >= n and rows[1] >= rows[2])
+    return bool(rows[1] + rows[2] == 0 or (rows[0] * 2 >= n and rows[1] >= rows[2]))
 
 
 def _documents(target: Path, file: SampledFile) -> Iterator[SampledFile]:

@@ -74,10 +74,9 @@ def extract(rules: tuple[m.RecordRule, ...], con: duckdb.DuckDBPyConnection) -> 
     )
     groups = _groups(rules)
     _assign(con, groups)
-    for number, group in enumerate(groups):
+    for number in range(len(groups)):
         if con.sql(f"SELECT count(*) FROM mapped_file WHERE group_no = {number}").fetchall()[0][0]:
-            others = [other[0].hops for other in groups if other is not group]
-            _read_group(con, group, number, others)
+            _read_group(con, groups, number)
     con.execute(_MISFITS)
     con.execute(_not_found(rules))
 
@@ -109,10 +108,11 @@ def _assign(con: duckdb.DuckDBPyConnection, groups: list[list[m.RecordRule]]) ->
     con.unregister("mapped_rows")
 
 
-def _read_group(
-    con: duckdb.DuckDBPyConnection, group: list[m.RecordRule], number: int, others: list[tuple[Hop, ...]]
-) -> None:
+def _read_group(con: duckdb.DuckDBPyConnection, groups: list[list[m.RecordRule]], number: int) -> None:
     """Read the records that stand in one place, for each rule that takes them, with their replies."""
+    group = groups[number]
+    others = [other[0].hops for other in groups if other is not group]
+    holders = [n for n, other in enumerate(groups) if n != number and _holds(other[0].hops, group[0].hops)]
     carried = carried_by(group)
     walk(con, group[0], carried, number, others)
     con.execute("ALTER TABLE site ADD COLUMN nesting INTEGER DEFAULT 0")
@@ -121,7 +121,7 @@ def _read_group(
     con.execute("ALTER TABLE site ADD COLUMN is_orphan BOOLEAN DEFAULT false")
     _parse_members(con, group)
     con.execute("CREATE OR REPLACE TEMP TABLE top AS SELECT * FROM site")
-    _reject_unclaimed(con, group, carried, number)
+    _reject_unclaimed(con, group, carried, number, holders)
     for rule in group:
         con.execute(f"CREATE OR REPLACE TEMP TABLE site AS SELECT * FROM top WHERE {_is_of(rule)}")
         for level in range(MOST_LEVELS + 1):
@@ -153,15 +153,29 @@ def _parse_members(con: duckdb.DuckDBPyConnection, group: list[m.RecordRule]) ->
         con.execute("ALTER TABLE site DROP COLUMN member")
 
 
-def _reject_unclaimed(con: duckdb.DuckDBPyConnection, group: list[m.RecordRule], carried: Carried, number: int) -> None:
-    """Set aside the records that no rule of the group takes."""
-    if any(not rule.where and rule.files == ("*",) for rule in group):
-        return
+def _holds(outer: tuple[Hop, ...], inner: tuple[Hop, ...]) -> bool:
+    """Return whether the records of one path hold those of another."""
+    if outer and outer[-1].kind == "one":
+        n = len(outer) - 1
+        return len(inner) > n and inner[:n] == outer[:n] and inner[n].names[: len(outer[n].names)] == outer[n].names
+    return len(outer) < len(inner) and inner[: len(outer)] == outer
+
+
+def _reject_unclaimed(
+    con: duckdb.DuckDBPyConnection,
+    group: list[m.RecordRule],
+    carried: Carried,
+    number: int,
+    holders: list[int],
+) -> None:
+    """Set aside the records that no rule of the group takes, unless a record that holds them is read: they are its."""
+    listed = ", ".join(map(str, holders)) or "NULL"
     values = s.Values(carried)
     taken = " OR ".join(f"({_is_of(rule)} AND {_where(rule, values)})" for rule in group)
     con.execute(
         f"INSERT INTO rejects SELECT file_no, doc_no, '{number:03d}/' || path, byte_offset, 'not_mapped', $detail, "
-        f"left(CAST(rec AS VARCHAR), {q.EXCERPT_CHARS}) FROM (SELECT *, {_lists(values)} FROM top) WHERE NOT ({taken})",
+        f"left(CAST(rec AS VARCHAR), {q.EXCERPT_CHARS}) FROM (SELECT *, {_lists(values)} FROM top) WHERE NOT ({taken}) "
+        f"AND file_no NOT IN (SELECT file_no FROM mapped_file WHERE group_no IN ({listed}))",
         {"detail": f"{group[0].place}: {_UNCLAIMED}"},
     )
 

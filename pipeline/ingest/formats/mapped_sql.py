@@ -312,7 +312,7 @@ def fault_sql(rule: m.RecordRule) -> str:
         return f"struct_pack(reason := {literal(reason)}, detail := {literal(detail)})"
 
     cases = [f"WHEN kind = '{m.NOT_READ}' THEN {said('left_out', _left_out(rule))}"]
-    if not any(path.special == "item" and not path.up for each in rule.fields for path in each.paths):
+    if not _reads_others_than_objects(rule):
         detail = (
             f"{rule.place}: path = {rule.path or 'the document'} leads to no object; for the items of a list add [*]"
         )
@@ -338,6 +338,12 @@ def fault_sql(rule: m.RecordRule) -> str:
             detail = f"{_places(rule, given)}: a comment names neither its parent nor its post; make it a post by kinds"
             cases.append(f"WHEN {is_kind} AND {missing} AND root_hint IS NULL THEN {said('missing_post_id', detail)}")
     return f"CASE {' '.join(cases)} END"
+
+
+def _reads_others_than_objects(rule: m.RecordRule) -> bool:
+    """Return whether records may be texts or numbers (@item) or lists ([0])."""
+    own = [path for each in rule.fields for path in each.paths if not path.up]
+    return any(path.special == "item" or (path.steps and path.steps[0].kind != "name") for path in own)
 
 
 def _left_out(rule: m.RecordRule) -> str:
