@@ -20,7 +20,7 @@ CONTAINERS = ("json", "jsonl", "csv", "tsv", "csv_semicolon", "parquet", "sqlite
 ENTRY_KEYS = (
     "files", "container", "table", "path", "kind", "kinds", "where", "fields", "constants", "replies", "parse",
 )  # fmt: skip
-FIELD_KEYS = ("from", "join", "hash", "separator", "null", "strip", "map", "time", "timezone")
+FIELD_KEYS = ("from", "join", "hash", "separator", "null", "strip", "map", "prefix", "time", "timezone")
 CONDITION_KEYS = ("field", "is", "is_not", "missing", "has")
 _EXAMPLE = '{ from = ["ts", "time"], time = "ms" }'
 _OFFSET = re.compile(r"[+-](0\d|1[0-4]):[0-5]\d\Z")
@@ -207,17 +207,17 @@ class _Entry:
             raise self.fail(key, f"where it comes from: a path, a list of paths, or {_EXAMPLE}")
         paths = tuple(self.field_path(key, text) for text in _listed(table.get(sources[0]) if sources else []))
         times, zone = self.times(name, key, table)
+        nulls, strip = self.texts(table, "null", key), self.texts(table, "strip", key)
         return m.FieldRule(
-            name, paths, fixed, "join" in sources, "hash" in sources, self.separator(key, table),
-            self.texts(table, "null", key), self.texts(table, "strip", key), self.values(key, table), times, zone,
-            place,
+            name, paths, fixed, "join" in sources, "hash" in sources, self.plain(key, table, "separator"), nulls, strip,
+            self.values(key, table), times, zone, self.plain(key, table, "prefix"), place,
         )  # fmt: skip
 
-    def separator(self, key: str, table: Mapping[str, Any]) -> str:
-        default = "-" if "join" in table else " "
-        value = table.get("separator", default)
+    def plain(self, key: str, table: Mapping[str, Any], word: str) -> str:
+        default = "" if word == "prefix" else "-" if "join" in table else " "
+        value = table.get(word, default)
         if not isinstance(value, str):
-            raise self.fail(key, "separator to be a text in quotes")
+            raise self.fail(key, f"{word} to be a text in quotes")
         return value
 
     def values(self, key: str, table: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

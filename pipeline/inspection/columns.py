@@ -17,6 +17,11 @@ MOST_FIELDS = 120
 MOST_VALUES = 2_000
 MOST_TAGS = 50
 MARK = 3
+# comment_body is the body of a comment; comment_id and comment_count are names of their own.
+_OF_A_MESSAGE = re.compile(
+    r"^(comment|post|tweet|message|msg|status|submission)_(?=(author(_id|_name)?|body|text|content|score|created(_at|_utc)?|"
+    r"time|timestamp|date|title|user(_id|name)?)$)"
+)
 _WORD = re.compile(r"[A-Za-z][\w-]{0,19}\Z")
 FITS = 0.95
 # Numbers of seconds between 2000 and 2050: what lies there in some unit is taken for a time in it.
@@ -69,7 +74,8 @@ class Column:
     def name(self) -> str:
         """The last name of the path, in lower case with underscores."""
         last = self.path.rsplit(".", 1)[-1].strip('"^$@')
-        return re.sub(r"[^a-z0-9]+", "_", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", last).lower()).strip("_")
+        plain = re.sub(r"[^a-z0-9]+", "_", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", last).lower()).strip("_")
+        return _OF_A_MESSAGE.sub("", plain)
 
     @property
     def owner(self) -> str:

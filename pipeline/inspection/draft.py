@@ -116,6 +116,9 @@ def _unclear(layout: Layout, looked: Looked) -> Iterator[str]:
     yield ""
     yield f"# Not mapped ({_comment(looked.guess.reason)})."
     yield f"# Its fields: {_comment(', '.join(own[:_MOST_LEFT]))}{' and more' if len(own) > _MOST_LEFT else ''}"
+    if layout.container == "json" and path == "" and len(looked.place.records) == len(layout.samples) == 1:
+        yield f"# It is the whole of {_comment(layout.paths[0])}"
+        return
     if any(seen.guess.kind for seen in layout.looked):
         yield f"# It stands at path = {_comment(toml_text(path))}"
         return

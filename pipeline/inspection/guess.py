@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from pipeline.ingest.formats.mapped_rules import INTERACTION
 from pipeline.inspection import roles as r
 from pipeline.inspection.columns import Column
+from pipeline.inspection.escape import toml_text
 from pipeline.inspection.places import Place
 from pipeline.inspection.roles import Columns, Guess, Role, Sort
 
 _AGENT = re.compile(r"user|agent|member|profile|account|persona|author|participant|people|person|character|speaker")
 _COMMUNITY = re.compile(r"communit|submolt|channel|group|subreddit|room|guild|forum|board|space")
 _COMMENT = re.compile(r"comment|repl|answer|response")
-_REACTION = re.compile(r"reaction|likes|votes|upvoted|liked")
-_TYPES = ("type", "kind", "reaction", "emoji", "vote", "value")
+_REACTION = re.compile(r"reaction|likes|vote|liked")
+_TYPES = ("emoji", "reaction", "direction", "vote", "type", "kind", "value")
+_REACTORS = ("id", "user_id", "agent_id", "from_id", "user", "author", "agent", "voter", "username", "from", "name")
+SHOWN = 3
 _MEMBERS = ("users", "user_ids", "members", "agents", "reactors", "accounts")
 _FOLLOW = re.compile(r"follow|friend|mute|contact|subscri")
 _SORTS = {
@@ -86,8 +89,9 @@ def guess(place: Place, columns: list[Column], hint: str, outer: Looked | None, 
             return _agent(fields, name, bio)
     if text is None and not is_in_message and (pair := r.pair_by_values(fields)) is not None:
         return _edges(fields, pair, hint)
-    if text is not None and (who or r.time_role(fields) or r.id_role(fields)):
-        return _message(place, fields, text, who, f"{last} {hint}", outer, known)
+    content = _content(place, fields, text)
+    if content is not None and (who or r.time_role(fields) or ident):
+        return _message(place, fields, content, who, f"{last} {hint}", outer, known)
     if who and (message := _message_column(fields, known)) is not None and (what := r.what_column(fields)):
         return _reaction(fields, who, message, what)
     return Guess(None, "no field that is plainly a text, a name with a description, or two ends of a tie")
@@ -125,13 +129,14 @@ def _inner_reaction(place: Place, fields: Columns, outer: Looked) -> Guess:
     ident = outer.guess.role("id")
     levels = place.path[len(outer.place.path) :].count("*")
     is_scalar = bool(place.records) and not isinstance(place.records[0].value, dict)
-    who = fields.named(("id", "user_id", "agent_id", "user", "author", "agent", "username", "name"))
+    who = fields.named(_REACTORS)
     if any(c.types["list"] + c.types["list of objects"] and c.name in _MEMBERS for c in fields.own):
         return Guess(None, "reactions that stand in a message; who reacted stands in a list of theirs")
     if ident is None or ident.options or not (who or is_scalar):
         return Guess(None, "reactions that stand in a message; who reacted is not told")
     inside = [c for c in fields.all if c.path.count("^") < levels and (not who or c.path != who[0].path) and c.values]
-    types = [c for c in inside if c.name in _TYPES or c.owner in _TYPES] + [c for c in inside if c.name == "name"]
+    types = sorted((c for c in inside if c.name in _TYPES), key=lambda c: _TYPES.index(c.name))
+    types = [c for c in inside if c.owner in _TYPES] + types + [c for c in inside if c.name == "name"]
     types = [c for c in types if c.time is None and c.n_distinct <= r.MOST_SORTS and c.name not in ("id", "code")]
     made = Guess("reaction", "who reacted, in a list of reactions of a message")
     end = "agent_id" if is_scalar or who[0].name.endswith("id") else "agent_name"
@@ -223,18 +228,32 @@ def _reaction(fields: Columns, who: list[Role], message: Column, what: Column) -
     return made
 
 
+def _content(place: Place, fields: Columns, text: Column | None) -> Role | None:
+    """Return where the text stands: in a field, in another where that is empty, or in parts."""
+    parts = r.parts_of_text(place.records)
+    if text is None:
+        return None if parts is None else Role("content", [parts], "texts that stand in parts")
+    role = Role("content", [text.path], f"named {text.path}, {text.mean_chars:.0f} characters on average")
+    role.paths += r.further_texts(fields, text)
+    if parts is not None and text.types["list"] + text.types["list of objects"]:
+        role.paths.append(parts)
+        role.options["separator"] = ""
+        role.reason += "; a list in some records, whose parts are joined"
+    return role
+
+
 def _message(
-    place: Place, fields: Columns, text: Column, who: list[Role], hint: str, outer: Looked | None, known: set[str]
+    place: Place, fields: Columns, content: Role, who: list[Role], hint: str, outer: Looked | None, known: set[str]
 ) -> Guess:
-    made = Guess("post", f"a text ({text.path}, {text.mean_chars:.0f} characters on average)")
+    made = Guess("post", f"a text ({content.reason})")
     ident, time = r.id_role(fields), r.time_role(fields)
     if ident is None:
-        parts = [role.paths[0] for role in (*who[:1], *([time] if time else []))] + [text.path]
+        parts = [role.paths[0] for role in (*who[:1], *([time] if time else []))] + content.paths[:1]
         ident = Role("id", parts, "no field identifies a record: made of several", {"hash": True})
         made.remarks.append("No field identifies a record; its id is a hash of the fields named")
     made.roles.append(ident)
     made.roles.extend(who)
-    made.roles.append(Role("content", [text.path], f"named {text.path}, {text.mean_chars:.0f} characters on average"))
+    made.roles.append(content)
     if time:
         made.roles.append(time)
     taken = {path for role in made.roles for path in role.paths}
@@ -247,7 +266,21 @@ def _message(
     if parent is not None and parent.paths[0] not in taken:
         made.roles.append(parent)
     _settle_kind(made, place, fields, hint, outer, ids)
+    if own is not None and made.kind == "comment" and set(own.values) & known and ident.paths[0] != "@key":
+        _prefix(made, fields, set(own.values))
     return made
+
+
+def _prefix(made: Guess, fields: Columns, own: set[str]) -> None:
+    """Put a prefix before the ids of comments that are numbered like posts, and before what points to them."""
+    for name in ("id", "parent_id"):
+        role = made.role(name)
+        column = next((c for c in fields.all if role and c.path == role.paths[0]), None)
+        if role is not None and column is not None and (name == "id" or set(column.values) & own):
+            role.options["prefix"] = "c-"
+    made.remarks.append(
+        "Some of its ids are those of posts: c- is put before them, and before parents that are comments"
+    )
 
 
 def _settle_kind(made: Guess, place: Place, fields: Columns, hint: str, outer: Looked | None, ids: set[str]) -> None:
@@ -281,13 +314,15 @@ def _settle_kind(made: Guess, place: Place, fields: Columns, hint: str, outer: L
         if len(values) > 1:
             made.remarks.append(
                 f"DECIDE: {what.path} has the values {', '.join(what.examples())}"
-                f"{' and more' if len(values) > 3 else ''}: records that are no messages can be left out by kinds"
+                f"{' and more' if len(values) > SHOWN else ''}; "
+                "records that are no messages can be left out by kinds: "
+                f'{{ kind = "none", field = {toml_text(what.path)}, is = {toml_text(what.examples()[-1])} }}'
             )
     for column in fields.named(("subtype", "message_type", "event_type", "msg_type", "action")):
-        if 0 < column.fill < 1:
+        if 0 < column.fill < 1 and column is not what:
             made.remarks.append(
                 f"DECIDE: some records have {column.path} ({', '.join(column.examples())}); those that are no messages "
-                f'can be left out by kinds: {{ kind = "none", field = "{column.path}" }}'
+                f'can be left out by kinds: {{ kind = "none", field = {toml_text(column.path)} }}'
             )
     if place.replies:
         made.reason += f"; replies stand in {place.replies}"

@@ -105,19 +105,26 @@ def _look(layout: Layout) -> None:
     places = find_places(documents)
     places += _scalar_places(places, layout)
     hint = (layout.table or layout.samples[0].path).lower()
-    known: set[str] = set()
-    for place in sorted(places, key=lambda place: (place.path.count("."), place.path)):
-        outer = max(
-            (seen for seen in layout.looked if _holds(seen.place.path, place.path)),
-            key=lambda seen: (seen.guess.kind in ("post", "comment", "agent"), len(seen.place.path)),
-            default=None,
-        )
-        columns = columns_of(place.records)
-        is_frame = place.path == "" and len(place.records) == 1 and len(places) > 1
-        looked = Looked(place, columns, Guess(None, FRAME) if is_frame else guess(place, columns, hint, outer, known))
-        layout.looked.append(looked)
-        if looked.guess.kind in ("post", "comment"):
-            known |= looked.ids()
+    places.sort(key=lambda place: (place.path.count("."), place.path))
+    for _ in range(2):  # once more, since what one place points to may stand in a later one
+        before, layout.looked = layout.looked, []
+        for place in places:
+            layout.looked.append(_looked(place, places, hint, layout.looked, before))
+
+
+def _looked(place: Place, places: list[Place], hint: str, seen: list[Looked], before: list[Looked]) -> Looked:
+    """Guess what stands at a place; `before` is what was guessed of all places the last time."""
+    outer = max(
+        (other for other in seen if _holds(other.place.path, place.path)),
+        key=lambda other: (other.guess.kind in ("post", "comment", "agent"), len(other.place.path)),
+        default=None,
+    )
+    columns = columns_of(place.records)
+    if place.path == "" and len(place.records) == 1 and len(places) > 1:
+        return Looked(place, columns, Guess(None, FRAME))
+    others = [other for other in before if other.place is not place and other.guess.kind in ("post", "comment")]
+    known = set().union(*(other.ids() for other in others)) if others else set()
+    return Looked(place, columns, guess(place, columns, hint, outer, known))
 
 
 def _settle_authors(looked: list[Looked]) -> None:

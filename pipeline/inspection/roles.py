@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from pipeline.inspection.columns import Column
+from pipeline.inspection.places import Found, quoted
 
 _ID = ("id", "uid", "uuid", "guid", "pk", "mid", "cid", "_id", "key", "msg_id", "message_id", "post_id", "comment_id",
        "tweet_id", "status_id", "event_id", "row_id", "utterance_id", "uri", "name")  # fmt: skip
@@ -135,7 +136,8 @@ def id_role(columns: Columns) -> Role | None:
     """Return the field that identifies a record: the one that other records point to, else by name, else the key."""
     pointed = {value for column in columns.named(_PARENT) for value in column.values}
     for column in columns.own:
-        hits = len(pointed & set(column.values)) if column.name not in _PARENT and is_unique(column) else 0
+        is_own = column.name not in (*_PARENT, *_ROOT) and is_unique(column)
+        hits = len(pointed & set(column.values)) if is_own else 0
         if hits >= 0.5 * len(pointed) > 0:
             return Role("id", [column.path], f"filled in all records, all distinct, and {hits} answers point to it")
     named = columns.named(("id", *_ID[1:-1]))
@@ -170,6 +172,32 @@ def text_column(columns: Columns) -> Column | None:
     return max(texts, key=lambda c: c.mean_chars, default=None)
 
 
+def further_texts(columns: Columns, text: Column) -> list[str]:
+    """Return the fields that hold the text of the records in which `text` is empty."""
+    left, found = 1.02 - text.fill, []
+    for column in columns.named(_TEXT):
+        if column.path != text.path and column.is_text and 0 < column.fill <= left:
+            found.append(column.path)
+            left -= column.fill
+    return found
+
+
+def parts_of_text(records: list[Found]) -> str | None:
+    """Return the path of texts that stand in parts, such as ``parts[*].text``, None where there are none."""
+    counts: dict[str, int] = {}
+    for record in records[:300]:
+        value = record.value if isinstance(record.value, dict) else {}
+        for name, items in value.items():
+            if isinstance(items, list) and items and '"' not in name and all(isinstance(i, dict) for i in items):
+                for inner in ("text", "content", "body", "value"):
+                    if any(isinstance(item.get(inner), str) for item in items):
+                        path = f"{quoted(name)}[*].{inner}"
+                        counts[path] = counts.get(path, 0) + 1
+                        break
+    best = max(counts, key=lambda path: counts[path], default=None)
+    return best if best is not None and counts[best] * 4 >= len(records[:300]) else None
+
+
 def _has_words(column: Column) -> bool:
     return sum(" " in value.strip() for value in column.values) * 2 > len(column.values)
 
@@ -186,7 +214,7 @@ def time_role(columns: Columns, name: str = "created_at") -> Role | None:
                    and c not in candidates]  # fmt: skip
     if not candidates:
         return None
-    column = candidates[0]
+    column = max(candidates, key=lambda c: round(c.fill, 1))  # the first of those that are filled best
     time = column.time
     assert time is not None  # noqa: S101 - chosen above
     role = Role(name, [column.path], f"times from {time.first:%Y-%m-%d} to {time.last:%Y-%m-%d}, {time.notation}")
@@ -263,6 +291,7 @@ def author_roles(columns: Columns, own: str = "") -> list[Role]:
     if chosen := (owned_id or plain_id or outside):
         roles.append(Role("author_id", [chosen[0].path], f"named {chosen[0].path}"))
     names = [c for c in (owned_name or plain_name)[:1] if not roles or c.path not in roles[0].paths]
+    names = [c for c in names if not chosen or c.values[:50] != chosen[0].values[:50]]
     if not roles and names and all(_IDENT.match(value) for value in names[0].values[:200]):
         roles.append(Role("author_id", [names[0].path], f"named {names[0].path}, and its values look like identifiers"))
         names = []

@@ -102,8 +102,8 @@ class FieldRule:
         The first that holds a value is taken; with `joined` or `hashed` the values of all make the field.
     constant
         What the field is where no path holds a value.
-    nulls, strip, values
-        Spellings of a missing value; prefixes that are taken off; what stands for what.
+    nulls, strip, values, prefix
+        Spellings of a missing value; prefixes that are taken off; what stands for what; what is put before a value.
     times, zone
         How times are written, and the zone of those that do not say it.
     place
@@ -121,6 +121,7 @@ class FieldRule:
     values: tuple[tuple[str, str], ...] = ()
     times: tuple[str, ...] = ()
     zone: str | None = None
+    prefix: str = ""
     place: str = ""
 
 

@@ -106,6 +106,8 @@ def field_sql(rule: m.FieldRule, values: Values) -> str:
     if rule.values:
         cases = " ".join(f"WHEN x = {literal(old)} THEN {literal(new)}" for old, new in rule.values)
         found = f"list_transform([{found}], lambda x: CASE {cases} ELSE x END)[1]"
+    if rule.prefix:
+        found = f"({literal(rule.prefix)} || {q.identifier(found) if rule.name in m.ID_FIELDS else found})"
     return f"coalesce({found}, {literal(rule.constant)})" if rule.constant is not None else found
 
 
