@@ -20,6 +20,7 @@ _TYPES = ("emoji", "reaction", "direction", "vote", "type", "kind", "value")
 _REACTORS = ("id", "user_id", "agent_id", "from_id", "user", "author", "agent", "voter", "username", "from", "name")
 SHOWN = 3
 _MEMBERS = ("users", "user_ids", "members", "agents", "reactors", "accounts")
+_USUAL = re.compile(r"^(m[.]room[.])?message$|post|comment|reply|default|text")
 _FOLLOW = re.compile(r"follow|friend|mute|contact|subscri")
 _SORTS = {
     "repost": ("retweet", "repost", "reblog", "boost", "share"),
@@ -312,11 +313,12 @@ def _settle_kind(made: Guess, place: Place, fields: Columns, hint: str, outer: L
             if fitting and (kind != "comment" or has_post):
                 made.kinds.insert(0, Sort(kind, path=what.path, values=tuple(fitting)))
         if len(values) > 1:
+            odd = next((word for word in what.examples() if not _USUAL.search(word.lower())), what.examples()[-1])
             made.remarks.append(
                 f"DECIDE: {what.path} has the values {', '.join(what.examples())}"
                 f"{' and more' if len(values) > SHOWN else ''}; "
                 "records that are no messages can be left out by kinds: "
-                f'{{ kind = "none", field = {toml_text(what.path)}, is = {toml_text(what.examples()[-1])} }}'
+                f'{{ kind = "none", field = {toml_text(what.path)}, is = {toml_text(odd)} }}'
             )
     for column in fields.named(("subtype", "message_type", "event_type", "msg_type", "action")):
         if 0 < column.fill < 1 and column is not what:

@@ -66,6 +66,7 @@ _PREFIXED = re.compile(r"([a-z]{1,3}\d{0,2}[_:])(.+)", re.DOTALL)
 _OWN_ID = ("id", "uid", "uuid", "guid", "_id", "mid", "message_id", "msg_id")
 _SENTINELS = ("-1", "0", "none", "None", "null", "nan", "NaN", "[deleted]", "[removed]", "-")
 LONG_CHARS = 25
+WORDS_CHARS = 15
 SURE = 0.9
 MOST_SORTS = 40
 LEAST_ANSWERED = 3
@@ -166,7 +167,7 @@ def text_column(columns: Columns) -> Column | None:
     if nested and nested[0].owner not in _WHO:
         return nested[0]
     texts = [
-        c for c in columns.own if c.is_text and c.mean_chars >= LONG_CHARS and c.time is None and not _is_address(c)
+        c for c in columns.own if c.is_text and c.mean_chars >= WORDS_CHARS and c.time is None and not _is_address(c)
     ]
     texts = [c for c in texts if c.name not in (*_BIO, *_ID, *_TITLE) and c.owner not in _WHO and _has_words(c)]
     return max(texts, key=lambda c: c.mean_chars, default=None)
@@ -214,7 +215,7 @@ def time_role(columns: Columns, name: str = "created_at") -> Role | None:
                    and c not in candidates]  # fmt: skip
     if not candidates:
         return None
-    column = max(candidates, key=lambda c: round(c.fill, 1))  # the first of those that are filled best
+    column = max(candidates, key=lambda c: round(c.fill, 2))  # the first of those that are filled best
     time = column.time
     assert time is not None  # noqa: S101 - chosen above
     role = Role(name, [column.path], f"times from {time.first:%Y-%m-%d} to {time.last:%Y-%m-%d}, {time.notation}")

@@ -352,6 +352,77 @@ def test_columns_that_hold_json_as_text(corpus: Corpus) -> None:
     assert json.loads(rows["2"]["extra"]) == {"meta": "no json"}
 
 
+NUMBERED = """
+[[records]]
+files = "posts.csv"
+kind = "post"
+fields = { id = "n", content = "text" }
+
+[[records]]
+files = "comments.csv"
+kind = "comment"
+[records.fields]
+id = { from = "n", prefix = "c-" }
+root_id = "post"
+parent_id = { from = "answers", prefix = "c-", null = ["0"] }
+content = "text"
+"""
+
+
+def test_comments_that_are_numbered_like_posts(corpus: Corpus) -> None:
+    corpus.write("corpus.toml", NUMBERED)
+    corpus.write("posts.csv", "n,text\n1,a\n2,b\n")
+    corpus.write("comments.csv", "n,post,answers,text\n1,2,0,x\n2,2,1.0,y\n3,1,,z\n")
+    tables = corpus.read()
+    assert {key: (row["parent_id"], row["root_id"], row["depth"]) for key, row in tables.messages.items()} == {
+        "1": (None, "1", 0), "2": (None, "2", 0), "c-1": ("2", "2", 1), "c-2": ("c-1", "2", 2), "c-3": ("1", "1", 1),
+    }  # fmt: skip
+    assert tables.account() == (5, 5, 0, 0, 0)
+
+
+THREADS = """
+[[records]]
+files = "*.jsonl"
+kinds = [{ kind = "comment", has = "parent_id" }]
+kind = "post"
+where = [{ field = "sort", is_not = ["x", "y"] }, { field = "gone", missing = true }]
+[records.fields]
+id = "ts"
+parent_id = { from = "thread_ts", null = ["0"] }
+content = "text"
+
+[[records]]
+files = "*.jsonl"
+path = "hearts[*]"
+kind = "reaction"
+where = { field = "[1]", is = "heart" }
+[records.fields]
+agent_id = "[0]"
+message_id = "^.ts"
+type = "[1]"
+"""
+
+
+def test_a_first_message_that_names_itself_and_lists_in_records(corpus: Corpus) -> None:
+    corpus.write("corpus.toml", THREADS)
+    corpus.lines("a.jsonl", [
+        {"ts": "1.5", "thread_ts": "1.5", "text": "a", "hearts": [["u1", "heart"], ["u2", "star"]]},
+        {"ts": "1.6", "thread_ts": "1.5", "text": "b", "sort": "z"},
+        {"ts": "1.7", "thread_ts": "0", "text": "c"},
+        {"ts": "1.8", "sort": "x"},
+        {"ts": "1.9", "gone": {"by": "m"}},
+    ])  # fmt: skip
+    tables = corpus.read()
+    assert {key: (row["kind"], row["depth"]) for key, row in tables.messages.items()} == {
+        "1.5": ("post", 0), "1.6": ("comment", 1), "1.7": ("post", 0),
+    }  # fmt: skip
+    # What an entry does not take inside of a record that is read stays with that record.
+    assert tables.reaction.select("agent_id", "message_id", "type").rows() == [("u1", "1.5", "heart")]
+    assert json.loads(tables.messages["1.5"]["extra"]) == {"hearts": [["u1", "heart"], ["u2", "star"]]}
+    assert tables.reasons() == ["not_mapped", "not_mapped"]
+    assert tables.account() == (6, 4, 0, 0, 2)
+
+
 DATABASE = """
 [[records]]
 files = "*.db"

@@ -154,6 +154,58 @@ def test_columns_that_hold_lists_of_python(corpus: Corpus) -> None:
     assert tables.account() == (60, 60, 0, 0, 0)
 
 
+def test_a_text_that_is_sometimes_a_list_of_parts_and_reactions_with_their_senders(corpus: Corpus) -> None:
+    messages = []
+    for n in range(24):
+        parts = [{"type": "plain", "text": f"part {n} "}, {"type": "link", "text": "of two"}]
+        messages.append({
+            "id": n + 1, "date": f"2026-01-02T10:{n:02d}:00", "from": f"Bot {n % 4}", "from_id": f"user{n % 4}",
+            "text": f"plain text number {n}" if n % 3 else ["part ", parts[1]],
+            "text_entities": parts if n % 3 == 0 else [],
+            **({"reply_to_message_id": n} if n % 4 == 2 else {}),
+            "reactions": [{"emoji": "x", "recent": [{"from": "Bot 1", "from_id": "user1"}]}] if n % 6 == 0 else [],
+        })  # fmt: skip
+    corpus.write("result.json", {"name": "Bots", "messages": messages})
+    tables = drafted(corpus)
+    assert tables.account() == (28, 28, 0, 0, 0)
+    assert tables.messages["4"]["content"] == "part 3 of two"
+    assert tables.messages["3"]["parent_id"] == "2"
+    assert (tables.messages["3"]["agent_id"], tables.agents["user2"]["name"]) == ("user2", "Bot 2")
+    assert tables.reaction.select("agent_id", "message_id", "type").sort("message_id").row(0) == ("user1", "1", "x")
+
+
+def test_a_thread_in_wrapped_listings(corpus: Corpus) -> None:
+    def comment(number: int, depth: int) -> Row:
+        below = [comment(number * 2 + i, depth + 1) for i in range(2 if depth < 3 else 0)]
+        data = {"author": f"r{number % 5}", "body": f"the body of {number}", "name": f"t1_c{number}",
+                "parent_id": f"t1_c{number // 2}" if depth else "t3_p", "link_id": "t3_p", "score": number,
+                "created_utc": 1767261600.0 + number,
+                "replies": {"kind": "Listing", "data": {"children": below}} if below else ""}  # fmt: skip
+        return {"kind": "t1", "data": data}
+
+    question = {"author": "op", "title": "A question", "selftext": "The body of it", "id": "p", "name": "t3_p",
+                "score": 9, "created_utc": 1767261000.0}  # fmt: skip
+    listings = [{"data": {"children": [{"kind": "t3", "data": question}]}}, {"data": {"children": [comment(1, 0)]}}]
+    corpus.write("thread.json", listings)
+    tables = drafted(corpus)
+    assert tables.account() == (16, 16, 0, 0, 0)
+    assert sorted(tables.message["depth"].to_list()) == [0, 1, 2, 2, *[3] * 4, *[4] * 8]
+    assert tables.messages["t3_p"]["content"] == "The body of it"
+    assert tables.messages["t1_c8"]["parent_id"] == "t1_c4"
+
+
+def test_comments_that_are_numbered_like_posts_get_a_prefix(corpus: Corpus) -> None:
+    posts = {
+        str(n): {"author": f"a{n % 3}", "title": f"Title {n}", "content": f"content of post {n}",
+                 "replies": [{"reply_id": n * 2 + i, "author": "b", "content": f"reply {i} to {n}"} for i in range(2)]}
+        for n in range(6)
+    }  # fmt: skip
+    corpus.write("forum.json", {"posts": posts})
+    tables = drafted(corpus)
+    assert tables.account() == (18, 18, 0, 0, 0)
+    assert (tables.messages["c-4"]["root_id"], tables.messages["c-4"]["depth"]) == ("2", 1)
+
+
 def test_tables_of_a_database(corpus: Corpus) -> None:
     con = sqlite3.connect(corpus.folder / "sim.db")
     con.execute("CREATE TABLE users (id INTEGER, name TEXT, persona TEXT)")

@@ -173,7 +173,7 @@ def _reject_unclaimed(
     values = s.Values(carried)
     taken = " OR ".join(f"({_is_of(rule)} AND {_where(rule, values)})" for rule in group)
     con.execute(
-        f"INSERT INTO rejects SELECT file_no, doc_no, '{number:03d}/' || path, byte_offset, 'not_mapped', $detail, "
+        f"INSERT INTO rejects SELECT file_no, doc_no, 'group {number:03d}/' || path, byte_offset, 'not_mapped', $detail, "
         f"left(CAST(rec AS VARCHAR), {q.EXCERPT_CHARS}) FROM (SELECT *, {_lists(values)} FROM top) WHERE NOT ({taken}) "
         f"AND file_no NOT IN (SELECT file_no FROM mapped_file WHERE group_no IN ({listed}))",
         {"detail": f"{group[0].place}: {_UNCLAIMED}"},

@@ -36,15 +36,13 @@ class Values:
     carried: Carried
     paths: list[FieldPath] = field(default_factory=list)
 
-    def text(self, path: FieldPath) -> str:
+    def text(self, path: FieldPath, separator: str = " ") -> str:
         """Return SQL for the text at a path, null where there is an object or a list."""
         level = self.carried.level_of(path)
         if level is not None:
             return self.carried.add(path, level)
-        if path.special:
-            return outside_sql(path)
         if not path.is_plain:
-            return outside_sql(path)
+            return outside_sql(path, separator)
         place = self.place(path)
         return f"CASE WHEN t[{place}] IN ('OBJECT', 'ARRAY') THEN NULL ELSE v[{place}] END"
 
@@ -94,7 +92,7 @@ def kind_sql(rule: m.RecordRule, values: Values) -> str:
 
 def field_sql(rule: m.FieldRule, values: Values) -> str:
     """Return SQL for the text of a field, before times are read."""
-    sources = [_cleaned(values.text(path), rule) for path in rule.paths]
+    sources = [_cleaned(values.text(path, rule.separator), rule) for path in rule.paths]
     if rule.hashed:
         parts = ", chr(31), ".join(f"coalesce({source}, chr(30))" for source in sources)
         empty = " AND ".join(f"{source} IS NULL" for source in sources)

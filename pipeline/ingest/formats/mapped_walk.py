@@ -61,8 +61,8 @@ def carried_by(rules: Iterable[RecordRule]) -> Carried:
     return found
 
 
-def outside_sql(path: FieldPath, base: str = "rec") -> str:
-    """Return SQL for the text of a path at its own level."""
+def outside_sql(path: FieldPath, separator: str = " ") -> str:
+    """Return SQL for the text of a path at its own level, from the JSON column ``rec``."""
     if path.special in _FILE:
         return _FILE[path.special]
     if path.special == "key":
@@ -70,8 +70,8 @@ def outside_sql(path: FieldPath, base: str = "rec") -> str:
     if path.special == "position":
         return "CAST(place AS VARCHAR)"
     if path.special == "item":
-        return f"CASE WHEN json_type({base}) NOT IN ('OBJECT', 'ARRAY') THEN json_extract_string({base}, '$') END"
-    return value_sql(base, path, " ")
+        return "CASE WHEN json_type(rec) NOT IN ('OBJECT', 'ARRAY') THEN json_extract_string(rec, '$') END"
+    return value_sql("rec", path, separator)
 
 
 def walk(
