@@ -104,7 +104,10 @@ def scan(folder: Path, config: CorpusConfig) -> Scan:
 def _described(folder: Path, path: str, config: CorpusConfig) -> SourceFile:
     """Describe a file; one that `[[records]]` of corpus.toml means is of the format that they make."""
     rule = rule_of(config.records, path)
-    if rule is None or not _is_utf8(path):
+    if rule is None or not _is_utf8(path) or re.search(r"(^|/)corpus(-\d+)?\.toml$", path):
+        return _describe(folder, path, config.exclude)
+    # A read-me or a picture is meant only by a pattern that names its suffix.
+    if IGNORED_NAMES.search(path) and not any(p.endswith(Path(path).suffix or path) for p in rule.files):
         return _describe(folder, path, config.exclude)
     if re.search(r"(^|/)(\._|__MACOSX/|\.)", path) or path.endswith("/"):
         return _describe(folder, path, config.exclude)

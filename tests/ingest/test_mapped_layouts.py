@@ -7,7 +7,8 @@ import sqlite3
 from datetime import datetime
 
 import polars as pl
-from ingest_helpers import Corpus
+import pytest
+from ingest_helpers import Corpus, Row
 
 NESTED = """
 [[records]]
@@ -462,7 +463,8 @@ def test_a_table_of_parquet_and_files_that_no_entry_means(corpus: Corpus) -> Non
     frame.write_parquet(corpus.folder / "a/m.parquet")
     corpus.write("b/m.json", {"id": 1})
     corpus.write("b/api.json", {"success": True, "posts": [{"id": "p", "title": "t", "submolt": {"name": "s"}}]})
-    corpus.write("a/notes.txt", "plain words")
+    corpus.write("a/notes.dat", "plain words")
+    corpus.write("a/README.md", "read me")
     tables = corpus.read()
     assert sorted(tables.messages) == ["1", "2"]
     assert json.loads(tables.messages["1"]["extra"])["at"].startswith("2026-01-01")
@@ -470,7 +472,8 @@ def test_a_table_of_parquet_and_files_that_no_entry_means(corpus: Corpus) -> Non
     assert found["a/m.parquet"][:2] == ("read", "mapped")
     assert found["b/api.json"][:2] == ("other_format", "moltbook_api")
     assert found["b/m.json"][0] == "ignored"
-    assert found["a/notes.txt"] == ("unreadable", None, "other_container")
+    assert found["a/README.md"][0] == "ignored"
+    assert found["a/notes.dat"] == ("unreadable", None, "other_container")
 
 
 def test_documents_and_records_that_nothing_takes_are_set_aside(corpus: Corpus) -> None:
@@ -508,3 +511,31 @@ fields = { id = "id", name = "name" }
     assert "expected a list at items, found a JSON object" in details
     assert "path = items[*]" in details
     assert tables.account() == (9, 3, 0, 0, 6)
+
+
+def test_replies_below_the_limit_of_levels_are_set_aside(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.ingest.formats.mapped.MOST_LEVELS", 3)
+    record: Row = {"id": 5}
+    for number in (4, 3, 2, 1):
+        record = {"id": number, "below": [record]}
+    corpus.write("a.json", record)
+    corpus.write("corpus.toml", '[[records]]\nfiles="*"\nkind="post"\nreplies="below[*]"\nfields={id="id"}')
+    tables = corpus.read()
+    assert sorted(tables.messages) == ["1", "2", "3"]
+    assert tables.reasons() == ["too_large"]
+    assert tables.account() == (4, 3, 0, 0, 1)
+
+
+def test_the_order_of_files_and_the_threads_change_nothing(corpus: Corpus) -> None:
+    corpus.write("corpus.toml", THREADS)
+    for number in range(6):
+        rows: list[object] = [
+            {"ts": f"{number}.{n}", "thread_ts": f"{number}.1", "text": "x" * n, "hearts": [["u", "star"]]}
+            for n in range(1, 40)
+        ]
+        corpus.lines(f"{number}.jsonl", [*rows, {"ts": f"{number}.5", "text": "again"}, {"sort": "x"}])
+    one, other = corpus.read(threads=1), corpus.read(threads=4)
+    for name in ("message", "quarantine", "source_file", "reaction"):
+        assert one.tables[name].equals(other.tables[name].select(one.tables[name].columns)) or (
+            one.tables[name].sort(pl.all()).equals(other.tables[name].sort(pl.all()))
+        ), name

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from pipeline.ingest.scan import SourceFile
 
 NAME = "mapped"
-MOST_LEVELS = 1000
+MOST_LEVELS = 200
 _JOURNAL = "a rollback journal (-journal) lies beside the database; open it once in sqlite3, and copy it again"
 _UNCLAIMED = "no entry under [[records]] takes it: none of their conditions holds; add an entry, or widen where"
 _NOT_FOUND = "no path of the entries under [[records]] that mean this file finds anything in it: "
@@ -173,8 +173,9 @@ def _reject_unclaimed(
     values = s.Values(carried)
     taken = " OR ".join(f"({_is_of(rule)} AND {_where(rule, values)})" for rule in group)
     con.execute(
-        f"INSERT INTO rejects SELECT file_no, doc_no, 'group {number:03d}/' || path, byte_offset, 'not_mapped', $detail, "
-        f"left(CAST(rec AS VARCHAR), {q.EXCERPT_CHARS}) FROM (SELECT *, {_lists(values)} FROM top) WHERE NOT ({taken}) "
+        f"INSERT INTO rejects SELECT file_no, doc_no, 'group {number:03d}/' || path, byte_offset, 'not_mapped', "
+        f"$detail, left(CAST(rec AS VARCHAR), {q.EXCERPT_CHARS}) FROM (SELECT *, {_lists(values)} FROM top) "
+        f"WHERE NOT ({taken}) "
         f"AND file_no NOT IN (SELECT file_no FROM mapped_file WHERE group_no IN ({listed}))",
         {"detail": f"{group[0].place}: {_UNCLAIMED}"},
     )
