@@ -3,9 +3,14 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# `make inspect PATH=...` names the files; the search path of the shell is another thing and is kept.
+ifeq ($(origin PATH),command line)
+INSPECTED := $(PATH)
+override PATH := $(or $(shell /bin/sh -c 'test "$$PATH" = "$$0" || printf %s "$$PATH"' '$(INSPECTED)'),/usr/local/bin:/usr/bin:/bin)
+endif
 READY := $(VENV)/.ready
 
-.PHONY: demo dev run report test check bench share forget docs clean setup
+.PHONY: demo dev run inspect report test check bench share forget docs clean setup
 
 setup: $(READY)
 
@@ -25,6 +30,10 @@ dev: $(READY)  ## start dagster dev on port $(ETHOGRAM_PORT) (3000)
 run: $(READY)  ## materialise one corpus and print its summary: make run CORPUS=<id>
 	@test -n "$(CORPUS)" || { echo "say which corpus: make run CORPUS=<folder under data/>"; exit 2; }
 	@$(BIN)/python -m pipeline run '$(CORPUS)'
+
+inspect: $(READY)  ## look at files of any layout, write a first corpus.toml: make inspect PATH=<file or folder> [OUT=file]
+	@test -n "$(INSPECTED)" || { echo "say what to look at: make inspect PATH=<file or folder>"; exit 2; }
+	@$(BIN)/python -m pipeline inspect '$(INSPECTED)' $(if $(OUT),--out '$(OUT)')
 
 report: $(READY)  ## HTML pages of all corpora, or of one: make report [CORPUS=<id>]
 	@$(BIN)/python -m pipeline report $(if $(CORPUS),'$(CORPUS)')

@@ -1,4 +1,4 @@
-"""The command line behind the Makefile: run, demo, dev, share, forget, summary and tables."""
+"""The command line behind the Makefile: run, demo, dev, inspect, share, forget, summary and tables."""
 
 from __future__ import annotations
 
@@ -41,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report.add_argument("corpus", nargs="?")
     summary = verbs.add_parser("summary", help="print the headline measures of a corpus")
     summary.add_argument("corpus")
+    look = verbs.add_parser("inspect", help="look at files of any layout, write a first corpus.toml for them")
+    look.add_argument("path")
+    look.add_argument("--out", help="where the corpus.toml goes; beside the files without it")
     docs = verbs.add_parser("docs", help="write the generated documents, or check that they are current")
     docs.add_argument("--check", action="store_true")
     try:
@@ -219,6 +222,26 @@ def _write_reports(corpora: list[str] | None) -> int:
     return 0
 
 
+def _inspect(options: argparse.Namespace) -> int:
+    from pipeline.inspection import inspect_path
+    from pipeline.inspection.draft import draft, write_draft
+    from pipeline.inspection.escape import shown
+    from pipeline.inspection.report import report_lines
+
+    target = Path(options.path)
+    found = inspect_path(target)
+    out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    for line in report_lines(found):
+        out.print(line)
+    text = draft(found, found.folder.resolve().name)
+    if text is None:
+        out.print("\nno layout that has to be mapped: no corpus.toml was written")
+        return 0
+    path = write_draft(text, found.folder, Path(options.out) if options.out else None)
+    out.print(f"\nwrote {shown(str(path))}: read it, then make run CORPUS=<the folder under data/>")
+    return 0
+
+
 def _docs(options: argparse.Namespace) -> int:
     from pipeline.report.documents import stale_documents, write_documents
 
@@ -243,4 +266,5 @@ _VERBS = {
     "report": _report,
     "summary": _summary,
     "docs": _docs,
+    "inspect": _inspect,
 }

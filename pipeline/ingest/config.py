@@ -9,12 +9,16 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.ingest.formats.mapped_rules import RecordRule
+from pipeline.ingest.formats.ysocial_sql import FOLLOW_DIRECTIONS
+from pipeline.ingest.mapped_config import read_rules
 from pipeline.schema import TABLES
 
 CORPUS_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 KINDS = ("platform", "simulation", "human")
-FOLLOW_DIRECTIONS = ("user_to_follower", "follower_to_user")
 CORPUS_TABLE_NAMES = frozenset(table.name for table in TABLES.values() if table.layer == "corpus")
+MAPPED = "mapped"
+_KEYS = "title, kind, format, licence, clock, exclude, minimum_rows, slices, teacher_texts, follow_direction, records"
 SLICE_KEYS = ("slice_id", "title", "filter", "start", "end")
 SLICE_FILTERS = ("none", "without_duplicates", "without_token_mint")
 BUILT_IN_SLICES = (
@@ -57,6 +61,7 @@ class CorpusConfig:
     slices: tuple[Slice, ...] = ()
     teacher_texts: int | None = None
     follow_direction: str | None = None
+    records: tuple[RecordRule, ...] = ()
 
     def all_slices(self) -> tuple[Slice, ...]:
         """Return the built-in slices and those of the file, in that order."""
@@ -100,7 +105,9 @@ def load_config(folder: Path, corpus_id: str, known_formats: tuple[str, ...] = (
     path = folder / "corpus.toml"
     if not path.exists():
         return CorpusConfig(corpus_id=corpus_id, title=corpus_id)
-    return _Reader(path.name, corpus_id, _parsed(path, corpus_id)).config(known_formats)
+    return _Reader(path.name, corpus_id, _parsed(path, corpus_id), path.read_text(encoding="utf-8")).config(
+        known_formats
+    )
 
 
 def _parsed(path: Path, corpus_id: str) -> dict[str, Any]:
@@ -129,10 +136,11 @@ def _impossible_day(path: Path) -> str | None:
 class _Reader:
     """Takes the keys out of the parsed file one by one; what is left over is an error."""
 
-    def __init__(self, name: str, corpus_id: str, raw: dict[str, Any]) -> None:
+    def __init__(self, name: str, corpus_id: str, raw: dict[str, Any], written: str = "") -> None:
         self.where = f"{name} of corpus {corpus_id}"
         self.corpus_id = corpus_id
         self.raw = dict(raw)
+        self.written = written
 
     def fail(self, key: str, expected: str, place: str = "") -> CorpusConfigError:
         return CorpusConfigError(f"{self.where}: key {key!r}{place and f', {place}'}: expected {expected}")
@@ -165,14 +173,31 @@ class _Reader:
         slices = self._slices()
         teacher_texts = self._teacher_texts()
         follows = self.text("follow_direction", None, FOLLOW_DIRECTIONS)
+        records = self._records(formats)
         if self.raw:
-            known = (
-                "title, kind, format, licence, clock, exclude, minimum_rows, slices, teacher_texts, follow_direction"
-            )
-            raise CorpusConfigError(f"{self.where}: unknown key {', '.join(sorted(self.raw))}; the keys are {known}")
+            raise CorpusConfigError(f"{self.where}: unknown key {', '.join(sorted(self.raw))}; the keys are {_KEYS}")
         return CorpusConfig(
-            self.corpus_id, title, kind, formats, licence, clock, exclude, minimum, slices, teacher_texts, follows
+            corpus_id=self.corpus_id,
+            title=title,
+            kind=kind,
+            formats=formats,
+            licence=licence,
+            clock=clock,
+            exclude=exclude,
+            minimum_rows=minimum,
+            slices=slices,
+            teacher_texts=teacher_texts,
+            follow_direction=follows,
+            records=records,
         )
+
+    def _records(self, formats: tuple[str, ...]) -> tuple[RecordRule, ...]:
+        rules = read_rules(self.raw.pop("records", []), self.written, self.fail)
+        if rules and formats and MAPPED not in formats:
+            raise self.fail("format", f"{MAPPED} among the formats, or no format, since there are [[records]]")
+        if MAPPED in formats and not rules:
+            raise self.fail("format", f"[[records]] tables with format = {MAPPED}; see docs/unknown-layouts.md")
+        return rules
 
     def _teacher_texts(self) -> int | None:
         value = self.raw.pop("teacher_texts", None)

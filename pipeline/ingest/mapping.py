@@ -42,7 +42,15 @@ IS_MESSAGE = "kind IN ('" + "', '".join(MESSAGE_KINDS) + "')"
 # Keys of message records that only canonical adapters write.
 CANONICAL_KEYS = ("run_id", "step", "at_precision", "root_id")
 # Keys that are read elsewhere (provenance, nesting), and so are no part of `extra`.
-_PLACED_KEYS = ("replies", "comments", "fetched_at", "dump_date", "_downloaded_at", "collected_at", "_endpoint")
+PLACED_KEYS = _PLACED_KEYS = (
+    "replies",
+    "comments",
+    "fetched_at",
+    "dump_date",
+    "_downloaded_at",
+    "collected_at",
+    "_endpoint",
+)
 KNOWN_KEYS = (*(alias for aliases in MESSAGE_KEYS.values() for alias in aliases), *_PLACED_KEYS, *_MESSAGE_EXTRA)
 _JSON_FIELDS = frozenset({"author", "submolt", "owner", "created_by", "moderators"})
 

@@ -25,10 +25,11 @@ from pipeline.ingest.formats.unread import why_unread
 from pipeline.ingest.sqlite_source import why_unknown
 
 if TYPE_CHECKING:
+    from pipeline.ingest.formats.mapped_rules import RecordRule
     from pipeline.ingest.scan import SourceFile
 
 HEAD_BYTES = 65_536
-DELIMITERS = {"csv": ",", "tsv": "\t"}
+DELIMITERS = {"csv": ",", "tsv": "\t", "csv_semicolon": ";"}
 TABLES = frozenset({*DELIMITERS, "parquet", "avro"})
 IGNORED_NAMES = re.compile(
     r"(^|/)(\.[^/]*|__MACOSX(/.*)?|Thumbs\.db|corpus\.toml|LICEN[CS]E[^/]*|COPYING[^/]*|README[^/]*|CHANGELOG[^/]*)$"
@@ -41,6 +42,7 @@ NOT_BY_NAME = "not a dump by its name"
 FOREIGN_MAGIC = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x04\x22\x4d\x18", b"\x1f\x9d", b"LZIP")
 PICKLE_PROTOCOLS = (b"\x02", b"\x03", b"\x04", b"\x05")
 SQLITE_MAGIC = b"SQLite format 3\x00"
+PACKED_CONTAINERS = frozenset({"gz", "bz2", "xz", "zst", "zip", "tar"})
 
 
 def table_of(path: Path, file: SourceFile) -> SourceFile:
@@ -147,6 +149,21 @@ def container_of(path: str, head: bytes, tail: bytes, size: int) -> tuple[str, s
     if start[:1] in (b"{", b"["):
         return _json_container(suffix, start, head), None
     return ("json", "invalid_json") if suffix in ("json", "jsonl", "ndjson") else ("none", None)
+
+
+def mapped_container(path: str, head: bytes, tail: bytes, size: int, rule: RecordRule) -> tuple[str, str | None]:
+    """Return the container of a mapped file: the one that its rule names, wherever its bytes do not forbid it."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        head = head.decode("utf-16", "replace").encode("utf-8", "replace")
+    container, reason = container_of(path, head, tail, size)
+    if container in PACKED_CONTAINERS:
+        return container, None
+    is_text = reason in (None, "invalid_json") and container not in ("parquet", "sqlite", "avro")
+    if rule.container is not None and (is_text or container == rule.container):
+        return rule.container, None if is_text else reason
+    if reason is None and (container == "none" or (rule.container or container) != container):
+        return container, "other_container"
+    return container, reason
 
 
 def _json_container(suffix: str, start: bytes, head: bytes) -> str:

@@ -13,7 +13,6 @@ import polars as pl
 
 from pipeline.ingest import events, merge
 from pipeline.ingest.config import CorpusConfig
-from pipeline.ingest.formats import FORMATS
 from pipeline.ingest.formats.unread import is_known_unread
 from pipeline.ingest.scan import Scan
 from pipeline.ingest.staging import Stager
@@ -193,7 +192,7 @@ def _run_frame(con: duckdb.DuckDBPyConnection, scan: Scan, config: CorpusConfig)
     runs: pl.DataFrame = con.sql(events.RUNS).pl().cast(dict(_RUN_SCHEMA))
     if runs.height and not con.sql(events.IS_OBSERVED).fetchall()[0][0]:
         return runs
-    systems = sorted({FORMATS[name].system for name in scan.formats})
+    systems = sorted({scan.adapters[name].system for name in scan.formats})
     row = {
         "run_id": "observed", "system": ", ".join(systems) or None, "scenario": None, "model": None, "seed": None,
         "clock": config.clock,
@@ -221,7 +220,7 @@ def _source_files(con: duckdb.DuckDBPyConnection, scan: Scan) -> pl.DataFrame:
     counts = con.sql("SELECT * FROM counts").pl()
     rows = [
         (f.path, f.source_file_id, f.sha256 or None, f.size, f.container, f.format,
-         FORMATS[f.format].version if f.format else None, f.status, f.reason)
+         scan.adapters[f.format].version if f.format else None, f.status, f.reason)
         for f in scan.files
     ]  # fmt: skip
     described = pl.DataFrame(rows, schema=_FILE_SCHEMA, orient="row")

@@ -11,22 +11,26 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.ingest.bodies import Bodies
-from pipeline.ingest.config import CorpusConfig
+from pipeline.ingest.config import MAPPED, CorpusConfig, CorpusConfigError
 from pipeline.ingest.containers.describe import Inside, LookAgain
 from pipeline.ingest.containers.listing import Outer, is_packed, listed
-from pipeline.ingest.formats import FORMATS, kind_of_rows
+from pipeline.ingest.formats import FORMATS, Adapter, kind_of_rows
+from pipeline.ingest.formats.mapped import adapter_for
+from pipeline.ingest.formats.mapped_rules import RecordRule, rule_of
 from pipeline.ingest.recognise import (
     IGNORED_NAMES,
     NOT_BY_NAME,
+    PACKED_CONTAINERS,
     TABLES,
     container_of,
     format_of,
+    mapped_container,
     table_columns,
     table_of,
 )
@@ -72,13 +76,17 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """The files of a corpus in the order of their paths, the formats that will be read, and what was kept of files."""
+    """The files of a corpus in the order of their paths, the formats that will be read, and the adapters by name.
+
+    `bodies` is what was kept of small files.
+    """
 
     folder: Path
     files: tuple[SourceFile, ...]
     formats: tuple[str, ...]
     format_origin: str
     bodies: Bodies = field(default_factory=Bodies, compare=False, repr=False)
+    adapters: Mapping[str, Adapter] = field(default_factory=lambda: FORMATS, compare=False, repr=False)
 
     def digest(self) -> str:
         """Return a digest of the paths and contents of all files: the input fingerprint of ingestion."""
@@ -107,17 +115,19 @@ def scan(
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder.name} under data/; put the dump files there")
-    listing = _Listing(folder, config.exclude)
+    listing = _Listing(folder, config)
     try:
         loose = [listing.describe(path) for path in _walk(folder)]
     finally:
         listing.close()
     if any(is_packed(file) for file in loose):
         with spool() as temporary:
-            inside = Inside(Path(temporary), config.exclude)
+            inside = Inside(Path(temporary), config.exclude, config.records)
             loose = list(listed(folder, loose, inside.describe, Path(temporary)))
     found = sorted(loose, key=lambda file: file.path)
-    formats = config.formats or _dominant(found)
+    if config.records:
+        _check_rules(config, found)
+    formats = config.formats or ((MAPPED,) if config.records else _dominant(found))
     origin = "corpus.toml" if config.formats else "sniffed"
     chosen = tuple(_choose(folder, file, formats) for file in found)
     if config.follow_direction:
@@ -125,7 +135,19 @@ def scan(
     for file in chosen:
         if file.status != "read" or file.container != "json":
             listing.bodies.forget(file.path)
-    return Scan(folder, chosen, formats, origin, listing.bodies)
+    adapters = {**FORMATS, MAPPED: adapter_for(config.records)} if config.records else FORMATS
+    return Scan(folder, chosen, formats, origin, listing.bodies, adapters)
+
+
+def _check_rules(config: CorpusConfig, found: list[SourceFile]) -> None:
+    """Check that every `[[records]]` means some file, and names a table where the file has several."""
+    for rule in config.records:
+        meant = [file for file in found if file.container != "none" and rule.takes(file.content_path)]
+        where = f"corpus.toml of corpus {config.corpus_id}: key 'files', {rule.place}"
+        if not any(rule.takes(file.content_path) for file in found):
+            raise CorpusConfigError(f"{where}: no file below data/{config.corpus_id} fits {', '.join(rule.files)}")
+        if rule.table is None and any(file.container == "sqlite" for file in meant):
+            raise CorpusConfigError(f"{where}: expected the key table, since a database holds several")
 
 
 def _walk(folder: Path) -> list[str]:
@@ -143,11 +165,11 @@ def _walk(folder: Path) -> list[str]:
 class _Listing:
     """Describes the files of one folder, one after the other."""
 
-    def __init__(self, folder: Path, exclude: tuple[str, ...]) -> None:
-        self.folder, self.exclude = folder, exclude
+    def __init__(self, folder: Path, config: CorpusConfig) -> None:
+        self.folder, self.exclude, self.rules = folder, config.exclude, config.records
         self.bodies = Bodies()
         self.root = os.open(folder, os.O_RDONLY)
-        self.again = LookAgain(folder, exclude, lambda path: Bodies(limit=0).read(self.root, path).sha256)
+        self.again = LookAgain(folder, config.exclude, lambda path: Bodies(limit=0).read(self.root, path).sha256)
         self.recognised: dict[tuple[object, ...], str] = {}
 
     def close(self) -> None:
@@ -155,7 +177,26 @@ class _Listing:
 
     def describe(self, path: str) -> SourceFile:
         """Return what a file is, and keep its bytes where it is small and may be read."""
+        rule = rule_of(self.rules, path) if self.rules and _is_utf8(path) else None
+        if rule is not None and _may_be_mapped(path, rule, self.exclude):
+            file = self._mapped(path, rule)
+            if not is_packed(file):
+                return file
         return self.again.look(self._describe(path))
+
+    def _mapped(self, path: str, rule: RecordRule) -> SourceFile:
+        """Describe a file that `[[records]]` of corpus.toml means: it is of the format that they make."""
+        try:
+            reading = self.bodies.read(self.root, path)
+        except OSError:
+            return SourceFile(path, "", 0, "none", None, "unreadable", "unreadable")
+        container, reason = mapped_container(path, reading.head, reading.tail, reading.size, rule)
+        if container != "json":
+            self.bodies.forget(path)
+        file = SourceFile(path, reading.sha256, reading.size, container, MAPPED, "read")
+        if container in PACKED_CONTAINERS:
+            return replace(file, format=None, status="ignored")
+        return file if reason is None else replace(file, format=None, status="unreadable", reason=reason)
 
     def _describe(self, path: str) -> SourceFile:
         folder = self.folder
@@ -195,6 +236,16 @@ class _Listing:
         if looks and found.format is not None:
             self.recognised[looks] = found.format
         return found
+
+
+def _may_be_mapped(path: str, rule: RecordRule, exclude: tuple[str, ...]) -> bool:
+    """Return whether a file that a rule takes is no file of the system, of the project, or excluded."""
+    if path.endswith("/") or _SIDE_FILES.search(path) or re.search(r"(^|/)corpus(-\d+)?\.toml$", path):
+        return False
+    # A read-me or a picture is meant only by a pattern that names its suffix.
+    if IGNORED_NAMES.search(path) and not any(p.endswith(Path(path).suffix or path) for p in rule.files):
+        return False
+    return not any(fnmatch.fnmatch(path, pattern) for pattern in exclude)
 
 
 def _ignored(path: str, exclude: tuple[str, ...]) -> str | None:

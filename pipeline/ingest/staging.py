@@ -18,8 +18,9 @@ import pyarrow as pa
 
 from pipeline.ingest import events, mapping, profiles
 from pipeline.ingest import sqltools as q
-from pipeline.ingest.formats import FORMATS, Adapter, kind_of_rows
-from pipeline.ingest.formats.base import RECORDS_DDL, REJECTS_DDL
+from pipeline.ingest.config import MAPPED
+from pipeline.ingest.formats import Adapter, kind_of_rows
+from pipeline.ingest.formats.base import NO_MESSAGES_READ, RECORDS_DDL, REJECTS_DDL
 from pipeline.ingest.framing import Bad, Batch, repaired_table
 from pipeline.ingest.packed import all_batches
 from pipeline.ingest.repair import Rejected
@@ -57,20 +58,6 @@ _READ_MESSAGE = """
 CREATE OR REPLACE TEMP VIEW read_message AS
 SELECT *, CASE WHEN kind = 'post' THEN 'a' ELSE 'b' || lpad(CAST(place - 1 AS VARCHAR), 8, '0') END AS path FROM {table}
 """
-_NO_MESSAGES_READ = "CREATE OR REPLACE TEMP VIEW read_message AS SELECT {columns} WHERE false".format(
-    columns=", ".join(
-        f"CAST(NULL AS {kind}) AS {name}"
-        for kind, names in {
-            "VARCHAR": (
-                "kind", "path", "message_id", "root_id", "replies", "author", "submolt", "observed_text", "dump_text",
-            ),
-            "BIGINT": ("doc_no", "source_row", "place"),
-            "INTEGER": ("file_no",),
-            "TIMESTAMP": ("observed_at", "dumped_at"),
-        }.items()
-        for name in names
-    )
-)  # fmt: skip
 _IS_SOUND = f"json_valid(doc) AND {q.NO_FORBIDDEN_VALUE}"
 
 
@@ -113,12 +100,13 @@ class Stager:
         with ThreadPoolExecutor(self.n_workers) as pool:
             for name in scan.formats:
                 chosen = [(n, f) for n, f in enumerate(scan.files) if f.status == "read" and f.format == name]
-                kind_of = partial(kind_of_rows, name)
-                source = all_batches(scan, chosen, kind_of, FORMATS[name].documents, self.spool)
-                if FORMATS[name].is_canonical:
+                adapter = scan.adapters[name]
+                kind_of = adapter.table_kind if name == MAPPED else partial(kind_of_rows, name)
+                source = all_batches(scan, chosen, kind_of, adapter.documents, self.spool)
+                if adapter.is_canonical:
                     numbers = pa.array([n for n, _ in chosen], pa.int32())
                     self.paths = pa.table({"file_no": numbers, "path": [f.content_path for _, f in chosen]})
-                self._stage(FORMATS[name], pool, source, progress)
+                self._stage(adapter, pool, source, progress)
         worker = _Worker(self.con.cursor(), self.staged)
         worker.rejects(bad, self.n_batches)
         worker.close()
@@ -189,7 +177,7 @@ class _Worker:
         """Stage rejects alone, and with them every table in its shape even when no file is read."""
         self.con.execute(RECORDS_DDL)
         self.con.execute(REJECTS_DDL)
-        self.con.execute(_NO_MESSAGES_READ)
+        self.con.execute(NO_MESSAGES_READ)
         self._place(bad, None, are_all_placed=True)
         self._map(number, 0, None, is_canonical=False, is_last=True)
 
@@ -221,7 +209,7 @@ class _Worker:
         """Let the adapter read what it can in one pass; return the table of it, and the documents that are left."""
         con, table = self.con, f"staged.usual_{number:06d}"
         con.register("framed", batch.documents)
-        con.execute(_NO_MESSAGES_READ)
+        con.execute(NO_MESSAGES_READ)
         if adapter.read_usual is None:
             return None, batch.documents
         first_doc = (

@@ -28,7 +28,8 @@ def _prepare(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object]
     if not any(file.status == "read" for file in found.files):
         why = "; ".join(f"{file.path}: {file.reason}" for file in found.files[:3]) or "it holds no files"
         raise FileNotFoundError(
-            f"data/{corpus_id} holds no file that a format reads ({why}); put the dump there, or remove what is stored "
+            f"data/{corpus_id} holds no file that a format reads ({why}); put the dump there, let `make inspect "
+            f"PATH=data/{corpus_id}` write a mapping for a layout that no format knows, or remove what is stored "
             f"of it with `make forget CORPUS={corpus_id}`"
         )
     state = {"scan": found, "config": config}

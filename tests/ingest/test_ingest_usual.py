@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from ingest_helpers import Corpus, Tables, comment, detail, flat, post
 from polars.testing import assert_frame_equal
 
-from pipeline.ingest import staging
 from pipeline.ingest.formats import FORMATS, moltbook_usual
 from pipeline.ingest.formats.moltbook_api import ADAPTER
 
@@ -62,7 +61,7 @@ def read_both_ways(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> tuple[Tab
     """Return the tables with and without the reading of usual bodies in one parse."""
     quick = corpus.read()
     with monkeypatch.context() as patch:
-        patch.setitem(staging.FORMATS, ADAPTER.name, replace(FORMATS[ADAPTER.name], read_usual=None))
+        patch.setitem(FORMATS, ADAPTER.name, replace(FORMATS[ADAPTER.name], read_usual=None))
         slow = corpus.read()
     return quick, slow
 
@@ -95,7 +94,7 @@ def test_usual_bodies_are_read_in_one_parse(corpus: Corpus, monkeypatch: pytest.
         extracted.append(int(con.sql("SELECT count(*) FROM docs").fetchall()[0][0]))  # type: ignore[attr-defined]
         ADAPTER.extract(con)  # type: ignore[arg-type]
 
-    monkeypatch.setitem(staging.FORMATS, ADAPTER.name, replace(ADAPTER, extract=extract))
+    monkeypatch.setitem(FORMATS, ADAPTER.name, replace(ADAPTER, extract=extract))
     corpus.lines("a.jsonl", [flat(n, content=f"call of NaN, {n}") for n in range(50)])
     for n in range(20):
         corpus.write(f"posts/{n}.json", detail(n, [comment(100 + n)]))

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.ingest.config import MAPPED
 from pipeline.ingest.containers import avro, json_table
 from pipeline.ingest.containers.second_look import lines_after_all
 from pipeline.ingest.containers.streams import Stream
 from pipeline.ingest.containers.walk import SIDE_FILE, Entry, spooled
+from pipeline.ingest.formats.mapped_rules import RecordRule, rule_of
 from pipeline.ingest.recognise import (
     DELIMITERS,
     HEAD_BYTES,
@@ -20,6 +22,7 @@ from pipeline.ingest.recognise import (
     NOT_BY_NAME,
     container_of,
     header_columns,
+    mapped_container,
     of_columns,
     of_database,
     of_head,
@@ -40,6 +43,7 @@ class Inside:
 
     spool: Path
     exclude: tuple[str, ...]
+    rules: tuple[RecordRule, ...] = ()
 
     def describe(self, entry: Entry, file: SourceFile) -> SourceFile:
         """Return the file with container, format and status."""
@@ -48,6 +52,12 @@ class Inside:
             return replace(file, status="ignored", reason="excluded by corpus.toml")
         if entry.stream is None:
             return replace(file, status="ignored", reason="side file of the system")
+        rule = rule_of(self.rules, name) if self.rules else None
+        if rule is not None:
+            container, reason = mapped_container(name, entry.stream.peek(HEAD_BYTES), b"PAR1", 1, rule)
+            if reason is not None:
+                return replace(file, container=container, status="unreadable", reason=reason)
+            return replace(file, container=container, format=MAPPED)
         is_text = name.lower().endswith(".txt")
         if IGNORED_NAMES.search(name) and not is_text and not name.endswith((".json", ".jsonl", ".csv", ".parquet")):
             return replace(file, status="ignored", reason=NOT_BY_NAME)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.ingest.containers.walk import Entry, Walk
+from pipeline.ingest.recognise import PACKED_CONTAINERS as PACKED
 
 if TYPE_CHECKING:
     from pipeline.ingest.scan import SourceFile
 
-PACKED = frozenset({"gz", "bz2", "xz", "zst", "zip", "tar"})
 _JOURNAL = (
     "a rollback journal (-journal) lies beside the database in the archive: the last transaction is unfinished; open "
     "the database once in sqlite3 where it came from, and pack it again"

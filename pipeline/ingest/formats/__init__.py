@@ -11,6 +11,7 @@ from pipeline.ingest.formats import (
     chirper_api,
     chirper_masquerade,
     convokit,
+    mapped,
     mastodon,
     moltbook_aicell,
     moltbook_alanchen,
@@ -36,7 +37,8 @@ from pipeline.ingest.formats import (
 )
 from pipeline.ingest.formats.base import Adapter
 
-# In the order in which a file is offered to them: those that ask for keys that nobody else has come first.
+# In the order in which a file is offered to them: those that ask for keys that nobody else has come first. What is
+# mapped by corpus.toml recognises nothing by itself: `mapped.adapter_for` makes the adapter of a corpus.
 FORMATS: dict[str, Adapter] = {
     module.ADAPTER.name: module.ADAPTER
     for module in (
@@ -67,6 +69,7 @@ FORMATS: dict[str, Adapter] = {
         moltbook_observatory,
         oasis,
         ysocial,
+        mapped,
     )
 }
 

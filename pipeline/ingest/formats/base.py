@@ -69,6 +69,22 @@ REJECTS_DDL = (
     "reason VARCHAR, detail VARCHAR, excerpt VARCHAR)"
 )
 
+# What `extract` finds as ``read_message`` where nothing was read in one parse.
+NO_MESSAGES_READ = "CREATE OR REPLACE TEMP VIEW read_message AS SELECT {columns} WHERE false".format(
+    columns=", ".join(
+        f"CAST(NULL AS {kind}) AS {name}"
+        for kind, names in {
+            "VARCHAR": (
+                "kind", "path", "message_id", "root_id", "replies", "author", "submolt", "observed_text", "dump_text",
+            ),
+            "BIGINT": ("doc_no", "source_row", "place"),
+            "INTEGER": ("file_no",),
+            "TIMESTAMP": ("observed_at", "dumped_at"),
+        }.items()
+        for name in names
+    )
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Adapter:

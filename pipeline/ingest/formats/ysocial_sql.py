@@ -7,7 +7,6 @@ before every id.
 
 from __future__ import annotations
 
-from pipeline.ingest.config import FOLLOW_DIRECTIONS
 from pipeline.ingest.formats.oasis_sql import ident, record
 
 READ_TABLES: dict[str, tuple[str, ...]] = {
@@ -27,6 +26,7 @@ READ_TABLES: dict[str, tuple[str, ...]] = {
     "recommendations": ("id", "user_id", "post_ids", "round"),
 }  # fmt: skip
 # user_id follows follower_id (YServer), or follower_id follows user_id (YSimulator).
+FOLLOW_DIRECTIONS = ("user_to_follower", "follower_to_user")  # what corpus.toml may say
 USER_ACTS, FOLLOWER_ACTS = FOLLOW_DIRECTIONS
 # In SQLite's own words: shares, and what they share.
 IS_SHARE = "shared_from IS NOT NULL AND shared_from NOT IN (-1, '-1', '')"

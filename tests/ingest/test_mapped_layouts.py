@@ -1,0 +1,541 @@
+"""Invented layouts that a corpus.toml alone describes, asserted down to the rows of the tables."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import datetime
+
+import polars as pl
+import pytest
+from ingest_helpers import Corpus, Row
+
+NESTED = """
+[[records]]
+files = "threads/*.json"
+path = "data.threads[*].node"
+kind = "post"
+replies = "answers.edges[*].node"
+
+[records.fields]
+id = "uid"
+author_id = "by.key"
+author_name = "by.handle"
+title = "headline"
+content = ["text", "body"]
+created_at = { from = "when", timezone = "Europe/Berlin" }
+community = "$.data.room"
+score = "points"
+"""
+
+
+def test_nested_replies_in_lists_of_wrapped_objects(corpus: Corpus) -> None:
+    corpus.write("corpus.toml", NESTED)
+    deep = {"node": {"uid": "c2", "by": {"handle": "bo"}, "body": "deep", "when": "2026-07-01 12:00:30"}}
+    reply = {"uid": "c1", "by": {"key": "u2", "handle": "bo", "colour": "red"}, "text": "",
+             "body": "first", "when": "2026-01-10 01:30", "answers": {"edges": [deep]}}  # fmt: skip
+    post = {"uid": "p1", "by": {"key": "u1", "handle": "ada"}, "headline": "Hi", "text": "null", "lang": "de",
+            "points": 4, "when": "2026-01-10T01:00:00.250+01:00", "timestamp": 7, "answers": {"edges": [
+                {"node": reply},
+                {"node": {"uid": "c3", "text": "flat", "when": None, "answers": {"edges": []}}}]}}  # fmt: skip
+    corpus.write("threads/a.json", {"data": {"room": "lounge", "threads": [{"node": post}]}})
+    corpus.write("threads/empty.json", {"data": {"room": "lounge", "threads": []}})
+    tables = corpus.read()
+    rows = tables.messages
+    assert {key: (row["kind"], row["depth"], row["parent_id"], row["root_id"]) for key, row in rows.items()} == {
+        "p1": ("post", 0, None, "p1"),
+        "c1": ("comment", 1, "p1", "p1"),
+        "c2": ("comment", 2, "c1", "p1"),
+        "c3": ("comment", 1, "p1", "p1"),
+    }
+    assert (rows["p1"]["title"], rows["p1"]["content"], rows["p1"]["score"]) == ("Hi", "null", 4)
+    assert {row["community_id"] for row in rows.values()} == {"lounge"}
+    assert json.loads(rows["p1"]["extra"]) == {"lang": "de", "raw_timestamp": 7}
+    assert json.loads(rows["c1"]["extra"]) == {"by": {"colour": "red"}}
+    assert rows["c3"]["extra"] is None
+    # Berlin is an hour ahead in winter and two in summer; the offset that a time names itself wins.
+    assert (rows["p1"]["created_at"], rows["p1"]["at_precision"]) == (datetime(2026, 1, 10, 0, 0, 0, 250_000), "us")
+    assert (rows["c1"]["created_at"], rows["c1"]["at_precision"]) == (datetime(2026, 1, 10, 0, 30), "minute")
+    assert (rows["c2"]["created_at"], rows["c2"]["at_precision"]) == (datetime(2026, 7, 1, 10, 0, 30), "s")
+    assert (rows["c3"]["created_at"], rows["c3"]["at_precision"]) == (None, None)
+    assert (rows["p1"]["agent_id"], rows["c1"]["agent_id"], rows["c2"]["agent_id"], rows["c3"]["agent_id"]) == (
+        "u1", "u2", "u2", None,
+    )  # fmt: skip
+    assert tables.account() == (4, 4, 0, 0, 0)
+    assert tables.corpus["format"].to_list() == ["mapped"]
+
+
+KEYED = """
+[[records]]
+files = "forum.json"
+path = "posts.*"
+kind = "post"
+[records.fields]
+id = "@key"
+author_name = { from = "author", strip = ["u/", "@"] }
+content = "text"
+created_at = { from = "t", time = "s" }
+score = { from = "votes", null = ["hidden"] }
+
+[[records]]
+files = "forum.json"
+path = "posts.*.replies[*]"
+kind = "comment"
+[records.fields]
+id = { join = ["^@key", "@position"], separator = "/" }
+root_id = "^@key"
+author_name = { from = "author", strip = ["u/", "@"] }
+content = "text"
+created_at = { from = "t", time = "s" }
+
+[[records]]
+files = "forum.json"
+path = "members.*"
+kind = "agent"
+[records.fields]
+name = "@key"
+description = "bio"
+created_at = { from = "since", time = "%d.%m.%Y" }
+"""
+
+
+def test_objects_by_id_whose_key_is_a_field(corpus: Corpus) -> None:
+    corpus.write("corpus.toml", KEYED)
+    corpus.write("forum.json", {
+        "posts": {
+            "p/1": {"author": "u/ada", "text": "one", "t": 1769767200, "votes": "hidden", "replies": [
+                {"author": "@bo", "text": "yes", "t": 1769767260.5}, {"author": "cy", "text": "no", "t": 1769767261}]},
+            "p2": {"author": "bo", "text": "", "t": None, "votes": "7", "replies": []},
+        },
+        "members": {"ada": {"bio": "writes", "since": "03.02.2025"}, "bo": {"bio": None}},
+    })  # fmt: skip
+    tables = corpus.read()
+    rows = tables.messages
+    assert sorted(rows) == ["p/1", "p/1/1", "p/1/2", "p2"]
+    assert (rows["p/1"]["score"], rows["p2"]["score"], rows["p2"]["content"]) == (None, 7, "")
+    assert (rows["p/1"]["created_at"], rows["p/1"]["at_precision"]) == (datetime(2026, 1, 30, 10), "s")
+    assert (rows["p/1/1"]["created_at"], rows["p/1/1"]["at_precision"]) == (
+        datetime(2026, 1, 30, 10, 1, 0, 500_000), "us",
+    )  # fmt: skip
+    assert (rows["p/1/2"]["parent_id"], rows["p/1/2"]["root_id"], rows["p/1/2"]["depth"]) == ("p/1", "p/1", 1)
+    assert rows["p/1"]["agent_id"] == "name:ada"
+    assert json.loads(rows["p/1"]["extra"])["raw_replies"][0]["text"] == "yes"
+    assert tables.agents["name:ada"]["created_at"] == datetime(2025, 2, 3)
+    assert (tables.agents["name:ada"]["at_precision"], tables.agents["name:ada"]["persona"]) == ("day", "writes")
+    assert tables.agents["name:bo"]["has_profile"] is True
+    assert tables.account() == (6, 6, 0, 0, 0)
+
+
+EDGES = """
+[[records]]
+files = "edges/*.csv"
+container = "csv_semicolon"
+kinds = [
+  { kind = "tie", field = "how", is = ["F", "B"] },
+  { kind = "none", field = "how", is = "?" },
+]
+kind = "interaction"
+[records.fields]
+source_name = "wer"
+target_name = "wen"
+relation = { from = "how", map = { F = "follow", B = "mute" } }
+at = { from = "am", time = ["%d/%m/%Y %H:%M", "%d/%m/%Y", "%m/%Y"], null = ["-"] }
+"""
+
+
+def test_an_edge_list_with_the_day_before_the_month(corpus: Corpus) -> None:
+    corpus.write("corpus.toml", EDGES)
+    corpus.write("edges/e.csv", (
+        "wer;wen;how;am\nada;bo;F;02/03/2026 14:05\nada;cy;B;02/03/2026\nbo;ada;like;12/2025\n"
+        "bo;cy;like;-\ncy;;F;02/03/2026\ncy;ada;?;\nada;dy;F;2026-03-02\n"
+    ))  # fmt: skip
+    tables = corpus.read()
+    ties = tables.tie_event.sort("target_id").select(
+        "source_id", "target_id", "relation", "action", "at", "at_precision"
+    )
+    assert ties.rows() == [
+        ("name:ada", "name:bo", "follow", "add", datetime(2026, 3, 2, 14, 5), "minute"),
+        ("name:ada", "name:cy", "mute", "add", datetime(2026, 3, 2), "day"),
+    ]
+    reactions = tables.reaction.sort("target_agent_id").select(
+        "agent_id", "target_agent_id", "type", "at", "at_precision"
+    )
+    assert reactions.rows() == [
+        ("name:bo", "name:ada", "like", datetime(2025, 12, 1), "month"),
+        ("name:bo", "name:cy", "like", None, None),
+    ]
+    assert tables.reasons() == ["incomplete_event", "left_out", "unreadable_field"]
+    details = tables.quarantine["detail"].to_list()
+    assert "records 1, line 12, fields.target_name: nothing is found there, and a tie needs it" in details[0]
+    assert "line 14, fields.at: the value does not fit time = %d/%m/%Y %H:%M or %d/%m/%Y or %m/%Y" in details[2]
+    assert tables.account() == (7, 4, 0, 0, 3)
+
+
+LINES = """
+[[records]]
+files = "*.jsonl"
+kinds = [
+  { kind = "dm", field = "channel.private", is = true },
+  { kind = "comment", field = "replyTo" },
+]
+kind = "post"
+[records.fields]
+id = "mid"
+author_id = "sender.id"
+author_display_name = "sender.label"
+author_model = "sender.llm"
+content = "parts[*].text"
+created_at = { from = "sentAt", time = "ms" }
+parent_id = { from = ["replyTo.mid", "replyTo"], null = ["0"] }
+community = "channel.name"
+is_deleted = "gone"
+url = "links[kind=out,ok=true].href"
+"""
+
+
+def test_json_lines_with_author_objects_and_milliseconds(corpus: Corpus) -> None:
+    corpus.write("corpus.toml", LINES)
+    sender = {"id": 12, "label": "Ada the First", "llm": "m-1", "avatar": "x.png"}
+    corpus.lines("a.jsonl", [
+        {"mid": 1, "sender": sender, "parts": [{"text": "one"}, {"image": 3}, {"text": "two"}], "sentAt": 1769767200123,
+         "channel": {"name": "Null Room", "private": False}, "gone": False,
+         "links": [{"kind": "in", "ok": True, "href": "i"}, {"kind": "out", "ok": True, "href": "https://o"}]},
+        {"mid": 2.0, "sender": {"id": 13}, "parts": [], "sentAt": 1769767200999, "replyTo": {"mid": 1}, "gone": True},
+        {"mid": "3", "sender": None, "parts": [{"text": "c"}], "sentAt": "1769767201000", "replyTo": "2"},
+        {"mid": 4, "sender": {"id": 13}, "parts": [{"text": "d"}], "channel": {"private": True}},
+        {"sender": {"id": 13}, "parts": [{"text": "no id"}]},
+        {"mid": 6, "replyTo": 0, "parts": [{"text": "an answer to nothing"}]},
+        {"mid": 7, "sentAt": "yesterday"},
+    ])  # fmt: skip
+    tables = corpus.read()
+    rows = tables.messages
+    assert {key: row["kind"] for key, row in rows.items()} == {"1": "post", "2": "comment", "3": "comment", "4": "dm"}
+    assert rows["1"]["content"] == "one two"
+    assert (rows["1"]["url"], rows["1"]["community_id"], rows["1"]["is_deleted"]) == ("https://o", "Null Room", False)
+    assert (rows["1"]["created_at"], rows["1"]["at_precision"]) == (datetime(2026, 1, 30, 10, 0, 0, 123_000), "ms")
+    assert [rows[key]["depth"] for key in "123"] == [0, 1, 2]
+    assert (rows["3"]["parent_id"], rows["3"]["root_id"], rows["3"]["agent_id"]) == ("2", "1", None)
+    assert (rows["2"]["content"], rows["2"]["is_deleted"]) == (None, True)
+    assert (tables.agents["12"]["display_name"], tables.agents["12"]["model"]) == ("Ada the First", "m-1")
+    assert json.loads(rows["1"]["extra"])["sender"] == {"avatar": "x.png"}
+    assert json.loads(rows["1"]["extra"])["links"][0]["href"] == "i"
+    assert tables.reasons() == ["missing_id", "missing_post_id", "unreadable_field"]
+    assert all("records 1, line" in detail for detail in tables.quarantine["detail"])
+    assert tables.account() == (7, 4, 0, 0, 3)
+
+
+PREFIXED = """
+[[records]]
+files = "dump/*.tsv"
+kinds = [{ kind = "comment", field = "parent" }]
+kind = "post"
+where = { field = "kind", is_not = "system" }
+[records.fields]
+id = { from = "name", strip = ["t1_", "t3_"] }
+parent_id = { from = "parent", strip = ["t1_", "t3_"] }
+root_id = { from = "link", strip = ["t3_"] }
+author_name = { from = "author", null = ["[deleted]", "[removed]"] }
+content = { from = "body", null = ["[removed]"] }
+community = "sub"
+step = "round"
+upvotes = "ups"
+[records.constants]
+run_id = "run-7"
+"""
+
+
+def test_a_table_with_a_parent_column_prefixes_and_steps(corpus: Corpus) -> None:
+    corpus.write("corpus.toml", PREFIXED)
+    corpus.write("dump/m.tsv", (
+        "name\tparent\tlink\tauthor\tbody\tsub\tround\tups\tkind\n"
+        "t3_a\t\t\tada\tstart\tgames\t3.0\t24.0\tuser\n"
+        "t1_b\tt3_a\tt3_a\t[deleted]\t[removed]\tgames\t4\t-1\tuser\n"
+        "t1_c\tt1_b\tt3_a\tbo\tNone\tgames\tfive\t2\tuser\n"
+        "t1_d\tt1_gone\t\tbo\tlost\tgames\t5\t2\tuser\n"
+        "t1_s\t\t\tx\tx\tx\t1\t1\tsystem\n"
+    ))  # fmt: skip
+    tables = corpus.read()
+    rows = tables.messages
+    assert sorted(rows) == ["a", "b", "c", "d"]
+    assert [(rows[key]["parent_id"], rows[key]["root_id"], rows[key]["depth"]) for key in "abcd"] == [
+        (None, "a", 0), ("a", "a", 1), ("b", "a", 2), ("gone", None, None),
+    ]  # fmt: skip
+    assert [rows[key]["step"] for key in "abcd"] == [3, 4, None, 5]
+    assert (rows["b"]["agent_id"], rows["b"]["content"], rows["c"]["content"]) == (None, None, "None")
+    assert (rows["a"]["upvotes"], rows["b"]["upvotes"]) == (24, -1)
+    assert {row["run_id"] for row in rows.values()} == {"run-7"}
+    assert tables.run["run_id"].to_list() == ["run-7"]
+    assert tables.reasons() == ["not_mapped"]
+    assert "records 1, line 2: no entry under [[records]] takes it" in tables.quarantine["detail"][0]
+    assert tables.account() == (5, 4, 0, 0, 1)
+
+
+REPRS = """
+[[records]]
+files = "users.csv"
+kind = "agent"
+[records.fields]
+id = "uid"
+name = "screen"
+description = "about"
+
+[[records]]
+files = "users.csv"
+path = "follows[*]"
+kind = "tie"
+[records.fields]
+source_id = "^.uid"
+target_id = "@item"
+[records.constants]
+relation = "follow"
+origin = "follows"
+
+[[records]]
+files = "users.csv"
+path = "tweets[*]"
+kind = "post"
+[records.fields]
+id = { hash = ["^.uid", "@position"] }
+author_id = "^.uid"
+content = "text"
+created_at = { from = "at", time = "step" }
+"""
+
+
+def test_lists_in_the_notation_of_python(corpus: Corpus) -> None:
+    corpus.write("corpus.toml", REPRS)
+    evil = "[__import__('os').system('touch /tmp/evil')]"
+    frame = pl.DataFrame({
+        "uid": ["1", "2", "3"], "screen": ["ada", "bo", "cy"], "about": ["['not', 'a list']", None, "x"],
+        "follows": ["[2, 3]", "(1.0,)", evil],
+        "tweets": [
+            """[{'text': "it's \\x41", 'at': 2, 'ok': None}, {'text': 'b\\n"c"', 'at': 3, 'tags': ('x',)}]""",
+            "[]",
+            None,
+        ],
+    })  # fmt: skip
+    corpus.write("users.csv", frame.write_csv())
+    tables = corpus.read()
+    assert tables.tie_event.sort("source_id", "target_id").select("source_id", "target_id", "origin").rows() == [
+        ("1", "2", "follows"), ("1", "3", "follows"), ("2", "1", "follows"),
+    ]  # fmt: skip
+    posts = tables.message.sort("step")
+    assert posts["content"].to_list() == ["it's A", 'b\n"c"']
+    assert posts["step"].to_list() == [2, 3]
+    assert posts["created_at"].null_count() == 2
+    assert posts["extra"].to_list() == [None, '{"tags":["x"]}']
+    assert tables.agents["1"]["persona"] == "['not', 'a list']"
+    assert tables.reasons() == ["not_mapped"]
+    assert "expected a list at follows, found a JSON varchar" in tables.quarantine["detail"][0]
+    assert tables.account() == (9, 8, 0, 0, 1)
+
+
+PARSED = """
+[[records]]
+files = "m.csv"
+kind = "post"
+parse = ["meta", "tags"]
+[records.fields]
+id = "id"
+content = "tags[*]"
+community = "meta.room"
+"""
+
+
+def test_columns_that_hold_json_as_text(corpus: Corpus) -> None:
+    corpus.write("corpus.toml", PARSED)
+    frame = pl.DataFrame({"id": ["1", "2"], "meta": ['{"room": "r", "n": 5}', "no json"], "tags": ["['a', 'b']", None]})
+    corpus.write("m.csv", frame.write_csv())
+    rows = corpus.read().messages
+    assert (rows["1"]["content"], rows["1"]["community_id"]) == ("a b", "r")
+    assert json.loads(rows["1"]["extra"]) == {"meta": {"n": 5}, "tags": ["a", "b"]}
+    assert (rows["2"]["content"], rows["2"]["community_id"]) == (None, None)
+    assert json.loads(rows["2"]["extra"]) == {"meta": "no json"}
+
+
+NUMBERED = """
+[[records]]
+files = "posts.csv"
+kind = "post"
+fields = { id = "n", content = "text" }
+
+[[records]]
+files = "comments.csv"
+kind = "comment"
+[records.fields]
+id = { from = "n", prefix = "c-" }
+root_id = "post"
+parent_id = { from = "answers", prefix = "c-", null = ["0"] }
+content = "text"
+"""
+
+
+def test_comments_that_are_numbered_like_posts(corpus: Corpus) -> None:
+    corpus.write("corpus.toml", NUMBERED)
+    corpus.write("posts.csv", "n,text\n1,a\n2,b\n")
+    corpus.write("comments.csv", "n,post,answers,text\n1,2,0,x\n2,2,1.0,y\n3,1,,z\n")
+    tables = corpus.read()
+    assert {key: (row["parent_id"], row["root_id"], row["depth"]) for key, row in tables.messages.items()} == {
+        "1": (None, "1", 0), "2": (None, "2", 0), "c-1": ("2", "2", 1), "c-2": ("c-1", "2", 2), "c-3": ("1", "1", 1),
+    }  # fmt: skip
+    assert tables.account() == (5, 5, 0, 0, 0)
+
+
+THREADS = """
+[[records]]
+files = "*.jsonl"
+kinds = [{ kind = "comment", has = "parent_id" }]
+kind = "post"
+where = [{ field = "sort", is_not = ["x", "y"] }, { field = "gone", missing = true }]
+[records.fields]
+id = "ts"
+parent_id = { from = "thread_ts", null = ["0"] }
+content = "text"
+
+[[records]]
+files = "*.jsonl"
+path = "hearts[*]"
+kind = "reaction"
+where = { field = "[1]", is = "heart" }
+[records.fields]
+agent_id = "[0]"
+message_id = "^.ts"
+type = "[1]"
+"""
+
+
+def test_a_first_message_that_names_itself_and_lists_in_records(corpus: Corpus) -> None:
+    corpus.write("corpus.toml", THREADS)
+    corpus.lines("a.jsonl", [
+        {"ts": "1.5", "thread_ts": "1.5", "text": "a", "hearts": [["u1", "heart"], ["u2", "star"]]},
+        {"ts": "1.6", "thread_ts": "1.5", "text": "b", "sort": "z"},
+        {"ts": "1.7", "thread_ts": "0", "text": "c"},
+        {"ts": "1.8", "sort": "x"},
+        {"ts": "1.9", "gone": {"by": "m"}},
+    ])  # fmt: skip
+    tables = corpus.read()
+    assert {key: (row["kind"], row["depth"]) for key, row in tables.messages.items()} == {
+        "1.5": ("post", 0), "1.6": ("comment", 1), "1.7": ("post", 0),
+    }  # fmt: skip
+    # What an entry does not take inside of a record that is read stays with that record.
+    assert tables.reaction.select("agent_id", "message_id", "type").rows() == [("u1", "1.5", "heart")]
+    assert json.loads(tables.messages["1.5"]["extra"]) == {"hearts": [["u1", "heart"], ["u2", "star"]]}
+    assert tables.reasons() == ["not_mapped", "not_mapped"]
+    assert tables.account() == (6, 4, 0, 0, 2)
+
+
+DATABASE = """
+[[records]]
+files = "*.db"
+table = "Messages"
+kind = "post"
+[records.fields]
+id = "msg"
+content = "text"
+author_id = "who"
+created_at = { from = "ns", time = "ns" }
+"""
+
+
+def test_a_table_of_a_database(corpus: Corpus) -> None:
+    corpus.write("corpus.toml", DATABASE)
+    con = sqlite3.connect(corpus.folder / "a.db")
+    con.execute("CREATE TABLE Messages (msg INTEGER, text TEXT, who REAL, ns INTEGER, password TEXT)")
+    con.execute("CREATE TABLE other (x)")
+    con.execute("CREATE TABLE no_rows (x)")
+    con.execute("INSERT INTO other VALUES (1)")
+    con.execute("INSERT INTO Messages VALUES (1, 'a', 7.0, 1769767200123456789, 'hunter2'), (2, NULL, NULL, NULL, 'x')")
+    con.commit()
+    con.close()
+    tables = corpus.read()
+    assert (tables.messages["1"]["agent_id"], tables.messages["1"]["extra"]) == ("7", None)
+    assert tables.messages["1"]["created_at"] == datetime(2026, 1, 30, 10, 0, 0, 123_457)
+    assert tables.messages["2"]["content"] is None
+    assert tables.quarantine.select("reason", "detail").rows() == [
+        ("table_not_read", "table other: no entry names it by table")
+    ]
+
+
+def test_a_table_of_parquet_and_files_that_no_entry_means(corpus: Corpus) -> None:
+    corpus.write("corpus.toml", '[[records]]\nfiles = "a/*"\nkind = "post"\nfields = { id = "s.id", content = "t" }')
+    frame = pl.DataFrame({"s": [{"id": 1}, {"id": 2}], "t": ["x", None], "at": [datetime(2026, 1, 1), None]})
+    (corpus.folder / "a").mkdir()
+    frame.write_parquet(corpus.folder / "a/m.parquet")
+    corpus.write("b/m.json", {"id": 1})
+    corpus.write("b/api.json", {"success": True, "posts": [{"id": "p", "title": "t", "submolt": {"name": "s"}}]})
+    corpus.write("a/notes.dat", "plain words")
+    corpus.write("a/README.md", "read me")
+    tables = corpus.read()
+    assert sorted(tables.messages) == ["1", "2"]
+    assert json.loads(tables.messages["1"]["extra"])["at"].startswith("2026-01-01")
+    found = {path: (row["status"], row["format"], row["reason"]) for path, row in tables.files.items()}
+    assert found["a/m.parquet"][:2] == ("read", "mapped")
+    assert found["b/api.json"][:2] == ("other_format", "moltbook_api")
+    assert found["b/m.json"][0] == "ignored"
+    assert found["a/README.md"][0] == "ignored"
+    assert found["a/notes.dat"] == ("unreadable", None, "other_container")
+
+
+def test_documents_and_records_that_nothing_takes_are_set_aside(corpus: Corpus) -> None:
+    corpus.write(
+        "corpus.toml",
+        """
+[[records]]
+files = "*.jsonl"
+path = "items[*]"
+kind = "post"
+replies = "sub[*]"
+fields = { id = "id", content = "t" }
+
+[[records]]
+files = "*.jsonl"
+path = "user"
+kind = "agent"
+fields = { id = "id", name = "name" }
+""",
+    )
+    corpus.lines("a.jsonl", [
+        {"items": [{"id": 1, "t": "x", "sub": [{"t": "no id", "sub": [{"id": 9}]}, "text", {"id": 2}]}]},
+        {"user": {"id": 5, "name": "five"}},
+        {"error": "rate limit"},
+        {"items": {"id": 3}},
+        {"items": []},
+        [1, 2],
+    ])  # fmt: skip
+    tables = corpus.read()
+    assert sorted(tables.messages) == ["1", "2"]
+    assert "5" in tables.agents
+    assert sorted(tables.reasons()) == ["missing_id", "not_an_object"] + ["not_mapped"] * 4
+    details = " | ".join(tables.quarantine["detail"])
+    assert "it answers a record that was set aside" in details
+    assert "expected a list at items, found a JSON object" in details
+    assert "path = items[*]" in details
+    assert tables.account() == (9, 3, 0, 0, 6)
+
+
+def test_replies_below_the_limit_of_levels_are_set_aside(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.ingest.formats.mapped.MOST_LEVELS", 3)
+    record: Row = {"id": 5}
+    for number in (4, 3, 2, 1):
+        record = {"id": number, "below": [record]}
+    corpus.write("a.json", record)
+    corpus.write("corpus.toml", '[[records]]\nfiles="*"\nkind="post"\nreplies="below[*]"\nfields={id="id"}')
+    tables = corpus.read()
+    assert sorted(tables.messages) == ["1", "2", "3"]
+    assert tables.reasons() == ["too_large"]
+    assert tables.account() == (4, 3, 0, 0, 1)
+
+
+def test_the_order_of_files_and_the_threads_change_nothing(corpus: Corpus) -> None:
+    corpus.write("corpus.toml", THREADS)
+    for number in range(6):
+        rows: list[object] = [
+            {"ts": f"{number}.{n}", "thread_ts": f"{number}.1", "text": "x" * n, "hearts": [["u", "star"]]}
+            for n in range(1, 40)
+        ]
+        corpus.lines(f"{number}.jsonl", [*rows, {"ts": f"{number}.5", "text": "again"}, {"sort": "x"}])
+    one, other = corpus.read(threads=1), corpus.read(threads=4)
+    for name in ("message", "quarantine", "source_file", "reaction"):
+        assert one.tables[name].equals(other.tables[name].select(one.tables[name].columns)) or (
+            one.tables[name].sort(pl.all()).equals(other.tables[name].sort(pl.all()))
+        ), name
