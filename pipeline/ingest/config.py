@@ -16,6 +16,7 @@ KINDS = ("platform", "simulation", "human")
 CORPUS_TABLE_NAMES = frozenset(table.name for table in TABLES.values() if table.layer == "corpus")
 SLICE_KEYS = ("slice_id", "title", "filter", "start", "end")
 SLICE_FILTERS = ("none", "without_duplicates", "without_token_mint")
+LANGUAGE_FILTER = re.compile(r"language:[a-z]{2,3}\Z")
 BUILT_IN_SLICES = (
     ("all", "The whole corpus", "none"),
     ("without_duplicates", "The first message of every distinct text", "without_duplicates"),
@@ -206,8 +207,9 @@ class _Reader:
         if unknown := set(given) - set(SLICE_KEYS):
             raise self.fail("slices", f"{', '.join(SLICE_KEYS)}; found {', '.join(sorted(unknown))}", place)
         chosen = given.get("filter", "none")
-        if chosen not in SLICE_FILTERS:
-            raise self.fail("slices", f"filter to be one of {', '.join(SLICE_FILTERS)}", place)
+        if chosen not in SLICE_FILTERS and not (isinstance(chosen, str) and LANGUAGE_FILTER.match(chosen)):
+            listed = ", ".join(SLICE_FILTERS)
+            raise self.fail("slices", f"filter to be one of {listed}, or a language such as language:en", place)
         start, end = self._instant(place, given.get("start")), self._instant(place, given.get("end"))
         if start is not None and end is not None and start >= end:
             raise self.fail("slices", "a start before the end", place)

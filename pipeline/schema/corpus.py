@@ -56,7 +56,11 @@ CORPUS_TABLES: tuple[Table, ...] = (
         (
             c("slice_id", "VARCHAR", "Name of the slice; 'all' is the whole corpus.", required=True),
             c("title", "VARCHAR", "What the slice holds."),
-            c("filter", "VARCHAR", "Filter: none, without_duplicates or without_token_mint."),
+            c(
+                "filter",
+                "VARCHAR",
+                "Filter: none, without_duplicates, without_token_mint, or a language such as language:en.",
+            ),
             c("start_at", "TIMESTAMP", "First instant of the window (UTC), null when open."),
             c("end_at", "TIMESTAMP", "First instant after the window (UTC), null when open."),
             c("origin", "VARCHAR", "built-in or corpus.toml."),

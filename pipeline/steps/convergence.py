@@ -64,6 +64,7 @@ _LANGUAGE = tuple(
         "clock",
         "convergence",
         "convergence_estimates",
+        "covered",
         "convergence_sample",
         "similarity",
         "slopes",

@@ -26,6 +26,7 @@ ERRORS = {
     "[[slices]]\nslice_id = 'all'": ("slices", "taken"),
     "[[slices]]\nslice_id = 'x'\nstart = '2026-01-01'": ("slices", "without quotes"),
     "[[slices]]\nslice_id = 'x'\nfilter = 'odd'": ("slices", "filter"),
+    "[[slices]]\nslice_id = 'x'\nfilter = 'language:English'": ("slices", "slice x", "language:en"),
     "[[slices]]\nslice_id = 'x'\nbegin = 1": ("slices", "begin"),
     "titel = 'x'": ("titel", "the keys are title"),
     "title = ": ("corpus.toml", "not valid TOML"),
