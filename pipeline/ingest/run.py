@@ -14,6 +14,7 @@ import polars as pl
 from pipeline.ingest import events, merge
 from pipeline.ingest.config import CorpusConfig
 from pipeline.ingest.formats import FORMATS
+from pipeline.ingest.gaps import collection_gaps
 from pipeline.ingest.scan import Scan
 from pipeline.ingest.staging import Stager
 
@@ -100,6 +101,7 @@ def ingest(
         "slice": _slice_frame(config),
         "source_file": _source_files(con, scan),
         "quarantine": _quarantine(con, redact),
+        "collection_gap": collection_gaps(con, {FORMATS[name].system for name in scan.formats}, scan.formats),
     }
     frames["corpus"] = _corpus_frame(con, scan, config, frames["source_file"], frames["run"])
     return Ingestion(dict(_QUERIES), frames)

@@ -110,14 +110,15 @@ CORPUS_TABLES: tuple[Table, ...] = (
     Table(
         "collection_gap",
         "corpus",
-        "Intervals in which collection was interrupted.",
+        "Intervals in which collection was interrupted, or the platform closed.",
         ("table_name", "start_at"),
         (
-            c("table_name", "VARCHAR", "Table that the gap concerns.", required=True),
+            c("table_name", "VARCHAR", "What is missing: message, message.post or message.comment.", required=True),
             c("start_at", "TIMESTAMP", "Start of the gap (UTC).", required=True),
             c("end_at", "TIMESTAMP", "End of the gap (UTC)."),
-            c("origin", "VARCHAR", "published or observed."),
+            c("origin", "VARCHAR", "published (pipeline/ingest/gaps.toml), or observed: a silence that is improbable."),
         ),
+        produced_by="corpus/ingestion",
     ),
     Table(
         "agent",

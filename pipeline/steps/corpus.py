@@ -15,6 +15,7 @@ from pipeline.warehouse import Data, Query, Warehouse, redact
 INGESTION_TABLES = (
     "corpus", "run", "slice", "source_file", "quarantine", "agent", "agent_snapshot", "community",
     "community_snapshot", "membership_event", "message", "message_snapshot", "tie_event", "reaction", "exposure",
+    "collection_gap",
 )  # fmt: skip
 
 
