@@ -9,11 +9,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.schema import TABLES
+from pipeline.ingest.expectations import KEYS as EXPECTATION_KEYS
+from pipeline.ingest.expectations import ExpectationError, Expectations, take_expectations
 
 CORPUS_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 KINDS = ("platform", "simulation", "human")
-CORPUS_TABLE_NAMES = frozenset(table.name for table in TABLES.values() if table.layer == "corpus")
 SLICE_KEYS = ("slice_id", "title", "filter", "start", "end")
 SLICE_FILTERS = ("none", "without_duplicates", "without_token_mint")
 LANGUAGE_FILTER = re.compile(r"language:[a-z]{2,3}\Z")
@@ -53,7 +53,7 @@ class CorpusConfig:
     licence: str | None = None
     clock: str = "time"
     exclude: tuple[str, ...] = ()
-    minimum_rows: dict[str, int] = field(default_factory=dict)
+    expectations: Expectations = field(default_factory=Expectations)
     slices: tuple[Slice, ...] = ()
     teacher_texts: int | None = None
 
@@ -160,14 +160,16 @@ class _Reader:
         licence = self.text("licence", None)
         clock = self.text("clock", "time", ("time", "step")) or "time"
         exclude = self.texts("exclude")
-        minimum = self._minimum_rows()
+        expectations = self._expectations()
         slices = self._slices()
         teacher_texts = self._teacher_texts()
         if self.raw:
-            known = "title, kind, format, licence, clock, exclude, minimum_rows, slices, teacher_texts"
+            known = (
+                f"title, kind, format, licence, clock, exclude, {', '.join(EXPECTATION_KEYS)}, slices, teacher_texts"
+            )
             raise CorpusConfigError(f"{self.where}: unknown key {', '.join(sorted(self.raw))}; the keys are {known}")
         return CorpusConfig(
-            self.corpus_id, title, kind, formats, licence, clock, exclude, minimum, slices, teacher_texts
+            self.corpus_id, title, kind, formats, licence, clock, exclude, expectations, slices, teacher_texts
         )
 
     def _teacher_texts(self) -> int | None:
@@ -176,13 +178,11 @@ class _Reader:
             raise self.fail("teacher_texts", "a number of texts that is not negative")
         return value
 
-    def _minimum_rows(self) -> dict[str, int]:
-        value = self.raw.pop("minimum_rows", {})
-        if not isinstance(value, dict) or any(not isinstance(v, int) or v < 0 for v in value.values()):
-            raise self.fail("minimum_rows", "a table such as { message = 1000 } of numbers that are not negative")
-        if unknown := sorted(set(value) - CORPUS_TABLE_NAMES):
-            raise self.fail("minimum_rows", f"names of corpus tables, such as message; found {', '.join(unknown)}")
-        return dict(value)
+    def _expectations(self) -> Expectations:
+        try:
+            return take_expectations(self.raw)
+        except ExpectationError as error:
+            raise self.fail(error.key, error.expected) from error
 
     def _slices(self) -> tuple[Slice, ...]:
         value = self.raw.pop("slices", [])

@@ -17,6 +17,7 @@ from pipeline.ingest.formats import FORMATS
 from pipeline.ingest.gaps import collection_gaps
 from pipeline.ingest.scan import Scan
 from pipeline.ingest.staging import Stager
+from pipeline.ingest.synthetic import WORD, with_warnings
 
 DATA_SUFFIX = re.compile(r"\.(json|jsonl|ndjson|csv|tsv|parquet|db|sqlite|sqlite3)$", re.IGNORECASE)
 _PATH_TIME = re.compile(r"(20\d\d)-?([01]\d)-?([0-3]\d)(?:[T_-]?([0-2]\d)-?([0-5]\d)(?!\d{3}))?")
@@ -99,7 +100,7 @@ def ingest(
     frames = {
         "run": _run_frame(con, scan, config),
         "slice": _slice_frame(config),
-        "source_file": _source_files(con, scan),
+        "source_file": with_warnings(con, _source_files(con, scan)),
         "quarantine": _quarantine(con, redact),
         "collection_gap": collection_gaps(con, {FORMATS[name].system for name in scan.formats}, scan.formats),
     }
@@ -265,6 +266,8 @@ def _corpus_frame(
     words = [word for word, query in _CORPUS_WARNINGS.items() if con.sql(query).fetchall()[0][0]]
     if counts_steps:
         words.append("clock_is_step")
+    if files["warnings"].is_not_null().any():
+        words.append(WORD)
     if any(f.status == "other_format" for f in scan.files):
         words.append("other_formats_present")
     if any(f.status == "ignored" and DATA_SUFFIX.search(f.path) for f in scan.files):

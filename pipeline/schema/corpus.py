@@ -88,6 +88,7 @@ CORPUS_TABLES: tuple[Table, ...] = (
             c("revised", "BIGINT", "Later observations with another state.", unit="rows", required=True),
             c("repeated", "BIGINT", "Later observations with the same state.", unit="rows", required=True),
             c("quarantined", "BIGINT", "Records set aside with a reason.", unit="rows", required=True),
+            c("warnings", "VARCHAR", "Warnings about the file: looks_synthetic."),
         ),
         produced_by="corpus/ingestion",
     ),
