@@ -73,7 +73,8 @@ def failures(events: Sequence[dg.DagsterEvent]) -> Iterator[str]:
         if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
             if not check.passed:
-                yield f"{check.asset_key.to_user_string()}: check {check.check_name} failed: {check.description}"
+                verb = "warns" if check.severity == dg.AssetCheckSeverity.WARN else "failed"
+                yield f"{check.asset_key.to_user_string()}: check {check.check_name} {verb}: {check.description}"
         elif event.is_step_failure and (error := event.step_failure_data.error) is not None:
             chosen = _telling(error)
             if chosen.cls_name != "DagsterAssetCheckFailedError":  # said above, check by check

@@ -11,6 +11,7 @@ from functools import partial
 import duckdb
 import numpy as np
 
+from pipeline.activity.gaps import NO_GAPS, WORD, Gaps
 from pipeline.activity.resampling import NO_INTERVAL, FloatArray, IntArray, Interval, stream
 from pipeline.activity.row import Sampling, row
 from pipeline.schema import Measure
@@ -31,7 +32,7 @@ ORDER BY agent_id, micros, step
 _CLOCK = "SELECT count(created_at) AS timed, count(step) AS stepped FROM message"
 
 
-def burstiness(agent: IntArray, at: IntArray, min_gaps: int = MIN_GAPS) -> FloatArray:
+def burstiness(agent: IntArray, at: IntArray, min_gaps: int = MIN_GAPS, gaps: Gaps = NO_GAPS) -> FloatArray:
     """Finite-size burstiness of each agent.
 
     Parameters
@@ -42,6 +43,8 @@ def burstiness(agent: IntArray, at: IntArray, min_gaps: int = MIN_GAPS) -> Float
         Time of each event in any unit, shape (events,), ascending within an agent.
     min_gaps
         Agents with fewer inter-event times are left out.
+    gaps
+        Interruptions of the collection; inter-event times that span one are left out (`at` is then in microseconds).
 
     Returns
     -------
@@ -54,15 +57,15 @@ def burstiness(agent: IntArray, at: IntArray, min_gaps: int = MIN_GAPS) -> Float
     """
     if at.size == 0:
         return np.zeros(0)
-    is_gap = agent[1:] == agent[:-1]
-    gaps = np.diff(at)[is_gap].astype(np.float64)
+    is_gap = (agent[1:] == agent[:-1]) & ~gaps.spanned(at[:-1], at[1:])
+    times = np.diff(at)[is_gap].astype(np.float64)
     owner = agent[1:][is_gap]
-    if gaps.size == 0:
+    if times.size == 0:
         return np.zeros(0)
     starts = np.flatnonzero(np.concatenate([[True], owner[1:] != owner[:-1]]))
-    n = np.diff(np.append(starts, gaps.size)).astype(np.float64)
-    mean = np.add.reduceat(gaps, starts) / n
-    spread = np.sqrt(np.add.reduceat(np.square(gaps - np.repeat(mean, n.astype(np.int64))), starts) / n)
+    n = np.diff(np.append(starts, times.size)).astype(np.float64)
+    mean = np.add.reduceat(times, starts) / n
+    spread = np.sqrt(np.add.reduceat(np.square(times - np.repeat(mean, n.astype(np.int64))), starts) / n)
     enough = (n >= min_gaps) & (mean > 0)
     n, ratio = n[enough], spread[enough] / mean[enough]
     most, least = np.sqrt(n + 1), np.sqrt(n - 1)
@@ -80,7 +83,7 @@ def resampled_means(values: FloatArray, *, draws: int, rng: np.random.Generator)
     return np.concatenate(parts)
 
 
-def burstiness_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> list[Measure]:
+def burstiness_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling, gaps: Gaps = NO_GAPS) -> list[Measure]:
     """Compute the mean burstiness of agents.
 
     Parameters
@@ -89,13 +92,15 @@ def burstiness_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> l
         Connection with view ``message`` of one corpus.
     sampling
         Seed, draws and level.
+    gaps
+        Interruptions of the collection of posts or comments.
 
     Returns
     -------
     list of Measure
         One row, ``burstiness``: the mean over agents with at least `MIN_GAPS` inter-event times; the interval draws
         agents. Where the corpus counts steps, gaps are in steps and the row says so; times no finer than a minute
-        are refused.
+        are refused. Inter-event times that span a gap are left out, and the row says so.
     """
     timed, stepped = con.sql(_CLOCK).fetchall()[0]
     events = con.sql(_EVENTS).pl()
@@ -103,7 +108,11 @@ def burstiness_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> l
     agent = events["agent_id"].rle_id().cast(int).to_numpy().astype(np.int64)
     is_known = events[column].is_not_null().to_numpy()
     is_whole = ~np.isin(agent, agent[~is_known])
-    values = burstiness(agent[is_whole], events[column].to_numpy()[is_whole].astype(np.int64))
+    known_gaps = gaps if timed else NO_GAPS
+    at = events[column].to_numpy()[is_whole].astype(np.int64)
+    values = burstiness(agent[is_whole], at, gaps=known_gaps)
+    if at.size and known_gaps.spanned(at.min(keepdims=True), at.max(keepdims=True)).any():
+        words = [*words, WORD]
     if not is_known.any():
         words = ["time_too_coarse" if timed else "no_times"] if events.height else ["few_agents"]
     elif len(values) < MIN_AGENTS:

@@ -16,6 +16,7 @@ import powerlaw
 from scipy import stats
 
 from pipeline.activity.burstiness import burstiness_measures
+from pipeline.activity.gaps import NO_GAPS, Gaps
 from pipeline.activity.resampling import NO_INTERVAL, IntArray, Interval, Null, gini, gini_interval, stream
 from pipeline.activity.row import CENSUS, Sampling, row
 from pipeline.schema import Measure
@@ -94,7 +95,7 @@ def tail_interval(fit: TailFit, level: float) -> Interval:
     return Interval(fit.alpha - reach, fit.alpha + reach, "asymptotic_given_xmin")
 
 
-def activity_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> list[Measure]:
+def activity_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling, gaps: Gaps = NO_GAPS) -> list[Measure]:
     """Compute counts, Gini coefficient and tail of messages per author.
 
     Parameters
@@ -103,6 +104,8 @@ def activity_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> lis
         Connection with view ``message`` of one corpus.
     sampling
         Seed, draws and level.
+    gaps
+        Interruptions of the collection, for measures of times between messages.
     """
     counts = con.sql(_PER_AUTHOR).pl()["messages"].to_numpy().astype(np.int64)
     posts, comments, anonymous = con.sql(_COUNTS).fetchall()[0]
@@ -126,7 +129,7 @@ def activity_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> lis
             warnings=[*words, *few],
         ),
         *_tail(counts, sampling, words),
-        *burstiness_measures(con, sampling),
+        *burstiness_measures(con, sampling, gaps),
     ]
 
 

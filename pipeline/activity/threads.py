@@ -14,6 +14,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
+from pipeline.activity.gaps import NO_GAPS, WORD, Gaps
 from pipeline.activity.resampling import (
     NO_INTERVAL,
     FloatArray,
@@ -55,7 +56,9 @@ WHERE p.kind = 'post' GROUP BY p.message_id, p.agent_id, p.created_at ORDER BY p
 """
 
 
-def thread_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling, coverage: Sequence[str] = ()) -> list[Measure]:
+def thread_measures(
+    con: duckdb.DuckDBPyConnection, sampling: Sampling, coverage: Sequence[str] = (), gaps: Gaps = NO_GAPS
+) -> list[Measure]:
     """Compute depth, answered comments, coverage of posts by comments, and first-comment latency.
 
     Parameters
@@ -66,13 +69,29 @@ def thread_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling, coverage
         Seed, draws and level.
     coverage
         Words on how much of its threads the corpus holds, for every row.
+    gaps
+        Interruptions of the collection. Where one of comments lies in the time of the posts, every row says so, since
+        comments may be missing; posts whose first known comment came after it are left out of the latency.
     """
     threads = con.sql(_PER_THREAD).pl()
     posts = con.sql(_PER_POST).pl()
     timed, stepped = con.sql("SELECT count(created_at), count(step) FROM message").fetchall()[0]
     clock = "time_too_coarse" if timed else "clock_is_step" if stepped else "no_times"
-    rows = [*_depths(threads, sampling), *_post_shares(posts, sampling), *_latencies(posts, sampling, clock, stepped)]
-    return [replace(found, warnings=join_warnings([*(found.warnings or "").split(","), *coverage])) for found in rows]
+    missing = gaps.of("comment")
+    rows = [*_depths(threads, sampling), *_post_shares(posts, sampling)]
+    rows += _latencies(_without_spanning(posts, missing), sampling, clock, stepped)
+    first, last = con.sql("SELECT min(created_at), max(created_at) FROM message").fetchall()[0]
+    words = [*coverage, *([WORD] if missing.meets(first, last) else [])]
+    return [replace(found, warnings=join_warnings([*(found.warnings or "").split(","), *words])) for found in rows]
+
+
+def _without_spanning(posts: pl.DataFrame, gaps: Gaps) -> pl.DataFrame:
+    """Leave out posts between which and their first known comment a gap lies: an earlier one may have been lost."""
+    if not gaps.rows:
+        return posts
+    start, end = (posts[name].dt.epoch("us").fill_null(0).to_numpy() for name in ("created_at", "first_comment_at"))
+    is_timed = (posts["created_at"].is_not_null() & posts["first_comment_at"].is_not_null()).to_numpy()
+    return posts.filter(pl.Series(~(gaps.spanned(start, end) & is_timed)))
 
 
 def _ratio(totals: FloatArray) -> FloatArray:

@@ -29,7 +29,7 @@ def check_names(step: Step) -> dict[str, list[str]]:
     """Return the names of the checks of each table of a step."""
     names = {table: [f"schema_{table}"] for table in step.tables}
     if step.checks is not None:
-        names["source_file"] += ["row_accounting", "expectations"]
+        names["source_file"] += ["row_accounting", "expectations", "expected_at_most"]
     return names
 
 
@@ -95,7 +95,7 @@ def _result(step: Step, table: str, check: Check) -> dg.AssetCheckResult:
         asset_key=table_key(step, table),
         check_name=check.name,
         description=check.message,
-        severity=dg.AssetCheckSeverity.ERROR,
+        severity=dg.AssetCheckSeverity.WARN if check.is_warning else dg.AssetCheckSeverity.ERROR,
     )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.activity.resampling import FloatArray, IntArray
 from pipeline.comparison.pairs import Side
+from pipeline.inference.slices import LANGUAGE
 
 BoolArray = NDArray[np.bool_]
 
@@ -48,10 +49,11 @@ SELECT f.run_id, f.agent_id, r.target_id, coalesce(f.root_id, f.message_id) AS t
        {_HASH.format(key="coalesce(r.target_id, f.message_id)")} AS target_hash,
        {_HASH.format(key="coalesce(f.root_id, f.message_id)")} AS thread_hash
 FROM flagged AS f LEFT JOIN reply AS r ON r.message_id = f.message_id
-WHERE (? <> 'without_duplicates' OR f.copy = 1) AND (? <> 'without_token_mint' OR NOT f.is_mint)
+WHERE (? <> 'without_duplicates' OR f.copy = 1) AND (? <> 'without_token_mint' OR NOT f.is_mint) {{language}}
   AND (CAST(? AS TIMESTAMP) IS NULL OR f.created_at >= ?) AND (CAST(? AS TIMESTAMP) IS NULL OR f.created_at < ?)
 ORDER BY f.created_at NULLS LAST, f.step NULLS LAST, f.message_id
 """
+_IN_LANGUAGE = "AND f.text_hash IN (SELECT text_hash FROM text WHERE corpus_id = ? AND language = ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def load_sample(con: duckdb.DuckDBPyConnection, side: Side, seed: int) -> Sample
     Parameters
     ----------
     con
-        Connection with views ``message``, ``interaction`` and ``lexicon_score`` over all corpora.
+        Connection with views ``message``, ``interaction``, ``lexicon_score`` and ``text`` over all corpora.
     side
         The slice.
     seed
@@ -145,8 +147,11 @@ def load_sample(con: duckdb.DuckDBPyConnection, side: Side, seed: int) -> Sample
     """
     rule = side.rule
     window = [rule.start_at, rule.start_at, rule.end_at, rule.end_at]
-    params = [*[side.corpus_id] * 3, *[str(seed)] * 4, rule.filter, rule.filter, *window]
-    frame = con.sql(_MESSAGES, params=params).pl()
+    params: list[object] = [*[side.corpus_id] * 3, *[str(seed)] * 4, rule.filter, rule.filter]
+    is_language = rule.filter.startswith(LANGUAGE)
+    params += [side.corpus_id, rule.filter.removeprefix(LANGUAGE)] if is_language else []
+    query = _MESSAGES.format(language=_IN_LANGUAGE if is_language else "")
+    frame = con.sql(query, params=[*params, *window]).pl()
     if side.runs is not None:
         frame = frame.filter(pl.col("run_id").is_in(list(side.runs)))
     agents = pl.concat([frame["agent_id"], frame["target_id"]])

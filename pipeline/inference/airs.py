@@ -13,6 +13,7 @@ from pipeline.inference.enforcement_frames import DAY_PRECISIONS, read_posts
 from pipeline.inference.intervals import cluster_bootstrap_means, wilson
 from pipeline.inference.result import FEWEST_BOOTSTRAP_UNITS, Floats, percentile_interval
 from pipeline.inference.slices import BUILT_IN_SLICES, SliceRule, slice_posts
+from pipeline.language.covered import coverage
 from pipeline.schema import Measure, join_warnings
 
 FAMILY = "airs"
@@ -106,6 +107,7 @@ def _rows(
     values = posts.select(**{k: v.cast(pl.Float64) for k, v in measures.items()}).to_numpy()
     draws = _author_draws(posts, values, rng)
     few = ["few_posts"] if posts.height < FEW_POSTS else []
+    few += coverage(posts["language"]).words
     for column, measure_id in enumerate(measures):
         is_share, sample = measure_id in SHARES, values[:, column]
         low, high, method = _interval(sample, None if draws is None else draws[:, column], ci_level, is_share, day)

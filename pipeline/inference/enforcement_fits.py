@@ -19,6 +19,7 @@ from pipeline.inference.logit import fit_logit
 from pipeline.inference.random_intercept import fit_random_intercept
 from pipeline.inference.result import FEW_CLUSTERS, Fit, Floats, Ints, events_warning, wald
 from pipeline.inference.specification import BINARY_EXPOSURES, GridSettings, Specification
+from pipeline.language.covered import coverage
 
 ENTANGLED_CORRELATION = 0.2
 """An exposure that correlates with log length by more than this is called entangled with it."""
@@ -76,7 +77,7 @@ def _n_agents(task: Task) -> int:
 
 
 def _sample_warnings(task: Task, fit: Fit) -> list[str]:
-    spec, out = task.spec, []
+    spec, out = task.spec, coverage(task.sample.replies["language"]).words
     if spec.role == "naive":
         out += ["not_evidence", "replies_clustered"]
     if spec.unit in ("target_post", "pair"):

@@ -28,7 +28,7 @@ def scored_messages_sql() -> str:
     """
     return """
     SELECT m.message_id, m.kind, m.agent_id, m.community_id, m.root_id, m.created_at, m.at_precision, m.step,
-           t.n_chars,
+           t.n_chars, t.language,
            COALESCE(s.airs, 0) AS airs,
            COALESCE(s.airs_action, 0) AS airs_action,
            COALESCE(s.airs_sensitive, 0) AS airs_sensitive,
@@ -72,7 +72,7 @@ def replies_sql() -> str:
     return f"""
     WITH scored AS ({scored_messages_sql()})
     SELECT r.message_id, r.agent_id, r.root_id AS post_id, r.created_at, r.n_chars AS reply_chars,
-           r.airs AS reply_airs, c.class,
+           r.airs AS reply_airs, r.language, p.language AS post_language, c.class,
            p.agent_id AS post_author_id, p.created_at AS post_created_at, p.community_id, p.n_chars AS post_chars,
            p.airs, p.airs_action, p.airs_sensitive, p.airs_fraction,
            CASE WHEN SUBSTR(SHA256('negative control:' || p.message_id), 1, 1) IN ({even}) THEN 1 ELSE 0 END
@@ -111,6 +111,8 @@ def read_replies(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
         "post_id",
         "airs_fraction",
         "class",
+        "language",
+        "post_language",
         "created_at",
         "post_created_at",
         "in_without_duplicates",

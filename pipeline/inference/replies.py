@@ -12,6 +12,7 @@ from pipeline.inference.enforcement_frames import CLASSES, read_posts, read_repl
 from pipeline.inference.intervals import wilson
 from pipeline.inference.result import Ints
 from pipeline.inference.slices import BUILT_IN_SLICES, SliceRule, slice_posts, slice_replies
+from pipeline.language.covered import coverage
 from pipeline.schema import Measure, join_warnings
 
 FAMILY = "reply_class"
@@ -81,6 +82,7 @@ def _with_bins(replies: pl.DataFrame, posts: pl.DataFrame) -> pl.DataFrame:
 def _rows(replies: pl.DataFrame, slice_id: str, unit: str, unit_id: str, ci_level: float) -> Iterator[Measure]:
     n = replies.height
     few = ["few_replies"] if n < FEW_REPLIES else []
+    few += coverage(replies["language"]).words
     for name in CLASSES:
         k = int(replies[name].sum())
         low, high = wilson(k, n, ci_level)

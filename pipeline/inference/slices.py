@@ -11,6 +11,9 @@ from datetime import datetime
 import duckdb
 import polars as pl
 
+LANGUAGE = "language:"
+"""Prefix of a filter that keeps one language, such as ``language:en``."""
+
 
 @dataclass(frozen=True, slots=True)
 class SliceRule:
@@ -40,12 +43,18 @@ def slice_posts(posts: pl.DataFrame, rule: SliceRule) -> pl.DataFrame:
     """Return the posts of a slice, order kept."""
     flags = {"without_duplicates": pl.col("is_first_copy"), "without_token_mint": ~pl.col("is_mint")}
     chosen = posts.filter(flags[rule.filter]) if rule.filter in flags else posts
+    if rule.filter.startswith(LANGUAGE):
+        chosen = posts.filter(pl.col("language") == rule.filter.removeprefix(LANGUAGE))
     return _in_window(chosen, rule, "created_at")
 
 
 def slice_replies(replies: pl.DataFrame, rule: SliceRule) -> pl.DataFrame:
     """Return the replies of a slice: both the reply and its post belong to it."""
-    chosen = replies.filter(pl.col(f"in_{rule.filter}")) if rule.filter != "none" else replies
+    if rule.filter.startswith(LANGUAGE):
+        code = rule.filter.removeprefix(LANGUAGE)
+        chosen = replies.filter((pl.col("language") == code) & (pl.col("post_language") == code))
+    else:
+        chosen = replies.filter(pl.col(f"in_{rule.filter}")) if rule.filter != "none" else replies
     return _in_window(_in_window(chosen, rule, "created_at"), rule, "post_created_at")
 
 

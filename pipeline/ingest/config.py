@@ -9,18 +9,23 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.ingest.expectations import KEYS as EXPECTATION_KEYS
+from pipeline.ingest.expectations import ExpectationError, Expectations, take_expectations
 from pipeline.ingest.formats.mapped_rules import RecordRule
 from pipeline.ingest.formats.ysocial_sql import FOLLOW_DIRECTIONS
 from pipeline.ingest.mapped_config import read_rules
-from pipeline.schema import TABLES
 
 CORPUS_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 KINDS = ("platform", "simulation", "human")
-CORPUS_TABLE_NAMES = frozenset(table.name for table in TABLES.values() if table.layer == "corpus")
 MAPPED = "mapped"
-_KEYS = "title, kind, format, licence, clock, exclude, minimum_rows, slices, teacher_texts, follow_direction, records"
+KEYS = (
+    *("title", "kind", "format", "licence", "clock", "exclude"),
+    *EXPECTATION_KEYS,
+    *("slices", "teacher_texts", "follow_direction", "records"),
+)
 SLICE_KEYS = ("slice_id", "title", "filter", "start", "end")
 SLICE_FILTERS = ("none", "without_duplicates", "without_token_mint")
+LANGUAGE_FILTER = re.compile(r"language:[a-z]{2,3}\Z")
 BUILT_IN_SLICES = (
     ("all", "The whole corpus", "none"),
     ("without_duplicates", "The first message of every distinct text", "without_duplicates"),
@@ -57,7 +62,7 @@ class CorpusConfig:
     licence: str | None = None
     clock: str = "time"
     exclude: tuple[str, ...] = ()
-    minimum_rows: dict[str, int] = field(default_factory=dict)
+    expectations: Expectations = field(default_factory=Expectations)
     slices: tuple[Slice, ...] = ()
     teacher_texts: int | None = None
     follow_direction: str | None = None
@@ -169,13 +174,14 @@ class _Reader:
         licence = self.text("licence", None)
         clock = self.text("clock", "time", ("time", "step")) or "time"
         exclude = self.texts("exclude")
-        minimum = self._minimum_rows()
+        expectations = self._expectations()
         slices = self._slices()
         teacher_texts = self._teacher_texts()
         follows = self.text("follow_direction", None, FOLLOW_DIRECTIONS)
         records = self._records(formats)
         if self.raw:
-            raise CorpusConfigError(f"{self.where}: unknown key {', '.join(sorted(self.raw))}; the keys are {_KEYS}")
+            known = ", ".join(KEYS)
+            raise CorpusConfigError(f"{self.where}: unknown key {', '.join(sorted(self.raw))}; the keys are {known}")
         return CorpusConfig(
             corpus_id=self.corpus_id,
             title=title,
@@ -184,7 +190,7 @@ class _Reader:
             licence=licence,
             clock=clock,
             exclude=exclude,
-            minimum_rows=minimum,
+            expectations=expectations,
             slices=slices,
             teacher_texts=teacher_texts,
             follow_direction=follows,
@@ -205,13 +211,11 @@ class _Reader:
             raise self.fail("teacher_texts", "a number of texts that is not negative")
         return value
 
-    def _minimum_rows(self) -> dict[str, int]:
-        value = self.raw.pop("minimum_rows", {})
-        if not isinstance(value, dict) or any(not isinstance(v, int) or v < 0 for v in value.values()):
-            raise self.fail("minimum_rows", "a table such as { message = 1000 } of numbers that are not negative")
-        if unknown := sorted(set(value) - CORPUS_TABLE_NAMES):
-            raise self.fail("minimum_rows", f"names of corpus tables, such as message; found {', '.join(unknown)}")
-        return dict(value)
+    def _expectations(self) -> Expectations:
+        try:
+            return take_expectations(self.raw)
+        except ExpectationError as error:
+            raise self.fail(error.key, error.expected) from error
 
     def _slices(self) -> tuple[Slice, ...]:
         value = self.raw.pop("slices", [])
@@ -236,8 +240,9 @@ class _Reader:
         if unknown := set(given) - set(SLICE_KEYS):
             raise self.fail("slices", f"{', '.join(SLICE_KEYS)}; found {', '.join(sorted(unknown))}", place)
         chosen = given.get("filter", "none")
-        if chosen not in SLICE_FILTERS:
-            raise self.fail("slices", f"filter to be one of {', '.join(SLICE_FILTERS)}", place)
+        if chosen not in SLICE_FILTERS and not (isinstance(chosen, str) and LANGUAGE_FILTER.match(chosen)):
+            listed = ", ".join(SLICE_FILTERS)
+            raise self.fail("slices", f"filter to be one of {listed}, or a language such as language:en", place)
         start, end = self._instant(place, given.get("start")), self._instant(place, given.get("end"))
         if start is not None and end is not None and start >= end:
             raise self.fail("slices", "a start before the end", place)

@@ -14,8 +14,10 @@ import polars as pl
 from pipeline.ingest import events, merge
 from pipeline.ingest.config import CorpusConfig
 from pipeline.ingest.formats.unread import is_known_unread
+from pipeline.ingest.gaps import collection_gaps
 from pipeline.ingest.scan import Scan
 from pipeline.ingest.staging import Stager
+from pipeline.ingest.synthetic import WORD, with_warnings
 
 DATA_SUFFIX = re.compile(r"\.(json|jsonl|ndjson|csv|tsv|parquet|avro|db|sqlite|sqlite3)$", re.IGNORECASE)
 _PATH_TIME = re.compile(r"(20\d\d)-?([01]\d)-?([0-3]\d)(?:[T_-]?([0-2]\d)-?([0-5]\d)(?!\d{3}))?")
@@ -98,8 +100,9 @@ def ingest(
     frames = {
         "run": _run_frame(con, scan, config),
         "slice": _slice_frame(config),
-        "source_file": _source_files(con, scan),
+        "source_file": with_warnings(con, _source_files(con, scan)),
         "quarantine": _quarantine(con, redact),
+        "collection_gap": collection_gaps(con, {scan.adapters[name].system for name in scan.formats}, scan.formats),
     }
     frames["corpus"] = _corpus_frame(con, scan, config, frames["source_file"], frames["run"])
     return Ingestion(dict(_QUERIES), frames)
@@ -263,6 +266,8 @@ def _corpus_frame(
     words = [word for word, query in _CORPUS_WARNINGS.items() if con.sql(query).fetchall()[0][0]]
     if counts_steps:
         words.append("clock_is_step")
+    if files["warnings"].is_not_null().any():
+        words.append(WORD)
     if any(f.status == "other_format" for f in scan.files):
         words.append("other_formats_present")
     unknown = [f for f in scan.files if f.status == "ignored" and not is_known_unread(f.reason)]

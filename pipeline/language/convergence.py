@@ -19,6 +19,7 @@ from scipy import stats
 from pipeline.activity.row import Sampling
 from pipeline.language.clock import Clock
 from pipeline.language.convergence_sample import Choice, Embedding, find_embedding, has_communities, period_texts
+from pipeline.language.covered import corpus_coverage, warned
 from pipeline.language.similarity import Floats, Ints, cell_similarity, mean_interval, newcomer_similarity
 from pipeline.language.slopes import MIN_COMMUNITIES
 from pipeline.language.template_shares import FAMILY
@@ -111,10 +112,12 @@ def similarity_measures(con: duckdb.DuckDBPyConnection, clock: Clock, sampling: 
         themselves. Without communities only W of the whole corpus (warning ``no_communities``). What cannot be
         computed is one null row by measure.
     """
-    embedding, named = find_embedding(con, "static"), has_communities(con)
+    embedding, named, covered = find_embedding(con, "static"), has_communities(con), corpus_coverage(con)
     if clock.period is None or embedding is None:
         word = "model_unavailable" if clock.period else clock.refusal or ""
         return [_null(name, clock, [word]) for name in _ALL]
+    if covered.is_refused:
+        return [_null(name, clock, covered.words) for name in _ALL]
     rows: list[Measure] = []
     for suffix in ("", _COPIES):
         choice = Choice(embedding, clock, sampling.seed, named, with_copies=bool(suffix))
@@ -126,7 +129,7 @@ def similarity_measures(con: duckdb.DuckDBPyConnection, clock: Clock, sampling: 
             rows += _mean_rows(cells, clock, sampling.level, suffix)
         else:
             rows += _corpus_rows(cells, clock, sampling.level, suffix)
-    return [*rows, *_newcomer_rows(con, embedding, clock, sampling, named)]
+    return warned([*rows, *_newcomer_rows(con, embedding, clock, sampling, named)], covered)
 
 
 def _null(measure_id: str, clock: Clock, words: list[str]) -> Measure:

@@ -6,7 +6,7 @@ What belongs here: which tests are run on which cells, fixed before any result i
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
@@ -18,6 +18,7 @@ from pipeline.inference.result import Fit
 from pipeline.language.clock import Clock
 from pipeline.language.convergence import empty_cells, read_cells
 from pipeline.language.convergence_sample import Choice, find_embedding, has_communities
+from pipeline.language.covered import WORD, Coverage, corpus_coverage
 from pipeline.language.slopes import Panel, mixed_model, shuffled_periods, slope_permutation, slope_t_test
 from pipeline.language.template_shares import FAMILY
 from pipeline.schema import Estimate, join_warnings
@@ -97,23 +98,25 @@ def convergence_estimates(
         One row per specification, estimates per period (week or day). A test that the data do not allow is a row
         with a null estimate and its reason in `warnings`.
     """
-    named = has_communities(con)
+    named, covered = has_communities(con), corpus_coverage(con)
     cells: dict[tuple[str, bool], tuple[pl.DataFrame, str | None, str | None]] = {}
     rows = []
     for spec in SPECIFICATIONS:
         key = (spec.rung, spec.with_copies)
         if key not in cells:
-            cells[key] = _cells(con, spec, clock, named, seed)
+            cells[key] = _cells(con, spec, clock, named, seed, covered)
         frame, version, word = cells[key]
         fit = (
             Fit(n_obs=0, n_clusters=0, warnings=(word,)) if word else _fit(spec, frame, clock, seed, ci_level, n_draws)
         )
-        rows.append(_row(spec, frame, version, fit, clock, seed, ci_level))
+        row = _row(spec, frame, version, fit, clock, seed, ci_level)
+        words = [*(row.warnings or "").split(","), *(covered.words if fit.n_obs else [])]
+        rows.append(replace(row, warnings=join_warnings(words)))
     return adjust(rows)
 
 
 def _cells(
-    con: duckdb.DuckDBPyConnection, spec: Specification, clock: Clock, named: bool, seed: int
+    con: duckdb.DuckDBPyConnection, spec: Specification, clock: Clock, named: bool, seed: int, covered: Coverage
 ) -> tuple[pl.DataFrame, str | None, str | None]:
     """Return the cells, the version of the vectors, and the word that says why there are no cells."""
     embedding = find_embedding(con, spec.rung)
@@ -121,6 +124,8 @@ def _cells(
         return empty_cells(), None, clock.refusal
     if embedding is None:
         return empty_cells(), None, "model_unavailable"
+    if covered.is_refused:
+        return empty_cells(), embedding.version, WORD
     if not named:
         return empty_cells(), embedding.version, "no_communities"
     frame = read_cells(con, Choice(embedding, clock, seed, with_copies=spec.with_copies))

@@ -4,8 +4,9 @@ What belongs here: parse, compile and score word lists, and the SQL that their c
 knows neither corpora nor Dagster; columns of texts come in, columns of scores go out.
 """
 
+from pipeline.lexicon.automaton import SCORE_SCHEMA
 from pipeline.lexicon.card import LEXICON_FOLDER, Card, card_by_id, fingerprint, load_cards
-from pipeline.lexicon.engine import SCORE_SCHEMA, Engine
+from pipeline.lexicon.engine import Engine
 from pipeline.lexicon.sql import level_case_sql, reply_class_sql
 from pipeline.lexicon.tokens import TOKEN_PATTERN, count_tokens
 

@@ -17,6 +17,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
+from pipeline.lexicon.normalise import normalise
 from pipeline.lexicon.pattern import expand
 from pipeline.lexicon.tokens import TOKEN_PATTERN
 
@@ -90,6 +93,8 @@ class Card:
     ----------
     id, title, version, source, licence, language, evidence
         Identification and provenance; `evidence` is a tag of METHODS.md (Q, CODE, FIG, S, I, A).
+    text
+        ``raw``: texts as they are, lower-cased; ``normalised``: by the rules of `pipeline.lexicon.normalise` first.
     counting
         ``presence``: an entry counts once per text; ``occurrence``: every non-overlapping match counts.
     cap
@@ -113,6 +118,7 @@ class Card:
     licence: str
     language: str
     evidence: str
+    text: str
     counting: str
     cap: int | None
     total: str | None
@@ -201,8 +207,11 @@ def parse_card(raw: Mapping[str, Any]) -> Card:
     """
     _check_header(raw)
     categories = tuple(_category(item, raw.get("boundary", "word")) for item in raw.get("categories", ()))
+    if raw["text"] == "normalised":
+        _check_normalised(categories)
     card = Card(
         **{key: raw[key] for key in _TEXT_KEYS},
+        text=raw["text"],
         counting=raw["counting"],
         cap=raw.get("cap"),
         total=raw.get("total"),
@@ -221,8 +230,8 @@ def _check_header(raw: Mapping[str, Any]) -> None:
     for key in _TEXT_KEYS:
         if not isinstance(raw.get(key), str) or not raw[key].strip():
             raise ValueError(f"{key} must be a non-empty string")
-    if raw.get("text") != "raw":
-        raise ValueError('text must be "raw" (lower-cased, otherwise untouched): nothing else is implemented')
+    if raw.get("text") not in ("raw", "normalised"):
+        raise ValueError('text must be "raw" (lower-cased, otherwise untouched) or "normalised" (pipeline/lexicon)')
     if raw.get("counting") not in ("presence", "occurrence"):
         raise ValueError('counting must be "presence" or "occurrence"')
     cap = raw.get("cap")
@@ -263,6 +272,18 @@ def _entry(category: str, item: str | Mapping[str, Any], boundary: str) -> Entry
     if capitals := [literal for literal in literals if literal != literal.lower()]:
         raise ValueError(f"{where} is rejected: texts are lower-cased, so {capitals[0]!r} can never match")
     return Entry(pattern, literals, boundary, float(weight))
+
+
+def _check_normalised(categories: Sequence[Category]) -> None:
+    """Refuse literals that no normalised text can hold, such as one with a line break; a blank at an end is fine."""
+    for category in categories:
+        for entry in category.entries:
+            framed = pl.Series([f"x{literal}x" for literal in entry.literals])
+            if changed := framed.filter(normalise(framed) != framed).to_list():
+                raise ValueError(
+                    f"category {category.name!r}, entry {entry.pattern!r} is rejected: texts are normalised, so "
+                    f"{changed[0][1:-1]!r} can never match"
+                )
 
 
 def _levels(items: Sequence[Mapping[str, Any]]) -> tuple[Level, ...]:

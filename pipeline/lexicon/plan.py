@@ -65,11 +65,16 @@ class Plan:
     category_cap: Ints
 
 
-def compile_plan(cards: Sequence[Card]) -> Plan:
-    """Compile one or more cards; a ValueError says when there is none or two share an id."""
+def check_cards(cards: Sequence[Card]) -> None:
+    """Raise a ValueError when there is no card or two share an id."""
     ids = [card.id for card in cards]
     if not ids or len(set(ids)) != len(ids):
         raise ValueError(f"the engine needs one or more lexicon cards with distinct ids, not {ids}")
+
+
+def compile_plan(cards: Sequence[Card]) -> Plan:
+    """Compile one or more cards; a ValueError says when there is none or two share an id."""
+    check_cards(cards)
     outputs = [(card, category.name) for card in cards for category in card.categories]
     outputs += [(card, card.total) for card in cards if card.total is not None]
     index = {(card.id, name): at for at, (card, name) in enumerate(outputs)}

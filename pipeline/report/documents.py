@@ -127,13 +127,20 @@ def _unread_files() -> Iterator[str]:
 
 def lexicons_page() -> str:
     """Return the page of lexicons (source: the cards of lexicons/)."""
-    return _HEADER + "# Lexicons\n\nSource: the cards in `lexicons/`.\n" + "".join(_lexicon_sections())
+    head = (
+        "# Lexicons\n\nSource: the cards in `lexicons/`. A card is scored on the text that it asks for, lower-cased. "
+        "`raw`: as it stands, for replications. `normalised`: double-encoded UTF-8 is mended where it is safely told, "
+        "characters that nobody sees are taken out (zero-width, TAG, C1 controls, marks of direction; the joiner stays "
+        "inside emoji), NFKC makes full-width and styled letters plain, and white space is folded.\n"
+    )
+    return _HEADER + head + "".join(_lexicon_sections())
 
 
 def _lexicon_sections() -> Iterator[str]:
     for card in load_cards():
         yield f"\n## {card.id}\n\n{_cell(card.title)}\n\n"
         yield f"Source: {_cell(card.source)} Licence: {_cell(card.licence)}\n\n"
+        yield f"Text: {card.text}. Language: {card.language}. Counting: {card.counting}.\n\n"
         yield "| category | entries |\n|---|---|\n"
         for category in card.categories:
             entries = " · ".join(f"`{_code(entry.pattern)}`" for entry in category.entries)

@@ -56,7 +56,11 @@ CORPUS_TABLES: tuple[Table, ...] = (
         (
             c("slice_id", "VARCHAR", "Name of the slice; 'all' is the whole corpus.", required=True),
             c("title", "VARCHAR", "What the slice holds."),
-            c("filter", "VARCHAR", "Filter: none, without_duplicates or without_token_mint."),
+            c(
+                "filter",
+                "VARCHAR",
+                "Filter: none, without_duplicates, without_token_mint, or a language such as language:en.",
+            ),
             c("start_at", "TIMESTAMP", "First instant of the window (UTC), null when open."),
             c("end_at", "TIMESTAMP", "First instant after the window (UTC), null when open."),
             c("origin", "VARCHAR", "built-in or corpus.toml."),
@@ -89,6 +93,7 @@ CORPUS_TABLES: tuple[Table, ...] = (
             c("revised", "BIGINT", "Later observations with another state.", unit="rows", required=True),
             c("repeated", "BIGINT", "Later observations with the same state.", unit="rows", required=True),
             c("quarantined", "BIGINT", "Records set aside with a reason.", unit="rows", required=True),
+            c("warnings", "VARCHAR", "Warnings about the file: looks_synthetic."),
         ),
         produced_by="corpus/ingestion",
     ),
@@ -111,14 +116,15 @@ CORPUS_TABLES: tuple[Table, ...] = (
     Table(
         "collection_gap",
         "corpus",
-        "Intervals in which collection was interrupted.",
+        "Intervals in which collection was interrupted, or the platform closed.",
         ("table_name", "start_at"),
         (
-            c("table_name", "VARCHAR", "Table that the gap concerns.", required=True),
+            c("table_name", "VARCHAR", "What is missing: message, message.post or message.comment.", required=True),
             c("start_at", "TIMESTAMP", "Start of the gap (UTC).", required=True),
             c("end_at", "TIMESTAMP", "End of the gap (UTC)."),
-            c("origin", "VARCHAR", "published or observed."),
+            c("origin", "VARCHAR", "published (pipeline/ingest/gaps.toml), or observed: a silence that is improbable."),
         ),
+        produced_by="corpus/ingestion",
     ),
     Table(
         "agent",

@@ -24,7 +24,11 @@ FEATURE_TABLES: tuple[Table, ...] = (
                 unit="tokens",
                 required=True,
             ),
-            c("language", "VARCHAR", "Language; null until it is identified."),
+            c(
+                "language",
+                "VARCHAR",
+                "Language (code of ISO 639) identified from the text; 'und' where it is too short, mixed or unsure.",
+            ),
             c("copies", "BIGINT", "Messages that hold this text.", unit="messages", required=True),
         ),
         produced_by="feature/text",

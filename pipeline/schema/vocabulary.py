@@ -12,6 +12,7 @@ WARNINGS: dict[str, str] = {
     "truncated_threads": "The platform returns at most about 1,000 (or 100) comments of a post.",
     "other_formats_present": "The folder also holds dumps of another format, which were not read; see source_file.",
     "data_files_ignored": "Files that look like data were recognised by no format; see source_file.",
+    "looks_synthetic": "A file looks made up: its ids, counts or times are those of a generator; see source_file.",
     "no_messages": "No message was read.",
     "composition_sensitive": "The share moves with who and what is in the corpus: compare by day and by slice.",
     "partial_coverage": "The dump holds part of the threads of its window.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from pipeline.activity.concentration import activity_measures
+from pipeline.activity.gaps import read_gaps, warn_periods
 from pipeline.activity.repetition import text_measures
 from pipeline.activity.row import Sampling
 from pipeline.activity.threads import thread_measures
@@ -37,7 +38,8 @@ def _measures(compute: Callable[[StepContext], list[Measure]]) -> Callable[[Step
 
 def _airs(context: StepContext) -> list[Measure]:
     settings, slices = context.settings, read_slices(context.con)
-    return airs_measures(context.con, seed=settings.seed, ci_level=settings.ci_level, slices=slices)
+    rows = airs_measures(context.con, seed=settings.seed, ci_level=settings.ci_level, slices=slices)
+    return warn_periods(rows, read_gaps(context.con).of("post"))
 
 
 def _replies(context: StepContext) -> list[Measure]:
@@ -99,9 +101,9 @@ ANALYSIS_STEPS = (
     Step(
         key="analysis/measure/activity",
         tables=("measure",),
-        reads=("message",),
+        reads=("message", "collection_gap"),
         family="activity",
-        compute=_measures(lambda c: activity_measures(c.con, _sampling(c.settings))),
+        compute=_measures(lambda c: activity_measures(c.con, _sampling(c.settings), read_gaps(c.con))),
         modules=("pipeline.activity", *_OWN),
         libraries=(*_STATISTICS, "powerlaw"),
         description="Concentration and tail of activity.",
@@ -109,9 +111,9 @@ ANALYSIS_STEPS = (
     Step(
         key="analysis/measure/thread",
         tables=("measure",),
-        reads=("message", "corpus"),
+        reads=("message", "corpus", "collection_gap"),
         family="thread",
-        compute=_measures(lambda c: thread_measures(c.con, _sampling(c.settings), _coverage(c))),
+        compute=_measures(lambda c: thread_measures(c.con, _sampling(c.settings), _coverage(c), read_gaps(c.con))),
         modules=("pipeline.activity", *_OWN),
         libraries=_STATISTICS,
         description="Depth, replies and latency of threads.",
@@ -139,10 +141,10 @@ ANALYSIS_STEPS = (
     Step(
         key="analysis/measure/airs",
         tables=("measure",),
-        reads=("message", "text", "lexicon_score", "slice"),
+        reads=("message", "text", "lexicon_score", "slice", "collection_gap"),
         family="airs",
         compute=_measures(_airs),
-        modules=("pipeline.inference", *_OWN),
+        modules=("pipeline.inference", "pipeline.activity.gaps", "pipeline.language.covered", *_OWN),
         libraries=_STATISTICS,
         description="Share of posts with action-inducing language (AIRS), whole and by day, by slice.",
     ),
@@ -152,7 +154,7 @@ ANALYSIS_STEPS = (
         reads=("message", "text", "lexicon_score", "reply_class", "slice"),
         family="reply_class",
         compute=_measures(_replies),
-        modules=("pipeline.inference", *_OWN),
+        modules=("pipeline.inference", "pipeline.language.covered", *_OWN),
         libraries=_STATISTICS,
         description="Shares of reply classes, whole, by AIRS level and along the response curve.",
     ),
@@ -162,7 +164,7 @@ ANALYSIS_STEPS = (
         reads=("message", "text", "lexicon_score", "reply_class", "slice"),
         family="enforcement",
         compute=_enforcement,
-        modules=("pipeline.inference", *_OWN),
+        modules=("pipeline.inference", "pipeline.language.covered", *_OWN),
         libraries=_STATISTICS,
         description="Do replies correct risky instructions? Every specification of the registered grid.",
     ),

@@ -34,7 +34,7 @@ COMPARISON_STEPS = (
     Step(
         key="analysis/comparison",
         tables=("comparison",),
-        reads=("corpus", "run", "slice", "message", "interaction", "lexicon_score"),
+        reads=("corpus", "run", "slice", "message", "interaction", "lexicon_score", "text"),
         compute=_comparison,
         modules=(
             "pipeline.steps.comparison",

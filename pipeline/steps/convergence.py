@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import polars as pl
 
+from pipeline.activity.gaps import read_gaps, warn_periods
 from pipeline.language.clock import read_clock
 from pipeline.language.convergence import similarity_measures
 from pipeline.language.convergence_estimates import convergence_estimates
@@ -42,7 +43,8 @@ def _batches(context: StepContext, texts: pl.LazyFrame) -> Iterator[pl.DataFrame
 def _measure(context: StepContext) -> Mapping[str, Data]:
     clock, sampling = read_clock(context.con), _sampling(context.settings)
     shares = template_measures(context.con, clock, sampling)
-    return {"measure": measure_frame([*shares, *similarity_measures(context.con, clock, sampling)])}
+    rows = [*shares, *similarity_measures(context.con, clock, sampling)]
+    return {"measure": measure_frame(warn_periods(rows, read_gaps(context.con).of("post")))}
 
 
 def _estimate(context: StepContext) -> Mapping[str, Data]:
@@ -64,6 +66,7 @@ _LANGUAGE = tuple(
         "clock",
         "convergence",
         "convergence_estimates",
+        "covered",
         "convergence_sample",
         "similarity",
         "slopes",
@@ -71,7 +74,12 @@ _LANGUAGE = tuple(
         "templates",
     )
 )
-_SHARED = ("pipeline.activity.resampling", "pipeline.activity.row", "pipeline.inference.result")
+_SHARED = (
+    "pipeline.activity.gaps",
+    "pipeline.activity.resampling",
+    "pipeline.activity.row",
+    "pipeline.inference.result",
+)
 _STATISTICS = ("duckdb", "polars", "numpy", "scipy")
 
 CONVERGENCE_STEPS = (
@@ -93,7 +101,7 @@ CONVERGENCE_STEPS = (
     Step(
         key="analysis/measure/convergence",
         tables=("measure",),
-        reads=("message", "text", "template", "embedding"),
+        reads=("message", "text", "template", "embedding", "collection_gap"),
         family=FAMILY,
         compute=_measure,
         modules=(*_LANGUAGE, *_SHARED, *_OWN),

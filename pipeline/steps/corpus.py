@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pipeline.ingest import ingest, load_config, scan
+from pipeline.ingest.expectations import excesses, shortfalls
 from pipeline.ingest.formats import FORMATS
 from pipeline.steps.step import Check, Progress, Step, StepContext
 from pipeline.warehouse import Data, Query, Warehouse, redact
@@ -17,6 +18,7 @@ INGESTION_TABLES = (
     "corpus", "run", "slice", "source_file", "quarantine", "agent", "agent_snapshot", "community",
     "community_snapshot", "membership_event", "message", "message_snapshot", "tie_event", "reaction", "exposure",
     "label",
+    "collection_gap",
 )  # fmt: skip
 
 
@@ -87,15 +89,14 @@ def _checks(context: StepContext) -> list[Check]:
         f"{new} records are new and {kept} are in the tables; {quarantined} are quarantined and {set_aside} are "
         f"listed; {unbalanced} files do not add up"
     )
-    config = load_config(context.settings.data / context.corpus_id, context.corpus_id)
-    short = []
-    for table, least in config.minimum_rows.items():
-        rows = context.warehouse.manifest(table, context.corpus_id)
-        if rows is None or rows.rows < least:
-            short.append(f"{table} has {rows.rows if rows else 0} rows, corpus.toml expects at least {least}")
+    expected = load_config(context.settings.data / context.corpus_id, context.corpus_id).expectations
+    stored = {name: context.warehouse.manifest(name, context.corpus_id) for name in INGESTION_TABLES}
+    rows = {name: manifest.rows for name, manifest in stored.items() if manifest is not None}
+    short, more = shortfalls(context.con, expected, rows), excesses(expected, rows)
     return [
         Check("row_accounting", is_exact, account),
         Check("expectations", not short, "; ".join(short) or "what corpus.toml expects is there"),
+        Check("expected_at_most", not more, "; ".join(more) or "no table is larger than expected", is_warning=True),
     ]
 
 

@@ -16,6 +16,7 @@ import polars as pl
 from pipeline.ingest.config import load_config
 from pipeline.language import embed, teacher
 from pipeline.language.cache import Chunks, make_once
+from pipeline.language.covered import corpus_coverage, refused, warned
 from pipeline.language.distil import distil
 from pipeline.language.fidelity import FAMILY, MOST_TEXTS, fidelity_measures
 from pipeline.language.mean_similarity import mean_similarity_measures
@@ -160,12 +161,13 @@ def _measures(context: StepContext) -> Mapping[str, Data]:
         warnings=words,
     )
     rows += mean_similarity_measures(context.con, level=settings.ci_level, warnings=words)
-    rows += [
+    covered = corpus_coverage(context.con)
+    counts = [
         _count("embedded_texts_static", static_texts, texts, words),
         _count("embedded_texts_full", full_texts, texts, words),
         _count("beyond_window_share", cut / texts if texts else None, texts, [] if texts else words),
     ]
-    return {"measure": measure_frame(rows)}
+    return {"measure": measure_frame([*refused(rows, covered), *warned(counts, covered)])}
 
 
 def _matrix(column: pl.Series) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -207,6 +209,7 @@ EMBEDDING_STEPS = (
         compute=_measures,
         modules=(
             "pipeline.steps.embedding",
+            "pipeline.language.covered",
             "pipeline.language.fidelity",
             "pipeline.language.mean_similarity",
             "pipeline.language.prediction_powered",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow.parquet as pq
 
+from pipeline.language.identify import LIBRARY, identify
 from pipeline.lexicon import Engine, count_tokens, fingerprint, load_cards, reply_class_sql
 from pipeline.network.interactions import interaction_sql
 from pipeline.steps.step import Step, StepContext
@@ -24,13 +27,26 @@ GROUP BY text_hash
 def _text(context: StepContext) -> Mapping[str, Data]:
     distinct = context.folder / "distinct.parquet"
     context.con.execute(f"COPY ({_DISTINCT_TEXTS}) TO '{_quoted(distinct)}' (FORMAT parquet)")
-    counted = context.folder / "counted.parquet"
-    pl.scan_parquet(distinct).with_columns(
+    counted: list[Path] = []
+    with pq.ParquetFile(distinct) as file:
+        total, done = file.metadata.num_rows, 0
+        for batch in file.iter_batches(BATCH_ROWS):
+            counted.append(context.folder / f"counted-{len(counted):05d}.parquet")
+            _described(pl.DataFrame(batch)).write_parquet(counted[-1])
+            done += batch.num_rows
+            context.progress(f"identified the language of {done} of {total} distinct texts")
+    if not counted:
+        counted.append(context.folder / "counted-none.parquet")
+        _described(pl.read_parquet(distinct)).write_parquet(counted[0])
+    return {"text": Staged(counted)}
+
+
+def _described(texts: pl.DataFrame) -> pl.DataFrame:
+    return texts.with_columns(
         n_chars=pl.col("text").str.len_chars().cast(pl.Int64),
         n_tokens=count_tokens(pl.col("text")),
-        language=pl.lit(None, dtype=pl.String),
-    ).sink_parquet(counted)
-    return {"text": Staged([counted])}
+        language=identify(texts["text"]),
+    )
 
 
 def _quoted(path: object) -> str:
@@ -79,8 +95,9 @@ FEATURE_STEPS = (
         tables=("text",),
         reads=("message",),
         compute=_text,
-        modules=("pipeline.steps.feature", "pipeline.lexicon.tokens"),
-        description="Every distinct text once, with its length; what scorers read.",
+        modules=("pipeline.steps.feature", "pipeline.lexicon.tokens", "pipeline.language.identify"),
+        libraries=("duckdb", "polars", "numpy", "scipy", LIBRARY),
+        description="Every distinct text once, with its length and language; what scorers read.",
     ),
     Step(
         key="feature/lexicon_score",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pipeline.activity.gaps import read_gaps, warn_periods
+from pipeline.language.covered import corpus_coverage, warned
 from pipeline.network.homophily import homophily_measures
 from pipeline.network.ties import tie_sql
 from pipeline.network.traits import agent_week_sql
@@ -22,7 +24,11 @@ def _agent_week(context: StepContext) -> Mapping[str, Data]:
 
 def _homophily(context: StepContext) -> Mapping[str, Data]:
     rows = homophily_measures(context.con, level=context.settings.ci_level, progress=context.progress)
-    return {"measure": measure_frame(rows)}
+    covered = corpus_coverage(context.con)
+    counted = [row for row in rows if "airs" in row.measure_id]  # the only score here that reads an English word list
+    others = [row for row in rows if "airs" not in row.measure_id]
+    gaps = read_gaps(context.con).of("post", "comment")
+    return {"measure": measure_frame(warn_periods([*others, *warned(counted, covered)], gaps))}
 
 
 HOMOPHILY_STEPS = (
@@ -45,12 +51,14 @@ HOMOPHILY_STEPS = (
     Step(
         key="analysis/measure/homophily",
         tables=("measure",),
-        reads=("agent", "message", "text", "lexicon_score", "interaction", "tie_event", "agent_week"),
+        reads=("agent", "message", "text", "lexicon_score", "interaction", "tie_event", "agent_week", "collection_gap"),
         family="homophily",
         compute=_homophily,
         modules=(
             "pipeline.steps.homophily",
             "pipeline.network",
+            "pipeline.language.covered",
+            "pipeline.activity.gaps",
             "pipeline.activity.resampling",
             "pipeline.activity.row",
             "pipeline.schema.tidy",

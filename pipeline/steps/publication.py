@@ -57,7 +57,11 @@ def failed_checks(warehouse: Warehouse, corpus_id: str) -> list[str]:
     with open_context(warehouse, corpus_id) as context:
         for step in STEPS.values():
             if step.checks is not None and not step.is_across:
-                found += [f"{check.name}: {check.message}" for check in step.checks(context) if not check.passed]
+                found += [
+                    f"{check.name}: {check.message}"
+                    for check in step.checks(context)
+                    if not (check.passed or check.is_warning)
+                ]
     return found
 
 

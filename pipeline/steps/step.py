@@ -59,11 +59,12 @@ class StepContext:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The result of one check of stored rows."""
+    """The result of one check of stored rows; one that is a warning stops nothing."""
 
     name: str
     passed: bool
     message: str
+    is_warning: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Step:
         True for tables about the project, written once for all corpora. Such a step reads the tables that `reads`
         names of every corpus, so that it is stale as soon as one is added, changed or forgotten.
     checks
-        Further checks of the stored rows, all of them blocking.
+        Further checks of the stored rows, blocking unless they are warnings.
     """
 
     key: str

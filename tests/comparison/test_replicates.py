@@ -167,3 +167,17 @@ def test_floor_lies_between_neighbouring_windows_of_the_size_compared() -> None:
     logs = np.log([fact.value(window) for window in windows])
     assert len(windows) == 15
     assert row.floor == pytest.approx(np.abs(np.diff(logs)).mean())
+
+
+def test_a_slice_of_a_language_holds_its_texts() -> None:
+    truth = Society(n_messages=200)
+    con = connect({"a": truth, "b": Society(n_messages=50)}, KINDS)
+    texts = messages(truth)["text_hash"].unique().sort().head(30)
+    con.register("texts", pl.DataFrame({"text_hash": texts}))
+    con.execute("CREATE TABLE text AS SELECT 'a' AS corpus_id, text_hash, 'de' AS language FROM texts")
+    con.execute("INSERT INTO text SELECT 'b', text_hash, 'de' FROM message WHERE corpus_id = 'a'")
+    con.execute("INSERT INTO slice (corpus_id, slice_id, \"filter\") VALUES ('a', 'german', 'language:de')")
+    (pair,) = load_pairs(con, Listed((("a/german", "b/all"),), False))
+    found = load_sample(con, pair.a, seed=1)
+    assert len(found) == messages(truth)["text_hash"].is_in(texts.implode()).sum()
+    assert len(np.unique(found.text)) == 30

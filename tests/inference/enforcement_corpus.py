@@ -35,8 +35,11 @@ def message(
     return (message_id, kind, agent, community, root or message_id, text or message_id, at, precision, step)
 
 
-def connect(messages, *, chars=None, airs=None, mint=(), classes=None):
-    """Views of a corpus: `airs` maps a text to (action, sensitive), `classes` a comment to its class."""
+def connect(messages, *, chars=None, airs=None, mint=(), classes=None, languages=None):
+    """Views of a corpus: `airs` maps a text to (action, sensitive), `classes` a comment to its class.
+
+    `languages` maps a text to its language; others are English.
+    """
     airs, chars = airs or {}, chars or {}
     frame = pl.DataFrame(messages, schema=MESSAGE_SCHEMA, orient="row")
     texts = frame["text_hash"].unique().sort().to_list()
@@ -50,8 +53,12 @@ def connect(messages, *, chars=None, airs=None, mint=(), classes=None):
     tables = {
         "message": frame,
         "text": pl.DataFrame(
-            {"text_hash": texts, "n_chars": [chars.get(t, 20) for t in texts]},
-            schema_overrides={"text_hash": pl.String, "n_chars": pl.Int64},
+            {
+                "text_hash": texts,
+                "n_chars": [chars.get(t, 20) for t in texts],
+                "language": [(languages or {}).get(t, "en") for t in texts],
+            },
+            schema_overrides={"text_hash": pl.String, "n_chars": pl.Int64, "language": pl.String},
         ),
         "lexicon_score": pl.DataFrame(scores, schema=SCORE_SCHEMA, orient="row"),
         "reply_class": pl.DataFrame(

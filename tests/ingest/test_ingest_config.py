@@ -21,11 +21,19 @@ ERRORS = {
     "exclude = 1": ("exclude", "a string or a list of strings"),
     "minimum_rows = 5": ("minimum_rows", "{ message = 1000 }"),
     "minimum_rows = { message = -1 }": ("minimum_rows", "not negative"),
+    "maximum_rows = { message = true }": ("maximum_rows", "not negative"),
+    "minimum_rows = { message = 5 }\nmaximum_rows = { message = 4 }": ("maximum_rows", "at least minimum_rows", "5"),
+    "minimum_fill = { message = 1 }": ("minimum_fill", "columns of corpus tables", "message"),
+    "minimum_fill = { 'message.agent' = 1 }": ("minimum_fill", "message.agent"),
+    "minimum_fill = { 'message.agent_id' = 2 }": ("minimum_fill", "shares from 0 to 1"),
+    "first_at_after = '2026-01-01'": ("first_at_after", "without quotes"),
+    "first_at_after = 2026-02-02\nlast_at_before = 2026-02-02": ("last_at_before", "after first_at_after"),
     "slices = 1": ("slices", "[[slices]] tables"),
     "[[slices]]\nslice_id = 'All!'": ("slices", "lower-case"),
     "[[slices]]\nslice_id = 'all'": ("slices", "taken"),
     "[[slices]]\nslice_id = 'x'\nstart = '2026-01-01'": ("slices", "without quotes"),
     "[[slices]]\nslice_id = 'x'\nfilter = 'odd'": ("slices", "filter"),
+    "[[slices]]\nslice_id = 'x'\nfilter = 'language:English'": ("slices", "slice x", "language:en"),
     "[[slices]]\nslice_id = 'x'\nbegin = 1": ("slices", "begin"),
     "titel = 'x'": ("titel", "the keys are title"),
     "title = ": ("corpus.toml", "not valid TOML"),
@@ -76,6 +84,10 @@ def test_everything_it_may_say(tmp_path: Path) -> None:
         licence = "MIT"
         exclude = ["a/*"]
         minimum_rows = { message = 3 }
+        maximum_rows = { message = 30 }
+        minimum_fill = { "message.agent_id" = 1 }
+        first_at_after = 2026-01-27
+        last_at_before = 2026-01-31T07:00:00+05:30
         [[slices]]
         slice_id = "first_days"
         title = "First"
@@ -84,6 +96,10 @@ def test_everything_it_may_say(tmp_path: Path) -> None:
     """)
     config = load_config(tmp_path, "c", ("moltbook_api",))
     assert (config.title, config.kind, config.formats, config.exclude) == ("T", "human", ("moltbook_api",), ("a/*",))
+    expected = config.expectations
+    assert (expected.minimum_rows, expected.maximum_rows) == ({"message": 3}, {"message": 30})
+    assert expected.minimum_fill == {"message.agent_id": 1.0}
+    assert (expected.first_at_after, expected.last_at_before) == (datetime(2026, 1, 27), datetime(2026, 1, 31, 1, 30))
     last = config.all_slices()[-1]
     assert (last.start_at, last.end_at) == (datetime(2026, 1, 27), datetime(2026, 1, 31, 1, 30))
     assert config.all_slices()[0].slice_id == "all"

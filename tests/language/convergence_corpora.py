@@ -23,7 +23,13 @@ MESSAGE = {
     "at_precision": pl.String,
     "step": pl.Int64,
 }
-TEXT = {"text_hash": pl.String, "text": pl.String, "n_tokens": pl.Int64, "copies": pl.Int64}
+TEXT = {
+    "text_hash": pl.String,
+    "text": pl.String,
+    "n_tokens": pl.Int64,
+    "language": pl.String,
+    "copies": pl.Int64,
+}
 EMBEDDING = {"text_hash": pl.String, "model": pl.String, "rung": pl.String, "vector": pl.List(pl.Float32)}
 
 
@@ -36,7 +42,10 @@ def on_frames(message=None, text=None, embedding=None) -> duckdb.DuckDBPyConnect
     con = duckdb.connect()
     given = {"message": (message, MESSAGE), "text": (text, TEXT), "embedding": (embedding, EMBEDDING)}
     for name, (frame, schema) in given.items():
-        rows = pl.DataFrame(schema=schema) if frame is None else frame.select(list(schema)).cast(schema)
+        rows = pl.DataFrame(schema=schema) if frame is None else frame
+        if name == "text" and "language" not in rows.columns:
+            rows = rows.with_columns(language=pl.lit("en"))
+        rows = rows.select(list(schema)).cast(schema)
         con.register("given", rows.to_arrow())
         con.execute(f"CREATE TABLE {name} AS SELECT * FROM given")
         con.unregister("given")

@@ -130,7 +130,7 @@ def test_errors_name_card_category_and_entry(tmp_path: Path) -> None:
     [
         ({"colour": "red"}, "unknown keys"),
         ({"source": " "}, "source must be a non-empty string"),
-        ({"text": "normalised"}, 'text must be "raw"'),
+        ({"text": "cleaned"}, 'text must be "raw"'),
         ({"counting": "often"}, "counting must be"),
         ({"cap": 10}, "needs a total"),
         ({"cap": 0, "total": "sum"}, "positive integer"),
