@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.ingest.erase_list import EraseList, load_erase_list
 from pipeline.schema import TABLES
 
 CORPUS_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 KINDS = ("platform", "simulation", "human")
+PRIVACY = ("pseudonymise", "keep")
 CORPUS_TABLE_NAMES = frozenset(table.name for table in TABLES.values() if table.layer == "corpus")
 SLICE_KEYS = ("slice_id", "title", "filter", "start", "end")
 SLICE_FILTERS = ("none", "without_duplicates", "without_token_mint")
@@ -43,7 +45,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class CorpusConfig:
-    """Everything `corpus.toml` can say, with the defaults of a folder that has none."""
+    """Everything `corpus.toml` can say, with the defaults of a folder that has none, and the list of the erased."""
 
     corpus_id: str
     title: str
@@ -55,6 +57,8 @@ class CorpusConfig:
     minimum_rows: dict[str, int] = field(default_factory=dict)
     slices: tuple[Slice, ...] = ()
     teacher_texts: int | None = None
+    privacy: str = "pseudonymise"
+    erase: EraseList = EraseList()
 
     def all_slices(self) -> tuple[Slice, ...]:
         """Return the built-in slices and those of the file, in that order."""
@@ -91,14 +95,15 @@ def load_config(folder: Path, corpus_id: str, known_formats: tuple[str, ...] = (
 
     Raises
     ------
-    CorpusConfigError
+    CorpusConfigError, EraseListError
         With the file, the key and what was expected.
     """
     check_corpus_id(corpus_id)
     path = folder / "corpus.toml"
+    erase = load_erase_list(folder.parent)
     if not path.exists():
-        return CorpusConfig(corpus_id=corpus_id, title=corpus_id)
-    return _Reader(path.name, corpus_id, _parsed(path, corpus_id)).config(known_formats)
+        return CorpusConfig(corpus_id=corpus_id, title=corpus_id, erase=erase)
+    return replace(_Reader(path.name, corpus_id, _parsed(path, corpus_id)).config(known_formats), erase=erase)
 
 
 def _parsed(path: Path, corpus_id: str) -> dict[str, Any]:
@@ -162,11 +167,12 @@ class _Reader:
         minimum = self._minimum_rows()
         slices = self._slices()
         teacher_texts = self._teacher_texts()
+        privacy = self.text("privacy", PRIVACY[0], PRIVACY) or PRIVACY[0]
         if self.raw:
-            known = "title, kind, format, licence, clock, exclude, minimum_rows, slices, teacher_texts"
+            known = "title, kind, format, licence, clock, exclude, minimum_rows, slices, teacher_texts, privacy"
             raise CorpusConfigError(f"{self.where}: unknown key {', '.join(sorted(self.raw))}; the keys are {known}")
         return CorpusConfig(
-            self.corpus_id, title, kind, formats, licence, clock, exclude, minimum, slices, teacher_texts
+            self.corpus_id, title, kind, formats, licence, clock, exclude, minimum, slices, teacher_texts, privacy
         )
 
     def _teacher_texts(self) -> int | None:

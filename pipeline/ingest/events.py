@@ -32,7 +32,10 @@ _COLUMNS = {
     "origin": "VARCHAR", "event_at": "TIMESTAMP", "at_precision": "VARCHAR", "step": "BIGINT", "system": "VARCHAR",
     "scenario": "VARCHAR", "model": "VARCHAR", "seed": "BIGINT", "clock": "VARCHAR",
 }  # fmt: skip
-NO_EVENTS = f"CREATE OR REPLACE TEMP TABLE st_obs_event ({', '.join(f'{n} {t}' for n, t in _COLUMNS.items())})"
+NO_EVENTS = (
+    "CREATE OR REPLACE TEMP VIEW st_obs_event AS "
+    f"SELECT {', '.join(f'CAST(NULL AS {t}) AS {n}' for n, t in _COLUMNS.items())} WHERE false"
+)
 _IDENTITY = (
     "kind", "run_id", "source", "target", "message_id", "community_id", "what", "action", "role", "origin",
     "event_at", "step",

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.ingest import events
+from pipeline.ingest import erasure, events
 from pipeline.ingest import sqltools as q
+from pipeline.ingest.erase_list import EraseList
 from pipeline.ingest.staging import STAGED
 
 _LATEST = {
@@ -49,18 +50,19 @@ _TEXT = ", left(sha256(coalesce(title, '') || chr(10) || coalesce(content, '')),
 KEY = {"message": "message_id", "agent": "agent_id", "community": "community_id"}
 
 
-def prepare(con: duckdb.DuckDBPyConnection, staging: Path) -> None:
+def prepare(con: duckdb.DuckDBPyConnection, staging: Path, erase: EraseList) -> None:
     """Make ``merged_message``, ``merged_agent``, ``merged_community``, ``outcome``, ``depth`` and ``node``.
 
     ``node`` holds the merged messages without their texts.
 
-    Needs the temporary table ``files`` (file_no, source_file_id, path, sha256, path_time).
+    Needs the temporary table ``files`` (file_no, source_file_id, path, sha256, path_time). What `erase` lists is in none.
     """
     for table in STAGED:
         pattern = str(staging / table / "*.parquet").replace("'", "''")
         con.execute(f"CREATE OR REPLACE TEMP VIEW st_{table} AS SELECT * FROM read_parquet('{pattern}')")
-    _set_aside_clashes(con)
     has_events = events.prepare(con, staging)
+    erasure.apply(con, erase)
+    _set_aside_clashes(con)
     con.execute(_FILE_TIME.format(events=f" UNION ALL {events.TIMES_OF_EVENTS}" if has_events else ""))
     con.execute(_NAME_MAP.format(events=f" UNION ALL {events.NAMED_BY_EVENTS}" if has_events else ""))
     for kind in ("agent", "community"):

@@ -92,7 +92,7 @@ def ingest(
     con.execute("CREATE OR REPLACE TEMP TABLE files AS SELECT * FROM files_frame")
     con.unregister("files_frame")
     Stager(con, staging).run(scan, progress)
-    merge.prepare(con, staging)
+    merge.prepare(con, staging, config.erase)
     con.execute(_WALLS)
     con.execute(_COUNTS)
     frames = {
