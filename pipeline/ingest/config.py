@@ -58,7 +58,7 @@ class CorpusConfig:
     slices: tuple[Slice, ...] = ()
     teacher_texts: int | None = None
     privacy: str = "pseudonymise"
-    erase: EraseList = EraseList()
+    erase: EraseList = field(default_factory=EraseList)
 
     def all_slices(self) -> tuple[Slice, ...]:
         """Return the built-in slices and those of the file, in that order."""

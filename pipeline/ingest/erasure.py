@@ -67,9 +67,11 @@ def _is_erased(ident: str, name: str) -> str:
     )
 
 
-_IS_ERASED_EVENT = f"""(kind <> 'run' AND ({_is_erased("source_id", "source_name")} OR {_is_erased("target_id", "target_name")}
-     OR coalesce(target_id IS NULL AND target_name IS NULL AND target_display IN (SELECT display FROM erased_display), false)
-     OR coalesce(message_id IN (SELECT message_id FROM erased_message), false)))"""
+# A display name stands for an account only where nothing better is given.
+_BY_DISPLAY = "target_id IS NULL AND target_name IS NULL AND target_display IN (SELECT display FROM erased_display)"
+_IS_ERASED_EVENT = f"""(kind <> 'run' AND (
+    {_is_erased("source_id", "source_name")} OR {_is_erased("target_id", "target_name")}
+    OR coalesce({_BY_DISPLAY}, false) OR coalesce(message_id IN (SELECT message_id FROM erased_message), false)))"""
 
 _GONE = (
     f"""
@@ -120,7 +122,8 @@ CREATE OR REPLACE TEMP VIEW st_obs_reject AS
 SELECT * REPLACE (CASE WHEN EXISTS (SELECT 1 FROM erased_token t WHERE contains(excerpt, t.token)) THEN '' ELSE excerpt
                   END AS excerpt) FROM all_obs_reject
 UNION ALL BY NAME
-SELECT file_no, source_row, 'erased' AS reason, 'the ' || kind || ' is listed in data/erase.toml' AS detail, '' AS excerpt
+SELECT file_no, source_row, 'erased' AS reason, 'the ' || kind || ' is listed in data/erase.toml' AS detail,
+       '' AS excerpt
 FROM erased_row
 """,
 )

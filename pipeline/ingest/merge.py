@@ -55,7 +55,8 @@ def prepare(con: duckdb.DuckDBPyConnection, staging: Path, erase: EraseList) -> 
 
     ``node`` holds the merged messages without their texts.
 
-    Needs the temporary table ``files`` (file_no, source_file_id, path, sha256, path_time). What `erase` lists is in none.
+    Needs the temporary table ``files`` (file_no, source_file_id, path, sha256, path_time). None of them
+    holds what `erase` lists.
     """
     for table in STAGED:
         pattern = str(staging / table / "*.parquet").replace("'", "''")

@@ -19,20 +19,20 @@ ROLES: dict[str, str] = {
     "text": "May name people. In a pseudonymised file mentions of known agents and owners, ids, e-mail addresses, "
     "wallets and telephone numbers are pseudonyms.",
     "json": "Fields without a column. A pseudonymised file keeps numbers and the like of known keys only.",
-    "hidden": "Says much about a person. Null in a pseudonymised file.",
+    "left_out": "Says much about a person. Null in a pseudonymised file.",
 }
 """What a personal column holds, and what a pseudonymised file has in its place."""
 
-PRIVATE_ROLES = frozenset({"owner", "hidden"})
+PRIVATE_ROLES = frozenset({"owner", "left_out"})
 """Roles of columns that no preview shows."""
 
 PERSONAL: dict[str, dict[str, str]] = {
-    "source_file": {"source_file_id": "file", "path": "file", "sha256": "hidden"},
-    "quarantine": {"source_file_id": "file", "path": "file", "detail": "text", "excerpt": "hidden"},
+    "source_file": {"source_file_id": "file", "path": "file", "sha256": "left_out"},
+    "quarantine": {"source_file_id": "file", "path": "file", "detail": "text", "excerpt": "left_out"},
     "agent": {
-        "agent_id": "agent", "name": "handle", "display_name": "hidden", "persona": "text", "owner_handle": "owner",
-        "owner_name": "owner", "owner_bio": "hidden", "owner_followers": "hidden", "source_file_id": "file",
-        "extra": "hidden",
+        "agent_id": "agent", "name": "handle", "display_name": "left_out", "persona": "text", "owner_handle": "owner",
+        "owner_name": "owner", "owner_bio": "left_out", "owner_followers": "left_out", "source_file_id": "file",
+        "extra": "left_out",
     },
     "agent_snapshot": {"agent_id": "agent", "persona": "text"},
     "community": {"title": "text", "description": "text", "source_file_id": "file", "extra": "json"},

@@ -128,4 +128,4 @@ def _hint_sql(name: str) -> str:
 
 def add_functions(con: duckdb.DuckDBPyConnection) -> None:
     """Add the one function that is no SQL; it is called for the few unmapped fields that may hold a credential."""
-    con.create_function("redact_json", redact_json, ["VARCHAR"], "VARCHAR")  # type: ignore[list-item, arg-type]
+    con.create_function("redact_json", redact_json, ["VARCHAR"], "VARCHAR")

@@ -4,9 +4,9 @@ What belongs here: finding names inside texts and replacing them, by joins over 
 cut at whatever may be a name; the distinct pieces are looked up, and only texts that hold a known one are put together
 again.
 
-What is found: e-mail addresses, wallets, telephone numbers; ids of agents and messages; handles of agents and of their
-owners after an ``@``, ``u/`` or the address of a profile; and handles that are no ordinary word (with a digit, a hyphen,
-an underscore, a full stop or a capital inside) wherever they stand. A handle that is an ordinary word, such as
+What is found: e-mail addresses, wallets, telephone numbers; ids of agents and messages; handles of agents and of
+their owners after an ``@``, ``u/`` or the address of a profile; and handles that are no ordinary word (with a digit, a
+hyphen, an underscore, a full stop or a capital inside) wherever they stand. A handle that is an ordinary word, such as
 ``Ada``, is found only where it is plainly a mention: to replace every such word would ruin the texts.
 """
 
@@ -17,12 +17,14 @@ import duckdb
 from pipeline.warehouse.redact_patterns import ADDRESSES
 from pipeline.warehouse.session import sql_literal
 
-# Letters of a handle: those of every platform, and whatever is not ASCII.
+# Letters of a handle: those of most platforms, and after an @ whatever is not ASCII.
+_PLAIN = "[A-Za-z0-9_.%-]"
 _WORD = r"[A-Za-z0-9_.%\x{80}-\x{10FFFF}-]"
 _PREFIX = r"@|u/|(?:x|twitter|moltbook)\.com/(?:u/)?@?"
 _MENTION = rf"(?:@|\bu/|\b(?:x|twitter|moltbook)\.com/(?:u/)?@?){_WORD}+"
 _UNUSUAL = (
-    rf"[A-Za-z0-9]+[_.%-]{_WORD}+|[A-Za-z]+[0-9]{_WORD}*|[0-9]+[A-Za-z]{_WORD}*|[A-Za-z]*[a-z][A-Z]{_WORD}*|_{_WORD}+"
+    rf"[A-Za-z0-9]+[_.%-]{_PLAIN}+|[A-Za-z0-9]+_|[A-Za-z]+[0-9]{_PLAIN}*|[0-9]+[A-Za-z]{_PLAIN}*"
+    rf"|[A-Za-z]*[a-z][A-Z]{_PLAIN}*|_{_PLAIN}+"
 )
 _LEAST_UNUSUAL = 5
 _MARK = "chr(1)"
@@ -57,24 +59,29 @@ CREATE OR REPLACE TABLE memory.swap AS
 SELECT piece, pseudonym({kind}, lower(piece)) AS new
 FROM (SELECT DISTINCT piece FROM memory.piece WHERE place % 2 = 0)
 """
-# A full stop or hyphen that ends a sentence is not part of a name, unless somebody is called so.
-_NAME_SWAP = """
+# What is no part of a name, unless somebody is called so: a full stop or hyphen that ends a sentence, another script
+# that follows without a space, a word after a full stop, the underscores of emphasis.
+_NAME_SWAP = r"""
 CREATE OR REPLACE TABLE memory.swap AS
 WITH parsed AS (
     SELECT piece, regexp_extract(piece, {prefix}, 1) AS prefix, regexp_extract(piece, {prefix}, 2) AS name
     FROM (SELECT DISTINCT piece FROM memory.piece WHERE place % 2 = 0)
-), trimmed AS (
-    SELECT *, rtrim(name, '.-%') AS short FROM parsed WHERE prefix <> '' OR length(name) >= {least}
+), plain AS (
+    SELECT *, rtrim(name, '.-%') AS ended, rtrim(regexp_extract(name, '^[A-Za-z0-9_.%-]+'), '.-%') AS script,
+           rtrim(regexp_extract(name, '^[A-Za-z0-9_-]+'), '-') AS word FROM parsed
+), guess AS (
+    SELECT piece, prefix, name, unnest([name, ended, script, word, ltrim(word, '_'), rtrim(word, '_'), trim(word, '_')])
+           AS guess, unnest([1, 2, 3, 4, 5, 6, 7]) AS rank FROM plain
 ), found AS (
-    SELECT t.piece, t.prefix, coalesce(exact.new, folded.new, coalesce(short.new, short_folded.new)
-                                       || substr(t.name, length(t.short) + 1)) AS new
-    FROM trimmed t
-    LEFT JOIN memory.known exact ON exact.token = t.name
-    LEFT JOIN memory.known folded ON folded.token = lower(t.name)
-    LEFT JOIN memory.known short ON short.token = t.short
-    LEFT JOIN memory.known short_folded ON short_folded.token = lower(t.short)
+    SELECT g.piece, arg_min(g.prefix || replace(g.name, g.guess, coalesce(exact.new, folded.new)), g.rank) AS new
+    FROM guess g
+    LEFT JOIN memory.known exact ON exact.token = g.guess
+    LEFT JOIN memory.known folded ON folded.token = lower(g.guess)
+    WHERE coalesce(exact.new, folded.new) IS NOT NULL
+          AND (g.prefix <> '' OR (length(g.guess) >= {least} AND regexp_full_match(g.guess, {unusual})))
+    GROUP BY g.piece
 )
-SELECT piece, prefix || new AS new FROM found WHERE new IS NOT NULL
+SELECT piece, new FROM found
 """
 _REWRITTEN = """
 CREATE OR REPLACE TABLE memory.{target} AS
@@ -144,7 +151,11 @@ def rewrite(con: duckdb.DuckDBPyConnection, texts: str, target: str) -> None:
     con.execute(_REWRITTEN.format(target="addressed"))
     con.execute(_WITHOUT_ADDRESSES)
     _cut(con, _NAMES, _NAMES)
-    con.execute(_NAME_SWAP.format(prefix=sql_literal(f"^({_PREFIX})?(.*)$"), least=_LEAST_UNUSUAL))
+    con.execute(
+        _NAME_SWAP.format(
+            prefix=sql_literal(f"^({_PREFIX})?(.*)$"), least=_LEAST_UNUSUAL, unusual=sql_literal(_UNUSUAL)
+        )
+    )
     con.execute(_REWRITTEN.format(target=target))
     con.execute(_ADD_ADDRESSED.format(target=target))
     for table in ("wanted_text", "piece", "swap", "addressed"):

@@ -60,8 +60,8 @@ def _checked(text: str, where: str) -> bytes:
     key = text.strip()
     if len(key) < _LEAST_CHARS:
         raise WarehouseError(
-            f"{where} is too short for a key of pseudonyms: expected at least {_LEAST_CHARS} characters drawn at random, "
-            "such as 64 hexadecimal digits"
+            f"{where} is too short for a key of pseudonyms: expected at least {_LEAST_CHARS} characters drawn at "
+            "random, such as 64 hexadecimal digits"
         )
     return key.encode()
 

@@ -111,7 +111,7 @@ CREDENTIALS: tuple[Pattern, ...] = (
     Pattern(
         "private_key",
         r"BEGIN (?:[A-Z0-9]{1,10} ){0,2}PRIVATE KEY(?: BLOCK)?|PuTTY-User-Key-File-[0-9]",
-        ("BEGIN EC PRIVATE", " KEY"),
+        ("PuTTY-User-", "Key-File-2"),
         "PRIVATE KEY|PuTTY-User-Key",
     ),
     Pattern(
@@ -211,10 +211,9 @@ CREDENTIALS: tuple[Pattern, ...] = (
     ),
     Pattern(
         "service_key",
-        r"(?m)((?:^|[\s=:\"]))(?:AKC[A-Za-z0-9]{10,}|AP[0-9A-F][A-Za-z0-9]{8,})",
+        r"\b(?:AKC[A-Za-z0-9]{10,}|AP[0-9A-F][A-Za-z0-9]{8,})",
         ("AKC", "p5fTQmGZ8Kx2Lw"),
         "AKC[A-Za-z0-9]{10}|AP[0-9A-F][A-Za-z0-9]{8}",
-        keeps_prefix=True,
     ),
     Pattern(
         "service_key",
@@ -267,7 +266,7 @@ CREDENTIALS: tuple[Pattern, ...] = (
     Pattern(
         "credential",
         rf"(?i)((?:{_QUOTED_NAMES})[^\s:=\"'\]]{{0,64}}[\]'\"]{{0,2}}\s{{0,20}}{_SIGN}\s{{0,20}}{_QUOTE}){_QUOTED}",
-        ("my_secret_word = '", "open sesame"),
+        ("my_secret_word = '", "open sesame'"),
         rf"(?i:(?:{_QUOTED_NAMES})[^\s:=\"'\]]*[\]'\"]*\s*[:=!])",
         keeps_prefix=True,
     ),
@@ -302,10 +301,34 @@ ADDRESSES: tuple[Pattern, ...] = (
         r"@[A-Za-z0-9-]+\.",
         is_personal=True,
     ),
-    Pattern("wallet", r"\b0x[0-9a-fA-F]{40}\b", ("0x52908400098527886E0F", "7030069857D2E4169EE7"), "0x", is_personal=True),
-    Pattern("wallet", rf"\b[13]{_base58(25, 34)}\b", ("1A1zP1eP5QGefi2DMPTf", "TL5SLmv7DivfNa"), "[1-9A-HJ-NP-Za-km-z]{25}", is_personal=True),
-    Pattern("wallet", r"\bbc1[ac-hj-np-z02-9]{20,71}\b", ("bc1qar0srrr7xfkvy5l64", "3lydnw9re59gtzzwf5mdq"), "bc1", is_personal=True),
-    Pattern("wallet", rf"\b{_base58(32, 95)}\b", ("7EcDhSYGxXyscszYEp35", "KHN8vvw3svAuLKTzXwCFLtV"), "[1-9A-HJ-NP-Za-km-z]{32}", is_personal=True),
+    Pattern(
+        "wallet",
+        r"\b0x[0-9a-fA-F]{40}\b",
+        ("0x52908400098527886E0F", "7030069857D2E4169EE7"),
+        "0x[0-9a-fA-F]{40}",
+        is_personal=True,
+    ),
+    Pattern(
+        "wallet",
+        rf"\b[13]{_base58(25, 34)}\b",
+        ("1A1zP1eP5QGefi2DMPTf", "TL5SLmv7DivfNa"),
+        "[1-9A-HJ-NP-Za-km-z]{25}",
+        is_personal=True,
+    ),
+    Pattern(
+        "wallet",
+        r"\bbc1[ac-hj-np-z02-9]{20,71}\b",
+        ("bc1qar0srrr7xfkvy5l64", "3lydnw9re59gtzzwf5mdq"),
+        "bc1[a-z0-9]{20}",
+        is_personal=True,
+    ),
+    Pattern(
+        "wallet",
+        rf"\b{_base58(32, 95)}\b",
+        ("7EcDhSYGxXyscszYEp35", "KHN8vvw3svAuLKTzXwCFLtV"),
+        "[1-9A-HJ-NP-Za-km-z]{32}",
+        is_personal=True,
+    ),
     Pattern(
         "phone",
         r"\+[1-9](?:[ .()-]{0,2}[0-9]){8,14}\b",

@@ -1,8 +1,8 @@
 """A file to pass on: the published tables without credentials and, unless asked otherwise, without people's names.
 
-What belongs here: what becomes of each column, and the writing of the file. Of a corpus whose privacy is ``pseudonymise``
-the columns that `pipeline.schema.personal` lists hold keyed pseudonyms or nothing; with ``keep`` they stay as they are.
-Rows that belong together in the catalogue belong together in the file.
+What belongs here: what becomes of each column, and the writing of the file. Of a corpus whose privacy is
+``pseudonymise`` the columns that `pipeline.schema.personal` lists hold keyed pseudonyms or nothing; with ``keep`` they
+stay as they are. Rows that belong together in the catalogue belong together in the file.
 """
 
 from __future__ import annotations
@@ -126,8 +126,13 @@ def _add_table(
         con.execute(
             f"INSERT INTO {table.qualified} SELECT t.* FROM ({rows_of}) AS t{_only(table, corpora)} ORDER BY {order}"
         )
+    con.execute(f"DROP TABLE IF EXISTS memory.{_rewritten(table)}")
     for statement in catalogue.comments(table):
         con.execute(statement)
+
+
+def _rewritten(table: Table) -> str:
+    return f"rewritten_{table.name}"
 
 
 def _open_select(table: Table, select: str) -> str:
@@ -143,12 +148,11 @@ def _hidden_select(con: duckdb.DuckDBPyConnection, table: Table, select: str) ->
         pairs = [
             f"SELECT {sql_identifier(c.name)} AS raw, {clean_sql(table, c)} AS text FROM ({select})" for c in texts
         ]
-        target = f"rewritten_{table.name}"
+        target = _rewritten(table)
         mentions.rewrite(con, " UNION ALL ".join(pairs), target)
-        joins = "".join(
-            f" LEFT JOIN memory.{target} AS w_{c.name} ON w_{c.name}.key = {mentions.key_sql(f't.{sql_identifier(c.name)}')}"
-            for c in texts
-        )
+        for c in texts:
+            key = mentions.key_sql(f"t.{sql_identifier(c.name)}")
+            joins += f" LEFT JOIN memory.{target} AS w_{c.name} ON w_{c.name}.key = {key}"
     columns = ", ".join(f"{_pseudonym_sql(table, c)} AS {sql_identifier(c.name)}" for c in table.all_columns)
     return f"SELECT {columns} FROM ({select}) AS t{joins}"
 
@@ -174,7 +178,7 @@ def _pseudonym_sql(table: Table, column: Column) -> str:
             return f"coalesce(w_{column.name}.text, {clean_sql(table, column, 't.')})"
         case "json":
             return _safe_json_sql(name)
-        case "hidden":
+        case "left_out":
             return f"CAST(NULL AS {column.type})"
     return clean_sql(table, column, "t.")
 
