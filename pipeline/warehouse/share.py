@@ -16,7 +16,7 @@ import duckdb
 from pipeline.schema import SAFE_EXTRA, TABLES, Column, Table
 from pipeline.settings import Settings
 from pipeline.warehouse import catalogue, mentions, publish
-from pipeline.warehouse.clean import add_functions, clean_sql
+from pipeline.warehouse.clean import add_functions, clean_sql, suspects
 from pipeline.warehouse.errors import UnknownCorpusError, WarehouseError
 from pipeline.warehouse.files import sync
 from pipeline.warehouse.layout import Layout
@@ -119,7 +119,11 @@ def _add_table(
         files, rows, _ = catalogue.parts_of(layout, table, snapshots)
         if rows:
             select = files_select(table, files)
-            selects.append(_hidden_select(con, table, select) if is_hidden else _open_select(table, select))
+            cleaned = {c.name: clean_sql(table, c, "t.") for c in table.all_columns}
+            unclean = suspects(con, table, select, rows)
+            cleaned.update({c.name: f"t.{sql_identifier(c.name)}" for c in table.all_columns if c.name not in unclean})
+            make = _hidden_select if is_hidden else _open_select
+            selects.append(make(con, table, select, cleaned))
     if selects:
         order = ", ".join(f"t.{sql_identifier(name)} NULLS FIRST" for name in table.sort_key)
         rows_of = " UNION ALL ".join(selects)
@@ -135,30 +139,33 @@ def _rewritten(table: Table) -> str:
     return f"rewritten_{table.name}"
 
 
-def _open_select(table: Table, select: str) -> str:
-    columns = ", ".join(f"{clean_sql(table, c, 't.')} AS {sql_identifier(c.name)}" for c in table.all_columns)
+def _open_select(_: duckdb.DuckDBPyConnection, table: Table, select: str, cleaned: Mapping[str, str]) -> str:
+    columns = ", ".join(f"{cleaned[c.name]} AS {sql_identifier(c.name)}" for c in table.all_columns)
     return f"SELECT {columns} FROM ({select}) AS t"
 
 
-def _hidden_select(con: duckdb.DuckDBPyConnection, table: Table, select: str) -> str:
-    """Return the SELECT of a table whose personal columns are pseudonyms; its texts are rewritten beforehand."""
+def _hidden_select(con: duckdb.DuckDBPyConnection, table: Table, select: str, cleaned: Mapping[str, str]) -> str:
+    """Return the SELECT of a table whose personal columns are pseudonyms; its texts are rewritten beforehand.
+
+    `cleaned` has the expression of every column without credentials.
+    """
     texts = [column for column in table.columns if column.personal == "text"]
     joins = ""
     if texts:
         pairs = [
-            f"SELECT {sql_identifier(c.name)} AS raw, {clean_sql(table, c)} AS text FROM ({select})" for c in texts
+            f"SELECT {sql_identifier(c.name)} AS raw, {cleaned[c.name]} AS text FROM ({select}) AS t" for c in texts
         ]
         target = _rewritten(table)
         mentions.rewrite(con, " UNION ALL ".join(pairs), target)
         for c in texts:
             key = mentions.key_sql(f"t.{sql_identifier(c.name)}")
             joins += f" LEFT JOIN memory.{target} AS w_{c.name} ON w_{c.name}.key = {key}"
-    columns = ", ".join(f"{_pseudonym_sql(table, c)} AS {sql_identifier(c.name)}" for c in table.all_columns)
+    columns = ", ".join(f"{_pseudonym_sql(c, cleaned[c.name])} AS {sql_identifier(c.name)}" for c in table.all_columns)
     return f"SELECT {columns} FROM ({select}) AS t{joins}"
 
 
-def _pseudonym_sql(table: Table, column: Column) -> str:
-    """Return the expression of a column in a pseudonymised file."""
+def _pseudonym_sql(column: Column, cleaned: str) -> str:
+    """Return the expression of a column in a pseudonymised file; `cleaned` is that of its value without credentials."""
     name = f"t.{sql_identifier(column.name)}"
     match column.personal:
         case "agent" | "message" | "file" as kind:
@@ -172,15 +179,15 @@ def _pseudonym_sql(table: Table, column: Column) -> str:
         case "target":
             return (
                 f"CASE WHEN t.target_kind IN ('agent', 'message') THEN pseudonym(t.target_kind, {name}) "
-                f"ELSE {clean_sql(table, column, 't.')} END"
+                f"ELSE {cleaned} END"
             )
         case "text":
-            return f"coalesce(w_{column.name}.text, {clean_sql(table, column, 't.')})"
+            return f"coalesce(w_{column.name}.text, {cleaned})"
         case "json":
             return _safe_json_sql(name)
         case "left_out":
             return f"CAST(NULL AS {column.type})"
-    return clean_sql(table, column, "t.")
+    return cleaned
 
 
 def _safe_json_sql(name: str) -> str:

@@ -77,8 +77,11 @@ def test_texts_hold_the_pseudonyms_of_the_tables(shared: Path) -> None:
     assert text.startswith(f"Hi @{ada}, _{bo}_ and {bo}. Not @nobody-known; @{owner} wrote {email} ({email}), wallet_")
     assert f"/post/{post} and u/{ada}さん. [redacted:github_token]" in text
     assert "; see https" in text.partition("phone_")[2]
-    for sql in ("SELECT persona FROM corpus.agent WHERE persona IS NOT NULL", "SELECT persona FROM corpus.agent_snapshot",
-                "SELECT DISTINCT ltrim(text, chr(10)) FROM feature.text"):  # fmt: skip
+    for sql in (
+        "SELECT persona FROM corpus.agent WHERE persona IS NOT NULL",
+        "SELECT persona FROM corpus.agent_snapshot",
+        "SELECT DISTINCT ltrim(text, chr(10)) FROM feature.text",
+    ):
         assert values(shared, sql) == [(text,)]
     assert values(shared, "SELECT extra FROM corpus.message WHERE extra IS NOT NULL") == [('{"reply_count":3}',)]
     assert (
