@@ -22,19 +22,18 @@ def write(store: Warehouse, fingerprint: str = PRINT) -> pl.DataFrame:
         message_id=pl.Series([f"m{i:03d}-{SECRET}" if i == 7 else f"m{i:03d}" for i in range(n)]),
         parent_id=pl.Series([f"m007-{SECRET}" if i == 8 else None for i in range(n)], dtype=pl.String),
         extra=pl.Series(['{"n":1,"k":"x\\nghp_' + SECRET[4:] + '"}' if i == 2 else '{"n":1}' for i in range(n)]),
+        step=pl.Series(range(n)),
         title=pl.lit(None, dtype=pl.String),
         url=pl.lit(None, dtype=pl.String),
     )
     store.write("message", "demo", rows, fingerprint)
     store.publish_and_build("demo")
-    return rows.sort("message_id")
+    return rows
 
 
 def shown(store: Warehouse) -> pl.DataFrame:
     with duckdb.connect(str(store.layout.catalogue), read_only=True) as con:
-        return con.sql(
-            "SELECT * EXCLUDE (corpus_id) FROM corpus.message ORDER BY created_at, text_hash, message_id"
-        ).pl()
+        return con.sql("SELECT * EXCLUDE (corpus_id) FROM corpus.message ORDER BY step").pl()
 
 
 def test_tables_and_views_hold_the_same_and_no_credential(tmp_path: Path) -> None:
@@ -51,7 +50,7 @@ def test_tables_and_views_hold_the_same_and_no_credential(tmp_path: Path) -> Non
     assert SECRET not in text
     assert text.count("[redacted:github_token] jane@example.org") == 5
     same = [name for name in rows.columns if name not in ("content", "message_id", "parent_id", "extra")]
-    assert found.select(same).equals(rows.sort("created_at", "text_hash", "message_id").select(same), null_equal=True)
+    assert found.select(same).equals(rows.sort("step").select(same), null_equal=True)
     ids = set(found["message_id"])
     assert len(ids) == 50
     assert found["parent_id"].drop_nulls().to_list() == [name for name in ids if "redacted" in name]

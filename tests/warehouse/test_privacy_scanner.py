@@ -20,7 +20,7 @@ from detect_secrets.settings import default_settings, get_settings
 
 from pipeline.report.html import write_reports
 from pipeline.settings import Settings
-from pipeline.simulation import demo_moltbook
+from pipeline.simulation import ForumTruth, demo_moltbook
 from pipeline.steps import STEPS, run_step
 from pipeline.warehouse import Warehouse
 
@@ -38,7 +38,8 @@ def scan(paths: list[Path]) -> Found:
     with default_settings():
         assert len(get_settings().plugins) == len(get_mapping_from_secret_type_to_class())
         assert get_settings().filters.pop(ALLOWLIST) is not None
-        return [(path.name, found.type, found.line_number) for path in paths for found in scan_file(str(path))]
+        distinct = {path.read_bytes(): path for path in paths}.values()
+        return [(path.name, found.type, found.line_number) for path in distinct for found in scan_file(str(path))]
 
 
 def export(database: Path, folder: Path) -> list[Path]:
@@ -91,7 +92,7 @@ def test_the_scanner_finds_what_is_planted(tmp_path: Path) -> None:
 def test_it_finds_nothing_in_small_corpora(
     tmp_path: Path, real_dump: Callable[[str], Path], caplog: pytest.LogCaptureFixture
 ) -> None:
-    demo_moltbook(tmp_path / "demo")
+    demo_moltbook(tmp_path / "demo", ForumTruth(n_posts=60, n_agents=40, comments_per_post=4.0))
     hostile = tmp_path / "hostile"
     hostile.mkdir()
     content = "".join(f"<p>{text}</p>\\n".replace('"', '\\"') for text in PLANTED)
