@@ -50,8 +50,8 @@ check: $(READY)  ## lint, types, formatting, generated documents
 bench: $(READY)  ## timings and memory; needs ETHOGRAM_REAL_DATA for the real dumps
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
-share: $(READY)  ## one self-contained DuckDB file to pass on: make share [OUT=file] [CORPUS=<id>]
-	@$(BIN)/python -m pipeline share $(if $(OUT),--out '$(OUT)') $(if $(CORPUS),--corpus '$(CORPUS)')
+share: $(READY)  ## one self-contained DuckDB file to pass on: make share [OUT=file] [CORPUS=<id>] [PRIVACY=keep]
+	@$(BIN)/python -m pipeline share $(if $(OUT),--out '$(OUT)') $(if $(CORPUS),--corpus '$(CORPUS)') $(if $(PRIVACY),--privacy '$(PRIVACY)')
 
 forget: $(READY)  ## remove all of a corpus from the warehouse: make forget CORPUS=<id> [DUMP=1]
 	@test -n "$(CORPUS)" || { echo "say which corpus: make forget CORPUS=<id>"; exit 2; }

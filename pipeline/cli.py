@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline.ingest.config import check_corpus_id, load_config
+from pipeline.ingest.config import PRIVACY, check_corpus_id, load_config
 from pipeline.ingest.formats import FORMATS
 from pipeline.settings import Settings
 from pipeline.warehouse import PROJECT, Warehouse, WarehouseError
@@ -34,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     share = verbs.add_parser("share", help="write one DuckDB file to pass on")
     share.add_argument("--out", default="share/ethogram-share.duckdb")
     share.add_argument("--corpus", action="append", default=None)
+    share.add_argument(
+        "--privacy", choices=PRIVACY, help="for all corpora, whatever their corpus.toml says; pseudonymise by default"
+    )
     forget = verbs.add_parser("forget", help="remove all of a corpus from the warehouse")
     forget.add_argument("corpus")
     forget.add_argument("--dump", action="store_true", help="also remove the folder under data/")
@@ -176,9 +179,20 @@ def _share(options: argparse.Namespace) -> int:
     out = Path(options.out)
     out = out if out.is_absolute() else settings.home / out
     out.parent.mkdir(parents=True, exist_ok=True)
-    path = Warehouse(settings).share(out, options.corpus)
-    CONSOLE.print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB), without personal columns, credentials redacted")
+    warehouse = Warehouse(settings)
+    privacy = {corpus: options.privacy or _privacy(settings, corpus) for corpus in warehouse.known_corpora()}
+    path = warehouse.share(out, options.corpus, privacy)
+    kept = sorted(c for c, choice in privacy.items() if choice == "keep" and c in (options.corpus or privacy))
+    CONSOLE.print(
+        f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB), credentials redacted; "
+        + (f"personal data are kept of {', '.join(kept)}" if kept else "agents, owners and addresses are pseudonyms")
+    )
     return 0
+
+
+def _privacy(settings: Settings, corpus_id: str) -> str:
+    """Return what corpus.toml says, or the default when the folder is gone."""
+    return load_config(settings.data / corpus_id, corpus_id, tuple(FORMATS)).privacy
 
 
 def _forget(options: argparse.Namespace) -> int:

@@ -11,6 +11,8 @@ WHOLE_RUNS = ("end_to_end", "browser", "notebook", "test_cli.py", "test_document
 
 # Distilling takes most of a minute for each fresh warehouse; the tests of embeddings take the teacher on themselves.
 os.environ.setdefault("ETHOGRAM_TEACHER", "none")
+# No test makes a key of pseudonyms in the folder of the user who runs it.
+os.environ.setdefault("ETHOGRAM_KEY", "a key of tests alone, which hides nothing")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,7 +6,7 @@ import dagster as dg
 import polars as pl
 
 from pipeline.report.html.markup import visible
-from pipeline.schema import TABLES, Table
+from pipeline.schema import PRIVATE_ROLES, TABLES, Table
 from pipeline.steps import Outcome
 from pipeline.warehouse import Warehouse, redact
 from pipeline.warehouse.files import remove_stale, temporary_folder
@@ -92,7 +92,7 @@ def column_schema(table: Table) -> dg.TableSchema:
 
 def preview(table: Table, rows: pl.LazyFrame) -> dg.MetadataValue:
     """Return the first rows as a table: personal columns left out, texts cut and redacted, nothing rendered."""
-    shown = [column.name for column in table.columns if not column.is_private][:14]
+    shown = [column.name for column in table.columns if column.personal not in PRIVATE_ROLES][:14]
     head = rows.select(shown).head(PREVIEW_ROWS).collect()
     records = [dg.TableRecord({name: _cell(value) for name, value in row.items()}) for row in head.to_dicts()]
     schema = dg.TableSchema(columns=[dg.TableColumn(name=name, type="string") for name in shown])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.ingest.erase_list import EraseList, load_erase_list
 from pipeline.ingest.expectations import KEYS as EXPECTATION_KEYS
 from pipeline.ingest.expectations import ExpectationError, Expectations, take_expectations
 from pipeline.ingest.formats.mapped_rules import RecordRule
@@ -17,11 +18,12 @@ from pipeline.ingest.mapped_config import read_rules
 
 CORPUS_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 KINDS = ("platform", "simulation", "human")
+PRIVACY = ("pseudonymise", "keep")
 MAPPED = "mapped"
 KEYS = (
     *("title", "kind", "format", "licence", "clock", "exclude"),
     *EXPECTATION_KEYS,
-    *("slices", "teacher_texts", "follow_direction", "records"),
+    *("slices", "teacher_texts", "follow_direction", "records", "privacy"),
 )
 SLICE_KEYS = ("slice_id", "title", "filter", "start", "end")
 SLICE_FILTERS = ("none", "without_duplicates", "without_token_mint")
@@ -53,7 +55,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class CorpusConfig:
-    """Everything `corpus.toml` can say, with the defaults of a folder that has none."""
+    """Everything `corpus.toml` can say, with the defaults of a folder that has none, and the list of the erased."""
 
     corpus_id: str
     title: str
@@ -67,6 +69,8 @@ class CorpusConfig:
     teacher_texts: int | None = None
     follow_direction: str | None = None
     records: tuple[RecordRule, ...] = ()
+    privacy: str = "pseudonymise"
+    erase: EraseList = field(default_factory=EraseList)
 
     def all_slices(self) -> tuple[Slice, ...]:
         """Return the built-in slices and those of the file, in that order."""
@@ -103,16 +107,16 @@ def load_config(folder: Path, corpus_id: str, known_formats: tuple[str, ...] = (
 
     Raises
     ------
-    CorpusConfigError
+    CorpusConfigError, EraseListError
         With the file, the key and what was expected.
     """
     check_corpus_id(corpus_id)
     path = folder / "corpus.toml"
+    erase = load_erase_list(folder.parent)
     if not path.exists():
-        return CorpusConfig(corpus_id=corpus_id, title=corpus_id)
-    return _Reader(path.name, corpus_id, _parsed(path, corpus_id), path.read_text(encoding="utf-8")).config(
-        known_formats
-    )
+        return CorpusConfig(corpus_id=corpus_id, title=corpus_id, erase=erase)
+    reader = _Reader(path.name, corpus_id, _parsed(path, corpus_id), path.read_text(encoding="utf-8"))
+    return replace(reader.config(known_formats), erase=erase)
 
 
 def _parsed(path: Path, corpus_id: str) -> dict[str, Any]:
@@ -179,6 +183,7 @@ class _Reader:
         teacher_texts = self._teacher_texts()
         follows = self.text("follow_direction", None, FOLLOW_DIRECTIONS)
         records = self._records(formats)
+        privacy = self.text("privacy", PRIVACY[0], PRIVACY) or PRIVACY[0]
         if self.raw:
             known = ", ".join(KEYS)
             raise CorpusConfigError(f"{self.where}: unknown key {', '.join(sorted(self.raw))}; the keys are {known}")
@@ -195,6 +200,7 @@ class _Reader:
             teacher_texts=teacher_texts,
             follow_direction=follows,
             records=records,
+            privacy=privacy,
         )
 
     def _records(self, formats: tuple[str, ...]) -> tuple[RecordRule, ...]:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import duckdb
 
-from pipeline.ingest import events
+from pipeline.ingest import erasure, events
 from pipeline.ingest import sqltools as q
+from pipeline.ingest.erase_list import EraseList
 
 _LATEST = {
     "message": (
@@ -46,14 +47,15 @@ _TEXT = ", left(sha256(coalesce(title, '') || chr(10) || coalesce(content, '')),
 KEY = {"message": "message_id", "agent": "agent_id", "community": "community_id"}
 
 
-def prepare(con: duckdb.DuckDBPyConnection) -> None:
+def prepare(con: duckdb.DuckDBPyConnection, erase: EraseList) -> None:
     """Make ``merged_message``, ``merged_agent``, ``merged_community``, ``outcome``, ``depth`` and ``node``.
 
     ``node`` holds the merged messages without their texts.
 
     Needs the temporary table ``files`` (file_no, source_file_id, path, sha256, path_time) and the views ``st_*`` of
-    `staging`.
+    `staging`. None of what it makes holds what `erase` lists.
     """
+    erasure.apply(con, erase)
     _set_aside_clashes(con)
     has_events = events.are_there(con)
     con.execute(_FILE_TIME.format(events=f" UNION ALL {events.TIMES_OF_EVENTS}" if has_events else ""))

@@ -94,7 +94,7 @@ def ingest(
     con.execute("CREATE OR REPLACE TEMP TABLE files AS SELECT * FROM files_frame")
     con.unregister("files_frame")
     Stager(con, staging).run(scan, progress)
-    merge.prepare(con)
+    merge.prepare(con, config.erase)
     con.execute(_WALLS)
     con.execute(_COUNTS)
     frames = {

@@ -5,6 +5,7 @@ comments in the catalogue and the generated dictionary docs/tables.md.
 """
 
 from pipeline.schema.model import Column, Table
+from pipeline.schema.personal import PRIVATE_ROLES, ROLES, SAFE_EXTRA
 from pipeline.schema.registry import LAYERS, TABLES
 from pipeline.schema.tidy import Estimate, Measure, estimate_frame, measure_frame
 from pipeline.schema.vocabulary import (
@@ -18,7 +19,10 @@ from pipeline.schema.vocabulary import (
 __all__ = [
     "FILE_STATUS",
     "LAYERS",
+    "PRIVATE_ROLES",
     "QUARANTINE_REASONS",
+    "ROLES",
+    "SAFE_EXTRA",
     "TABLES",
     "TEXT_FLAGS",
     "WARNINGS",

@@ -7,7 +7,8 @@ What belongs here: the two classes and pure conversions of them. The tables them
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -41,8 +42,9 @@ class Column:
         Unit of the value, where it has one.
     required
         True when the column may not be null.
-    is_private
-        True for personal fields that `make share` leaves out.
+    personal
+        What a personal column holds, a key of `pipeline.schema.personal.ROLES`; ``None`` for all others. Set from
+        the list there.
     """
 
     name: str
@@ -50,7 +52,7 @@ class Column:
     meaning: str
     unit: str | None = None
     required: bool = False
-    is_private: bool = False
+    personal: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse names and types that could not be quoted safely in SQL."""
@@ -67,8 +69,8 @@ class Column:
             parts.append(f"Unit: {self.unit}.")
         if self.required:
             parts.append("Never null.")
-        if self.is_private:
-            parts.append("Personal: left out of shared files.")
+        if self.personal:
+            parts.append(f"Personal: {self.personal}.")
         return " ".join(parts)
 
 
@@ -128,6 +130,11 @@ class Table:
         """The columns by which stored rows are ordered."""
         return ("corpus_id", *self.key)
 
+    def with_personal(self, roles: Mapping[str, str]) -> Table:
+        """Return the table with the role of each personal column; `roles` is by the name of the column."""
+        columns = tuple(replace(column, personal=roles.get(column.name)) for column in self.columns)
+        return replace(self, columns=columns)
+
     def ddl(self, qualified: str | None = None) -> str:
         """Return the ``CREATE TABLE`` statement of the catalogue."""
         body = ", ".join(f'"{c.name}" {c.type}{" NOT NULL" if c.required else ""}' for c in self.all_columns)
@@ -165,7 +172,6 @@ def column(
     *,
     unit: str | None = None,
     required: bool = False,
-    private: bool = False,
 ) -> Column:
     """Build a `Column`; the short form in which the tables are written."""
-    return Column(name, type_, meaning, unit, required, private)
+    return Column(name, type_, meaning, unit, required)

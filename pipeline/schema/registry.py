@@ -7,6 +7,7 @@ from pipeline.schema.corpus import CORPUS_TABLES
 from pipeline.schema.corpus_events import EVENT_TABLES
 from pipeline.schema.feature import FEATURE_TABLES
 from pipeline.schema.model import Table
+from pipeline.schema.personal import marked
 
 LAYERS: dict[str, str] = {
     "corpus": "What was said and done, as the dumps have it.",
@@ -15,5 +16,5 @@ LAYERS: dict[str, str] = {
 }
 
 TABLES: dict[str, Table] = {
-    table.name: table for table in (*CORPUS_TABLES, *EVENT_TABLES, *FEATURE_TABLES, *ANALYSIS_TABLES)
+    table.name: marked(table) for table in (*CORPUS_TABLES, *EVENT_TABLES, *FEATURE_TABLES, *ANALYSIS_TABLES)
 }

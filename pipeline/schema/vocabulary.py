@@ -100,6 +100,7 @@ QUARANTINE_REASONS: dict[str, str] = {
     "name_not_utf8": "The name of the file or of a folder above it is not UTF-8; rename it. Such bytes show as \\xe9.",
     "id_of_another_kind": "A comment has the id of a post; ids must name one message.",
     "unreadable": "The operating system refused to open the file.",
+    "erased": "The record is of an agent or a message that data/erase.toml lists; it is kept nowhere.",
 }
 
 FILE_STATUS: dict[str, str] = {

@@ -35,7 +35,9 @@ def _prepare(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object]
             f"of it with `make forget CORPUS={corpus_id}`"
         )
     state = {"scan": found, "config": config}
-    settings = {key: str(value) for key, value in asdict(config).items()}
+    # Privacy is a matter of what is passed on; the list of the erased is not written down a second time.
+    settings = {key: str(value) for key, value in asdict(config).items() if key not in ("privacy", "erase")}
+    settings["erase"] = config.erase.digest()
     return {"files": found.digest(), "corpus": settings, "formats": list(found.formats)}, state
 
 

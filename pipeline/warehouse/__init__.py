@@ -3,8 +3,8 @@
 The layer knows the schema and the settings, and nobody else. `Warehouse` is the door; the modules behind
 it: ``layout`` (names and paths), ``files`` and ``locks`` (atomic files, who waits for whom), ``parts``,
 ``casting`` and ``digest`` (writing and verifying rows), ``manifest``, ``fingerprint``, ``session`` (DuckDB
-connections), ``publish``, ``catalogue`` and ``scratch`` (what users see), ``redact``, ``redact_patterns``
-and ``share`` (files to pass on).
+connections), ``publish``, ``catalogue`` and ``scratch`` (what users see), ``redact``, ``redact_patterns`` and
+``clean`` (credentials), ``pseudonyms``, ``mentions`` and ``share`` (files to pass on).
 """
 
 from pipeline.warehouse.catalogue import Build

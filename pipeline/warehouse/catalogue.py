@@ -19,6 +19,8 @@ import duckdb
 from pipeline.schema import LAYERS, QUARANTINE_REASONS, TABLES, TEXT_FLAGS, WARNINGS, Table
 from pipeline.settings import Settings
 from pipeline.warehouse import publish, scratch
+from pipeline.warehouse.clean import add_functions, clean_select
+from pipeline.warehouse.clean_copies import clean_files
 from pipeline.warehouse.files import sync
 from pipeline.warehouse.layout import Layout
 from pipeline.warehouse.session import connection, files_select, sql_identifier, sql_literal
@@ -182,21 +184,26 @@ def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[
 
 
 def _add_tables(con: duckdb.DuckDBPyConnection, settings: Settings, shown: Sequence[publish.Snapshot]) -> None:
-    """Make every table of the schema: native up to the size of the settings, else a view over its files."""
+    """Make every table of the schema: native up to the size of the settings, else a view over its files.
+
+    Neither holds a credential: see `clean` and `clean_copies`.
+    """
     layout = Layout(settings.warehouse)
     filled = []
+    add_functions(con)
     con.execute("BEGIN")  # one transaction for all descriptions: each commit waits for the disk
     for table in TABLES.values():
         files, rows, is_sorted = parts_of(layout, table, shown)
-        select = files_select(table, files)
         if rows > settings.native_max_rows or table.name in ALWAYS_VIEWS:
-            con.execute(f"CREATE VIEW {table.qualified} AS {select}")
+            shown_files = clean_files(con, layout, table, files)
+            con.execute(f"CREATE VIEW {table.qualified} AS {files_select(table, shown_files)}")
             kind = "VIEW"
         else:
             con.execute(table.ddl())
             kind = "TABLE"
             order = ", ".join(f"{sql_identifier(name)} NULLS FIRST" for name in table.sort_key)
             if rows:
+                select = clean_select(con, table, files, rows)
                 filled.append(f"INSERT INTO {table.qualified} {select}" + ("" if is_sorted else f" ORDER BY {order}"))
         for statement in comments(table, kind):
             con.execute(statement)
@@ -213,6 +220,10 @@ def _about() -> dict[str, str]:
         "read_only": (
             "Open this file read-only: every run builds it anew. Schema scratch is yours; its tables and views "
             "are carried over. Do not keep the file open for writing: that shuts out readers."
+        ),
+        "redacted": (
+            "What looks like a credential is replaced by [redacted:<kind>]; the parts of the store hold the raw texts, "
+            "and text_hash is of those. Names and addresses are as they were read: make share replaces them."
         ),
         "documentation": "docs/tables.md; every table and column has a comment, see duckdb_columns().",
     }

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.schema import TABLES
+from pipeline.warehouse.clean_copies import original_of
 from pipeline.warehouse.errors import UnknownCorpusError, WarehouseError
 from pipeline.warehouse.files import TMP_PREFIX, read_json, remove_dead_tokens, remove_stale, write_json
 from pipeline.warehouse.layout import Layout, check_corpus_id, corpus_of
@@ -126,7 +127,8 @@ def collect_garbage(layout: Layout) -> list[str]:
             for folder in sorted(parent.iterdir()):
                 is_leftover = folder.name.startswith(TMP_PREFIX)
                 is_part = not is_leftover and not folder.name.startswith("family=")
-                if is_leftover or (is_part and layout.relative(folder) not in folders):
+                part = original_of(folder) or folder
+                if is_leftover or (is_part and layout.relative(part) not in folders):
                     shutil.rmtree(folder, ignore_errors=True)
                     removed.append(layout.relative(folder))
     for folder in (layout.spill, layout.published, *layout.manifests.glob("**")):

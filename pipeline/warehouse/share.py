@@ -1,50 +1,38 @@
-"""A file to pass on: the published tables without personal columns and with credentials redacted.
+"""A file to pass on: the published tables without credentials and, unless asked otherwise, without people's names.
 
-What belongs here: which columns leave, which are redacted, and the writing of the file. Identifiers and
-hashes stay as they are, because rows are joined by them.
+What belongs here: what becomes of each column, and the writing of the file. Of a corpus whose privacy is
+``pseudonymise`` the columns that `pipeline.schema.personal` lists hold keyed pseudonyms or nothing; with ``keep`` they
+stay as they are. Rows that belong together in the catalogue belong together in the file.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
-import polars as pl
 
-from pipeline.schema import TABLES, Column, Table
+from pipeline.schema import SAFE_EXTRA, TABLES, Column, Table
 from pipeline.settings import Settings
-from pipeline.warehouse import catalogue, publish
+from pipeline.warehouse import catalogue, mentions, publish
+from pipeline.warehouse.clean import add_functions, clean_sql, suspects
 from pipeline.warehouse.errors import UnknownCorpusError, WarehouseError
 from pipeline.warehouse.files import sync
 from pipeline.warehouse.layout import Layout
-from pipeline.warehouse.redact import redact_sql, scrub_json
+from pipeline.warehouse.pseudonyms import add_pseudonyms, load_key
 from pipeline.warehouse.session import files_select, sql_identifier, sql_literal
 
-# Columns of corpus and feature tables that hold words of ours or of a fixed list; every other VARCHAR of those
-# layers may hold anything that somebody wrote.
-_OURS = frozenset(
-    {
-        "sha256", "container", "status", "reason", "adapter_version", "at_precision", "clock", "kind", "format",
-        "format_origin", "table_name", "agent_kind", "relation", "action", "flags", "lexicon", "category", "rule",
-        "class", "rung", "filter", "target_kind",
-    }
-)  # fmt: skip
-_OURS_IDS = frozenset({"corpus_id", "slice_id", "measure_id", "spec_id", "hypothesis_id", "run_id", "source_file_id"})
-_JSON = frozenset({"extra"})
+PRIVACY = ("pseudonymise", "keep")
+"""What may become of personal data; the first is the default."""
+
 _SIDES = ("slice_a", "slice_b")  # columns that name a slice as corpus/slice
-_BATCH = 20_000  # unmapped fields scrubbed at a time
+_HASH_DIGITS = 32
 
 
-def holds_text(table: Table, column: Column) -> bool:
-    """Tell whether a column may hold text of the corpus, which is then redacted."""
-    if column.type != "VARCHAR" or table.layer == "analysis" or column.name in _OURS:
-        return False
-    return not column.name.endswith(("_id", "_hash"))
-
-
-def share(settings: Settings, out: Path, corpora: Sequence[str] | None) -> Path:
+def share(
+    settings: Settings, out: Path, corpora: Sequence[str] | None, privacy: Mapping[str, str] | None = None
+) -> Path:
     """Write one self-contained DuckDB file of published corpora; the caller holds the use lock.
 
     Parameters
@@ -56,6 +44,8 @@ def share(settings: Settings, out: Path, corpora: Sequence[str] | None) -> Path:
     corpora
         Corpus ids; ``None`` for all that are published. Tables about the project always come along, of comparisons
         the rows whose two sides are chosen.
+    privacy
+        A word of `PRIVACY` for some corpora; the others are pseudonymised.
 
     Raises
     ------
@@ -67,11 +57,17 @@ def share(settings: Settings, out: Path, corpora: Sequence[str] | None) -> Path:
     shown = _chosen(layout, corpora)
     if out.is_dir() or out == layout.catalogue:
         raise WarehouseError(f"cannot write the shared file to {out}: name a new file, such as share/ethogram.duckdb")
+    kept = _kept(shown, privacy or {})
+    hidden = [snapshot for snapshot in shown if snapshot.corpus_id not in kept]
+    open_ = [snapshot for snapshot in shown if snapshot.corpus_id in kept]
     out.parent.mkdir(parents=True, exist_ok=True)
     with catalogue.new_database(settings, out.parent, f".{out.name}-") as (con, path):
+        add_functions(con)
+        add_pseudonyms(con, load_key())
+        _know(con, layout, hidden)
         for table in TABLES.values():
-            _add_table(con, layout, table, shown, None if corpora is None else sorted(set(corpora)))
-        catalogue.add_meta(con, shown, _about(shown))
+            _add_table(con, layout, table, hidden, open_, None if corpora is None else sorted(set(corpora)))
+        catalogue.add_meta(con, shown, _about(hidden, open_))
         if corpora is not None:
             _count_comparisons(con)
         con.execute("USE memory")
@@ -80,6 +76,20 @@ def share(settings: Settings, out: Path, corpora: Sequence[str] | None) -> Path:
         path.replace(out)
         sync(out.parent)
     return out
+
+
+def _kept(shown: Sequence[publish.Snapshot], privacy: Mapping[str, str]) -> set[str]:
+    """Return the corpora whose personal data stay as they are."""
+    if unknown := sorted(set(privacy.values()) - set(PRIVACY)):
+        raise WarehouseError(f"privacy {', '.join(map(repr, unknown))}: expected one of {', '.join(PRIVACY)}")
+    return {snapshot.corpus_id for snapshot in shown if privacy.get(snapshot.corpus_id) == "keep"}
+
+
+def _know(con: duckdb.DuckDBPyConnection, layout: Layout, hidden: Sequence[publish.Snapshot]) -> None:
+    agents, messages = (
+        files_select(TABLES[name], catalogue.parts_of(layout, TABLES[name], hidden)[0]) for name in ("agent", "message")
+    )
+    mentions.know(con, agents, messages)
 
 
 def _chosen(layout: Layout, corpora: Sequence[str] | None) -> list[publish.Snapshot]:
@@ -98,28 +108,93 @@ def _add_table(
     con: duckdb.DuckDBPyConnection,
     layout: Layout,
     table: Table,
-    shown: list[publish.Snapshot],
+    hidden: Sequence[publish.Snapshot],
+    open_: Sequence[publish.Snapshot],
     corpora: Sequence[str] | None,
 ) -> None:
-    """Make a native table of the columns that may leave, of the rows about the chosen corpora (``None``: all)."""
-    columns = [column for column in table.all_columns if not column.is_private]
-    body = ", ".join(f"{sql_identifier(c.name)} {c.type}{' NOT NULL' if c.required else ''}" for c in columns)
-    con.execute(f"CREATE TABLE {table.qualified} ({body})")
-    files, rows, _ = catalogue.parts_of(layout, table, shown)
-    if rows:
-        expressions = [_expression(table, column) for column in columns]
-        joined = ""
-        if any(column.name in _JSON for column in columns):
-            _scrub_extras(con, files_select(table, files))
-            joined = " LEFT JOIN memory.scrubbed AS s ON s.before = t.extra"
+    """Make a native table of the rows about the chosen corpora (``None``: all)."""
+    con.execute(table.ddl())
+    selects = []
+    for snapshots, is_hidden in ((hidden, True), (open_, False)):
+        files, rows, _ = catalogue.parts_of(layout, table, snapshots)
+        if rows:
+            select = files_select(table, files)
+            cleaned = {c.name: clean_sql(table, c, "t.") for c in table.all_columns}
+            unclean = suspects(con, table, select, rows)
+            cleaned.update({c.name: f"t.{sql_identifier(c.name)}" for c in table.all_columns if c.name not in unclean})
+            make = _hidden_select if is_hidden else _open_select
+            selects.append(make(con, table, select, cleaned))
+    if selects:
         order = ", ".join(f"t.{sql_identifier(name)} NULLS FIRST" for name in table.sort_key)
+        rows_of = " UNION ALL ".join(selects)
         con.execute(
-            f"INSERT INTO {table.qualified} SELECT {', '.join(expressions)} "
-            f"FROM ({files_select(table, files)}) AS t{joined}{_only(table, corpora)} ORDER BY {order}"
+            f"INSERT INTO {table.qualified} SELECT t.* FROM ({rows_of}) AS t{_only(table, corpora)} ORDER BY {order}"
         )
-    left_out = frozenset(column.name for column in table.all_columns if column.is_private)
-    for statement in catalogue.comments(table, left_out=left_out):
+    con.execute(f"DROP TABLE IF EXISTS memory.{_rewritten(table)}")
+    for statement in catalogue.comments(table):
         con.execute(statement)
+
+
+def _rewritten(table: Table) -> str:
+    return f"rewritten_{table.name}"
+
+
+def _open_select(_: duckdb.DuckDBPyConnection, table: Table, select: str, cleaned: Mapping[str, str]) -> str:
+    columns = ", ".join(f"{cleaned[c.name]} AS {sql_identifier(c.name)}" for c in table.all_columns)
+    return f"SELECT {columns} FROM ({select}) AS t"
+
+
+def _hidden_select(con: duckdb.DuckDBPyConnection, table: Table, select: str, cleaned: Mapping[str, str]) -> str:
+    """Return the SELECT of a table whose personal columns are pseudonyms; its texts are rewritten beforehand.
+
+    `cleaned` has the expression of every column without credentials.
+    """
+    texts = [column for column in table.columns if column.personal == "text"]
+    joins = ""
+    if texts:
+        pairs = [
+            f"SELECT {sql_identifier(c.name)} AS raw, {cleaned[c.name]} AS text FROM ({select}) AS t" for c in texts
+        ]
+        target = _rewritten(table)
+        mentions.rewrite(con, " UNION ALL ".join(pairs), target)
+        for c in texts:
+            key = mentions.key_sql(f"t.{sql_identifier(c.name)}")
+            joins += f" LEFT JOIN memory.{target} AS w_{c.name} ON w_{c.name}.key = {key}"
+    columns = ", ".join(f"{_pseudonym_sql(c, cleaned[c.name])} AS {sql_identifier(c.name)}" for c in table.all_columns)
+    return f"SELECT {columns} FROM ({select}) AS t{joins}"
+
+
+def _pseudonym_sql(column: Column, cleaned: str) -> str:
+    """Return the expression of a column in a pseudonymised file; `cleaned` is that of its value without credentials."""
+    name = f"t.{sql_identifier(column.name)}"
+    match column.personal:
+        case "agent" | "message" | "file" as kind:
+            return f"pseudonym('{kind}', {name})"
+        case "handle":
+            return f"CASE WHEN {name} IS NOT NULL THEN pseudonym('agent', t.agent_id) END"
+        case "owner":
+            return f"pseudonym('owner', lower(ltrim({name}, '@')))"
+        case "hash":
+            return f"CASE WHEN {name} IS NOT NULL THEN left(keyed('hash', {name}), {_HASH_DIGITS}) END"
+        case "target":
+            return (
+                f"CASE WHEN t.target_kind IN ('agent', 'message') THEN pseudonym(t.target_kind, {name}) "
+                f"ELSE {cleaned} END"
+            )
+        case "text":
+            return f"coalesce(w_{column.name}.text, {cleaned})"
+        case "json":
+            return _safe_json_sql(name)
+        case "left_out":
+            return f"CAST(NULL AS {column.type})"
+    return cleaned
+
+
+def _safe_json_sql(name: str) -> str:
+    """Return the expression that keeps of unmapped fields the known ones whose values are no texts."""
+    structure = ", ".join(f'"{key}":"{type_}"' for key, type_ in SAFE_EXTRA.items())
+    kept = f"json_merge_patch('{{}}', to_json(json_transform({name}, '{{{structure}}}')))"
+    return f"CASE WHEN json_valid({name}) THEN nullif(CAST({kept} AS VARCHAR), '{{}}') END"
 
 
 def _only(table: Table, corpora: Sequence[str] | None) -> str:
@@ -141,43 +216,21 @@ def _count_comparisons(con: duckdb.DuckDBPyConnection) -> None:
             )
 
 
-def _expression(table: Table, column: Column) -> str:
-    name = f"t.{sql_identifier(column.name)}"
-    if column.name in _JSON:
-        return "s.after"
-    if holds_text(table, column):
-        return redact_sql(name)
-    if column.type == "VARCHAR" and column.name.endswith("_id") and column.name not in _OURS_IDS:
-        # Ids are joined on: what is redacted in one table is so in all, and two of them stay different.
-        clean = redact_sql(name)
-        return (
-            f"CASE WHEN {clean} IS DISTINCT FROM {name} THEN {clean} || '#' || left(sha256({name}), 12) ELSE {name} END"
-        )
-    return name
-
-
-def _scrub_extras(con: duckdb.DuckDBPyConnection, select: str) -> None:
-    """Make the table ``scrubbed`` of every distinct JSON of unmapped fields and what may leave of it."""
-    con.execute("CREATE OR REPLACE TABLE memory.scrubbed (before VARCHAR, after VARCHAR)")
-    reader = con.sql(f"SELECT DISTINCT extra FROM ({select}) AS t WHERE extra IS NOT NULL").to_arrow_table()
-    distinct = pl.Series(reader.column(0).to_pylist(), dtype=pl.String)
-    for start in range(0, len(distinct), _BATCH):
-        before = distinct[start : start + _BATCH]
-        after = [scrub_json(text) for text in before]
-        con.register("batch", pl.DataFrame({"before": before, "after": after}, schema_overrides={"after": pl.String}))
-        con.execute("INSERT INTO memory.scrubbed SELECT before, after FROM batch")
-        con.unregister("batch")
-
-
-def _about(shown: list[publish.Snapshot]) -> dict[str, str]:
+def _about(hidden: Sequence[publish.Snapshot], open_: Sequence[publish.Snapshot]) -> dict[str, str]:
+    names = {
+        key: ", ".join(snapshot.corpus_id for snapshot in snapshots if snapshot.corpus_id != "*")
+        for key, snapshots in (("pseudonymised", hidden), ("kept", open_))
+    }
     return {
         "format_version": catalogue.FORMAT_VERSION,
         "built_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "corpora": ", ".join(snapshot.corpus_id for snapshot in shown),
+        "corpora": ", ".join(sorted(snapshot.corpus_id for snapshot in (*hidden, *open_))),
+        "privacy": f"pseudonymised: {names['pseudonymised'] or 'none'}; personal data kept: {names['kept'] or 'none'}",
         "shared": (
-            "Personal columns are left out; what looks like a credential, an e-mail address or a wallet is "
-            "replaced by [redacted:<kind>]. Patterns miss what they do not know: look before you pass the file "
-            "on. table_hash and text_hash are of the rows and texts before redaction."
+            "What looks like a credential is replaced by [redacted:<kind>]. In pseudonymised corpora agents, owners, "
+            "messages, addresses and hashes of texts are keyed pseudonyms, the same in every table. Patterns miss what "
+            "they do not know, and whoever holds the same dump can recognise a text: look before you pass the file on. "
+            "table_hash is of the rows before all this."
         ),
         "documentation": "docs/tables.md; every table and column has a comment, see duckdb_columns().",
     }

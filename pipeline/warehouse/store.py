@@ -188,10 +188,10 @@ class Warehouse:
             log.info("nothing removed: %s", error)
             return []
 
-    def share(self, out: Path, corpora: Sequence[str] | None = None) -> Path:
-        """Write one DuckDB file to pass on, without personal columns and with credentials redacted."""
+    def share(self, out: Path, corpora: Sequence[str] | None = None, privacy: Mapping[str, str] | None = None) -> Path:
+        """Write one DuckDB file to pass on, pseudonymised but where `privacy` says ``keep``, without credentials."""
         with shared(self.layout.use_lock, "the warehouse"):
-            return share(self.settings, Path(out), corpora)
+            return share(self.settings, Path(out), corpora, privacy)
 
     def known_corpora(self) -> list[str]:
         """Return the ids of all corpora of which anything is stored, without the project's own tables."""

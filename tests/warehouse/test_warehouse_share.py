@@ -1,4 +1,4 @@
-"""Shared files hold no personal columns and no credentials, and innocent words stay."""
+"""Shared files hold no credentials and the chosen corpora only, and innocent words stay."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from warehouse_rows import make_rows
 
-from pipeline.schema import TABLES
+from pipeline.schema import PRIVATE_ROLES, TABLES
 from pipeline.warehouse import UnknownCorpusError, Warehouse, WarehouseError, redact, redact_sql
-from pipeline.warehouse.redact import scrub_json
+from pipeline.warehouse.clean import holds_text
+from pipeline.warehouse.redact import redact_json
 from pipeline.warehouse.redact_patterns import PATTERNS
-from pipeline.warehouse.share import holds_text
 
 PRINT = "0123456789ab"
 EXAMPLES = ["".join(pattern.example) for pattern in PATTERNS]
@@ -100,18 +100,20 @@ def test_hostile_text_does_not_stall_the_patterns(piece: str) -> None:
     assert time.monotonic() - start < LINEAR_SECONDS
 
 
-def test_owner_fields_leave_unmapped_json_at_any_depth() -> None:
-    record = {
-        "ownerName": "Bob", "author": {"owner": {"x_handle": "bob"}, "karma": 3, "x_bio": "hi"},
-        "list": [{"e_mail": "x"}, "jane@example.org", 1.5, None], "xHandle": "bob", "flower_count": 2,
-    }  # fmt: skip
-    kept = json.loads(scrub_json(json.dumps(record)) or "")
-    assert kept == {"author": {"karma": 3}, "list": [{}, "[redacted:email]", 1.5, None], "flower_count": 2}
-    assert scrub_json(None) is None
-    assert scrub_json('{"owner": "Bob"') == '{"_redacted":"not readable as JSON"}'
-    assert scrub_json("[" * 100_000) == '{"_redacted":"not readable as JSON"}'
-    hidden = json.dumps({"note": "line\nsk-ant-api03-Qm9ndXNLZXkxMjM0NTY3ODkw", "o\u0077ner": "Bob"})
-    assert json.loads(scrub_json(hidden) or "") == {"note": "line\n[redacted:api_key]"}
+def test_credentials_leave_unmapped_json_at_any_depth() -> None:
+    secret = "sk-ant-api03-Qm9ndXNLZXkxMjM0NTY3ODkw"
+    record = {"author": {"karma": 3, "list": [1.5, None, f"x {secret}"]}, f"{secret}": 1, "password": "open sesame"}
+    kept = json.loads(redact_json(json.dumps(record)))
+    assert kept == {
+        "author": {"karma": 3, "list": [1.5, None, "x [redacted:api_key]"]},
+        "[redacted:api_key]": 1,
+        "password": "[redacted:credential]",
+    }
+    assert redact_json('{"a": "Bob"') == '{"_redacted":"not readable as JSON"}'
+    assert redact_json("[" * 100_000) == '{"_redacted":"not readable as JSON"}'
+    hidden = json.dumps({"note": f"line\n{secret}"}).replace("sk-", "s\\u006b-")
+    assert secret not in hidden
+    assert json.loads(redact_json(hidden)) == {"note": "line\n[redacted:api_key]"}
 
 
 def plant(warehouse: Warehouse, secret: str) -> None:
@@ -124,7 +126,7 @@ def plant(warehouse: Warehouse, secret: str) -> None:
             if holds_text(table, c) and c.name not in table.key and c.name != "extra"
         }
         texts |= {
-            c.name: "Owner Bob" for c in table.columns if c.is_private and c.type == "VARCHAR" and c.name != "extra"
+            c.name: f"Owner Bob {secret}" for c in table.columns if c.personal in PRIVATE_ROLES and c.name in texts
         }
         extra = json.dumps({"kept": f"x {secret}", "owner": "Owner Bob"})
         changes = [pl.lit(value).alias(key) for key, value in texts.items()]
@@ -141,18 +143,23 @@ def dump(path: Path) -> str:
         return "\n".join(str(row) for (name,) in tables for row in con.execute(f"FROM {name}").fetchall())
 
 
-def test_a_shared_file_holds_no_secret_and_no_owner(warehouse: Warehouse, tmp_path: Path) -> None:
-    secret = "".join(PATTERNS[5].example)
+@pytest.mark.parametrize("privacy", ["pseudonymise", "keep"])
+def test_neither_catalogue_nor_shared_file_holds_a_secret(warehouse: Warehouse, tmp_path: Path, privacy: str) -> None:
+    secret = "".join(next(pattern for pattern in PATTERNS if pattern.name == "github_token").example)
     plant(warehouse, secret)
-    assert secret in dump(warehouse.layout.catalogue)
-    assert b"Owner Bob" in warehouse.layout.catalogue.read_bytes()  # so a search in the bytes can find something
-    out = warehouse.share(tmp_path / "out" / "shared.duckdb")
-    text = dump(out)
-    for needle in (secret, secret[4:20], "Owner Bob"):
-        assert needle not in text
-        assert needle.encode() not in out.read_bytes()
-    assert text.count("[redacted:github_token]") > 20
-    assert b"harmless" in out.read_bytes()
+    raw = b"".join(path.read_bytes() for path in warehouse.layout.root.glob("corpus/quarantine/**/*.parquet"))
+    assert secret.encode() in raw  # so a search in bytes can find something
+    out = warehouse.share(tmp_path / "out" / "shared.duckdb", privacy={"demo": privacy})
+    for path in (warehouse.layout.catalogue, out):
+        text = dump(path)
+        for needle in (secret, secret[4:20]):
+            assert needle not in text
+            assert needle.encode() not in path.read_bytes()
+        assert text.count("[redacted:github_token]") > 20
+        assert b"harmless" in path.read_bytes()
+    assert "Owner Bob" in dump(warehouse.layout.catalogue)
+    assert ("Owner Bob" in dump(out)) == (privacy == "keep")
+    assert (b"Owner Bob" in out.read_bytes()) == (privacy == "keep")
     with duckdb.connect(str(out), read_only=True) as con:
         listed = con.execute(
             "SELECT schema_name, table_name, column_name FROM duckdb_columns() "
@@ -160,11 +167,11 @@ def test_a_shared_file_holds_no_secret_and_no_owner(warehouse: Warehouse, tmp_pa
         ).fetchall()
         views = con.execute("SELECT count(*) FROM duckdb_views() WHERE NOT internal").fetchall()
         ids = con.execute("SELECT message_id FROM corpus.message ORDER BY 1").fetchall()
-    assert set(listed) == {
-        (t.layer, t.name, c.name) for t in TABLES.values() for c in t.all_columns if not c.is_private
-    }
+    assert set(listed) == {(t.layer, t.name, c.name) for t in TABLES.values() for c in t.all_columns}
     assert views == [(0,)]
-    assert [row[0] for row in ids] == warehouse.read("message", "demo").collect()["message_id"].to_list()
+    originals = warehouse.read("message", "demo").collect()["message_id"].to_list()
+    assert len(ids) == len(originals)
+    assert ([row[0] for row in ids] == originals) == (privacy == "keep")
     assert [path.name for path in out.parent.iterdir()] == ["shared.duckdb"]
 
 
