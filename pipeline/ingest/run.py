@@ -77,6 +77,9 @@ def ingest(
         Queries and frames with the columns of the schema, without ``corpus_id``.
     """
     con.execute("SET TimeZone = 'UTC'")
+    # Joins are written with the wide side first. Estimates take a union of many tables for small, and messages joined
+    # with their depth were then copied into a hash table, texts and all.
+    con.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
     files = pl.DataFrame(
         {
             "file_no": range(len(scan.files)),

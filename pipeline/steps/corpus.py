@@ -46,8 +46,15 @@ def _compute(context: StepContext) -> Mapping[str, Data]:
     total = sum(file.size for file in found.files if file.status == "read")
     staging = context.folder / "staging"
     staging.mkdir()
-    result = ingest(found, config, context.con, staging, redact=redact, progress=_Reading(total, context.progress))
-    queries = {name: Query(context.con, f"SELECT * FROM {sql} AS t") for name, sql in result.queries.items()}
+    reading = _Reading(total, context.progress)
+    result = ingest(found, config, context.con, staging, redact=redact, progress=reading)
+    queries = {
+        # No table holds more than what was read, and only messages may hold nearly all of it.
+        name: Query(
+            context.con, f"SELECT * FROM {sql} AS t", about_bytes=reading.done // (1 if name == "message" else 3)
+        )
+        for name, sql in result.queries.items()
+    }
     return {**queries, **result.frames}  # messages come first: they are verified while all the rest is written
 
 
