@@ -28,6 +28,7 @@ _OURS = frozenset(
 _OURS_IDS = frozenset(
     {"corpus_id", "slice_id", "measure_id", "spec_id", "hypothesis_id", "run_id", "source_file_id", "template_id"}
 )
+_OURS_OF = frozenset({("embedding", "model")})  # ours in this table, and not in others
 _WRITTEN = frozenset({"unit_id"})  # of the analysis layer: names of communities and of models
 _JSON = frozenset({"extra"})
 MOST_SEARCHED = 50_000  # rows that are searched for hints before they are copied
@@ -36,6 +37,8 @@ MOST_SEARCHED = 50_000  # rows that are searched for hints before they are copie
 def holds_text(table: Table, column: Column) -> bool:
     """Tell whether a column may hold text of the corpus."""
     if column.type != "VARCHAR" or table.layer == "analysis" or column.name in _OURS:
+        return False
+    if (table.name, column.name) in _OURS_OF:
         return False
     return not column.name.endswith(("_id", "_hash"))
 
