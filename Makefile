@@ -10,7 +10,7 @@ override PATH := $(or $(shell /bin/sh -c 'test "$$PATH" = "$$0" || printf %s "$$
 endif
 READY := $(VENV)/.ready
 
-.PHONY: demo dev run inspect report test check bench share forget docs clean setup
+.PHONY: demo dev run inspect report test fuzz check bench share forget docs clean setup
 
 setup: $(READY)
 
@@ -40,6 +40,9 @@ report: $(READY)  ## HTML pages of all corpora, or of one: make report [CORPUS=<
 
 test: $(READY)  ## run the tests; with WORKERS=2 two processes share them
 	@$(BIN)/python -m pytest $(if $(WORKERS),-n $(WORKERS) --dist loadgroup) $(PYTEST_ARGS)
+
+fuzz: $(READY)  ## the tests with mutated files, TIMES times as many: make fuzz TIMES=500
+	@ETHOGRAM_FUZZ=$(or $(TIMES),100) $(BIN)/python -m pytest -q tests/ingest/test_ingest_fuzz.py tests/ingest/test_ingest_fuzz_humans.py tests/ingest/test_containers_fuzz.py
 
 check: $(READY)  ## lint, types, formatting, generated documents
 	@$(BIN)/ruff check .

@@ -13,13 +13,16 @@ from __future__ import annotations
 import re
 import sqlite3
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import polars as pl
+import pyarrow as pa
+
+from pipeline.ingest.repair import Rejected
 
 MAGIC = b"SQLite format 3\x00"
 BATCH_ROWS = 50_000
@@ -246,3 +249,50 @@ def _check_length(path: Path) -> None:
 def _sentence(error: sqlite3.Error) -> str:
     words = re.sub(r"[^ -~]", "?", str(error))[:150]
     return f"SQLite says: {words}; copy the database again, once the simulation has closed it, or run sqlite3 .recover"
+
+
+LOG_ADVICE = (
+    "the write-ahead log beside the database is not read; run PRAGMA wal_checkpoint(TRUNCATE) in sqlite3 where it came "
+    "from"
+)
+JOURNAL_ADVICE = (
+    "a rollback journal (-journal) lies beside the database: the last transaction is unfinished; let the program that "
+    "writes it finish, or open the database once in sqlite3 where it came from (it takes the journal in), and copy it "
+    "again; where the journal is of another database, remove it"
+)
+
+
+def database_documents(
+    path: Path, size: int, reader: Callable[[Database], Iterator[pa.Table | Rejected]]
+) -> Iterator[pa.Table | Rejected]:
+    """Open a database that lies ready and yield what is read of it; where it does not, the one reason why.
+
+    Parameters
+    ----------
+    path
+        The database on disk.
+    size
+        Its size when it was listed.
+    reader
+        From the open database the tables of documents.
+    """
+    if path.stat().st_size != size:
+        yield Rejected("file_changed", "run again once the program that writes it has closed the database", "")
+        return
+    if has_hot_journal(path):
+        yield Rejected("damaged_sqlite", JOURNAL_ADVICE, "")
+        return
+    try:
+        database = open_database(path)
+    except UnreadableDatabaseError as error:
+        yield Rejected("damaged_sqlite", str(error), "")
+        return
+    log = Path(f"{path}-wal")
+    if log.exists() and log.stat().st_size:
+        yield Rejected("table_not_read", LOG_ADVICE, "")
+    with closing(database.con):
+        try:
+            check_database(path, database)
+            yield from reader(database)
+        except UnreadableDatabaseError as error:
+            yield Rejected("damaged_sqlite", str(error), "")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from container_helpers import COMPRESSIONS, VARIANTS, body, lines, tar_of, zip_of
+from fuzzing import TIMES
 
 from pipeline.ingest.containers import avro
 from pipeline.ingest.containers.streams import FileStream
@@ -43,7 +44,7 @@ def spoiled(content: bytes, rng: random.Random) -> bytes:
 def test_spoiled_containers(name: str, tmp_path: Path) -> None:
     rng = random.Random(name)
     path = tmp_path / "a.bin"
-    for _ in range(40):
+    for _ in range(40 * TIMES):
         path.write_bytes(spoiled(SEEDS[name], rng))
         with tempfile.TemporaryDirectory(dir=tmp_path) as spool:
             seen = set()
@@ -60,7 +61,7 @@ def test_spoiled_containers(name: str, tmp_path: Path) -> None:
 def test_spoiled_headers_of_avro(tmp_path: Path) -> None:
     rng = random.Random(5)
     path = tmp_path / "a.avro"
-    for _ in range(200):
+    for _ in range(200 * TIMES):
         path.write_bytes(avro.MAGIC + rng.randbytes(rng.randrange(60)))
         with pytest.raises(avro.AvroError):
             avro.read_header(FileStream(path))

@@ -56,6 +56,16 @@ def test_trustairlab(corpus: Corpus) -> None:
     assert (tables.agent.height, tables.run["run_id"].to_list()) == (0, ["observed"])
 
 
+def test_labels_of_an_erased_message_go_with_it(corpus: Corpus) -> None:
+    before = read(corpus, "trustairlab")
+    (corpus.base / "erase.toml").write_text(f'messages = ["{th.POST}"]', encoding="utf-8")
+    after = corpus.read()
+    assert after.label.rows() == [row for row in before.label.rows() if th.POST not in row]
+    assert sorted(after.messages) == ["p-two-00000"]
+    assert after.reasons() == ["erased"] * 3
+    assert after.account()[0] == before.account()[0]
+
+
 def test_aicell(corpus: Corpus) -> None:
     tables = read(corpus, "aicell")
     check_thread(tables)

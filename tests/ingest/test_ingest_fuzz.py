@@ -6,6 +6,7 @@ import json
 import tempfile
 from pathlib import Path
 
+from fuzzing import TIMES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ingest_helpers import Corpus, comment, detail, flat, post
@@ -48,7 +49,7 @@ def mutated(draw: st.DrawFn) -> bytes:
     return line
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12 * TIMES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.lists(mutated(), min_size=20, max_size=40))
 def test_mutated_bodies(bodies: list[bytes]) -> None:
     """About four hundred bodies, each once as a line between sound lines and once as a file."""

@@ -13,6 +13,7 @@ import test_ingest_bluesky as bluesky
 import test_ingest_convokit as convokit
 import test_ingest_mastodon as mastodon
 import test_ingest_pushshift as pushshift
+from fuzzing import TIMES
 from ingest_helpers import Corpus
 
 ODD: tuple[Any, ...] = (
@@ -71,9 +72,10 @@ def mutated(rng: random.Random, record: Any) -> Any:
     return made
 
 
+@pytest.mark.parametrize("turn", range(TIMES))
 @pytest.mark.parametrize("name", list(RECORDS))
-def test_mutated_records(corpus: Corpus, name: str) -> None:
-    rng = random.Random(11)
+def test_mutated_records(corpus: Corpus, name: str, turn: int) -> None:
+    rng = random.Random(11 + turn)
     kinds = RECORDS[name]
     sound = [make() for make in kinds]
     lines = [json.dumps(row) for row in sound]

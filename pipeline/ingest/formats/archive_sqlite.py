@@ -21,9 +21,8 @@ from pipeline.ingest.repair import Rejected
 from pipeline.ingest.sqlite_source import (
     Database,
     UnreadableDatabaseError,
-    check_database,
     counted,
-    has_hot_journal,
+    database_documents,
     open_database,
     read_table,
     shown_names,
@@ -31,15 +30,6 @@ from pipeline.ingest.sqlite_source import (
 
 if TYPE_CHECKING:
     from pipeline.ingest.scan import SourceFile
-
-LOG_ADVICE = (
-    "the write-ahead log beside the database is not read; run PRAGMA wal_checkpoint(TRUNCATE) in sqlite3 where it came "
-    "from"
-)
-JOURNAL_ADVICE = (
-    "a rollback journal (-journal) lies beside the database: the last transaction is unfinished; open the database "
-    "once in sqlite3 where it came from (it takes the journal in), and copy it again"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,28 +55,12 @@ class Archive:
 
     def documents(self, path: Path, file: SourceFile) -> Iterator[pa.Table | Rejected]:
         """Yield the rows of all tables as JSON objects with the name of their `ArchiveTable`."""
-        if path.stat().st_size != file.size:
-            yield Rejected("file_changed", "run again once the collector has closed the database", "")
-            return
-        if has_hot_journal(path):
-            yield Rejected("damaged_sqlite", JOURNAL_ADVICE, "")
-            return
-        try:
-            database = open_database(path)
-        except UnreadableDatabaseError as error:
-            yield Rejected("damaged_sqlite", str(error), "")
-            return
-        log = Path(f"{path}-wal")
-        if log.exists() and log.stat().st_size:
-            yield Rejected("table_not_read", LOG_ADVICE, "")
-        with closing(database.con):
-            try:
-                check_database(path, database)
-                yield from self._unread(database)
-                for source in self.tables:
-                    yield from _rows(database, source)
-            except UnreadableDatabaseError as error:
-                yield Rejected("damaged_sqlite", str(error), "")
+        yield from database_documents(path, file.size, self._read)
+
+    def _read(self, database: Database) -> Iterator[pa.Table | Rejected]:
+        yield from self._unread(database)
+        for source in self.tables:
+            yield from _rows(database, source)
 
     def _unread(self, database: Database) -> Iterator[Rejected]:
         """Name the tables that hold rows and are of none that is read, and the columns that are not read."""

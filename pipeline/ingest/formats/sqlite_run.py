@@ -24,9 +24,7 @@ from pipeline.ingest.sqlite_source import (
     BATCH_ROWS,
     Database,
     UnreadableDatabaseError,
-    check_database,
-    has_hot_journal,
-    open_database,
+    database_documents,
 )
 
 if TYPE_CHECKING:
@@ -34,12 +32,6 @@ if TYPE_CHECKING:
 
 Reader = Callable[[Database, duckdb.DuckDBPyConnection, str], Iterator[pa.Table]]
 
-LOG_ADVICE = "beside the database is not read; run PRAGMA wal_checkpoint(TRUNCATE) in sqlite3 where it came from"
-JOURNAL_ADVICE = (
-    "a rollback journal (-journal) lies beside the database: the last transaction is unfinished; let the simulation "
-    "finish, or open the database once in sqlite3 where it came from (it takes the journal in), and copy it again; "
-    "where the journal is of another database, remove it"
-)
 # Names that would be taken for no run at all, or for the run of a platform; room behind a run for a letter and a UUID.
 _NO_RUNS = frozenset({*q.NULL_WORDS, "-1", "observed"})
 _MOST_RUN_CHARS, _SHORT_RUN_CHARS = q.MAX_ID_CHARS - 48, 60
@@ -71,27 +63,13 @@ def run_documents(path: Path, file: SourceFile, reader: Reader) -> Iterator[pa.T
     reader
         From the open database, a DuckDB connection of its own and the id of the run the tables of documents.
     """
-    if path.stat().st_size != file.size:
-        yield Rejected("file_changed", "run again once the simulation has closed the database", "")
-        return
-    if has_hot_journal(path):
-        yield Rejected("damaged_sqlite", JOURNAL_ADVICE, "")
-        return
-    try:
-        database = open_database(path)
-    except UnreadableDatabaseError as error:
-        yield Rejected("damaged_sqlite", str(error), "")
-        return
-    log = Path(f"{path}-wal")
-    if log.exists() and log.stat().st_size:
-        yield Rejected("table_not_read", f"the write-ahead log {LOG_ADVICE}", "")
-    with closing(database.con), closing(duckdb.connect(config={"threads": 1})) as con:
-        con.execute("SET TimeZone = 'UTC'")
-        try:
-            check_database(path, database)
+
+    def read(database: Database) -> Iterator[pa.Table | Rejected]:
+        with closing(duckdb.connect(config={"threads": 1})) as con:
+            con.execute("SET TimeZone = 'UTC'")
             yield from joined(reader(database, con, run_id_of(file.path)))
-        except UnreadableDatabaseError as error:
-            yield Rejected("damaged_sqlite", str(error), "")
+
+    yield from database_documents(path, file.size, read)
 
 
 def joined(parts: Iterator[pa.Table]) -> Iterator[pa.Table]:
