@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.ingest import ingest, load_config, scan
 from pipeline.ingest.expectations import excesses, shortfalls
 from pipeline.ingest.formats import FORMATS
+from pipeline.ingest.recognise import NOT_BY_NAME
 from pipeline.steps.step import Check, Progress, Step, StepContext
 from pipeline.warehouse import Data, Query, Warehouse, redact
 from pipeline.warehouse.files import temporary_folder
@@ -28,7 +29,9 @@ def _prepare(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object]
     root = warehouse.settings.warehouse
     found = scan(folder.resolve(), config, lambda: temporary_folder(root / ".steps", root))
     if not any(file.status == "read" for file in found.files):
-        why = "; ".join(f"{file.path}: {file.reason}" for file in found.files[:3]) or "it holds no files"
+        # What looks like data says more than a read-me.
+        told = sorted(found.files, key=lambda file: file.reason == NOT_BY_NAME)[:3]
+        why = "; ".join(f"{file.path}: {file.reason}" for file in told) or "it holds no files"
         raise FileNotFoundError(
             f"data/{corpus_id} holds no file that a format reads ({why}); put the dump there, let `make inspect "
             f"PATH=data/{corpus_id}` write a mapping for a layout that no format knows, or remove what is stored "
