@@ -35,8 +35,9 @@ from pipeline.ingest.recognise import (
     table_of,
 )
 
-# Files of a folder that have the same suffix and the same keys in their first bytes are recognised once.
+# Files whose paths differ in numbers only, and which have the same keys in their first bytes, are recognised once.
 LIKE_BYTES = 512
+_NUMBER = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{16,}|[0-9]+")
 _KEY = re.compile(rb'"([A-Za-z_][A-Za-z0-9_-]*)"\s*:')
 _SIDE_FILES = re.compile(r"(^|/)(\._|__MACOSX/|\.)")
 _NAMED_TO_BE_READ = (".json", ".jsonl", ".csv", ".parquet")
@@ -226,10 +227,10 @@ class _Listing:
         return table_of(folder / path, file) if container in TABLES else self._with_format(file, head)
 
     def _with_format(self, file: SourceFile, head: bytes) -> SourceFile:
-        """Return a file with its format; files of one folder that start with the same keys are of the same."""
+        """Return a file with its format; files that are named alike and start with the same keys are of the same."""
         looks: tuple[object, ...] = ()
         if file.container in ("json", "jsonl") and (keys := _KEY.findall(head[:LIKE_BYTES])):
-            looks = (file.path.rpartition("/")[0], file.path.rpartition(".")[2], file.container, *keys)
+            looks = (_NUMBER.sub("#", file.path), file.container, *keys)
             if looks in self.recognised:
                 return replace(file, format=self.recognised[looks])
         found = format_of(file, head, self.folder / file.path)

@@ -77,3 +77,15 @@ def test_real_dumps_are_told_as_before(real_dump: Callable[[str], Path], name: s
     assert not told & NEW
     assert expected <= told
     assert FORMATS.keys() >= NEW
+
+
+def test_a_file_is_not_taken_for_its_neighbour(corpus: Corpus) -> None:
+    """What one file of a folder is says nothing of another that starts with the same keys and has another name."""
+    for name in ("a", "agents", "b1", "b2"):  # agents.json of that folder is known, and not read
+        corpus.write(f"derived/{name}.json", {"success": True, "posts": [post(len(name))]})
+    files = corpus.read().files
+    assert {path: row["format"] for path, row in files.items()} == {
+        "derived/a.json": "moltbook_api", "derived/agents.json": None, "derived/b1.json": "moltbook_api",
+        "derived/b2.json": "moltbook_api",
+    }  # fmt: skip
+    assert "raw/" in files["derived/agents.json"]["reason"]
