@@ -1,8 +1,8 @@
 """Runs the adapters over the batches and stages the observations of each batch in tables of their own.
 
 A few batches are in memory at a time, each worked on by a thread with a cursor of its own; what a batch yields are
-tables of the schema ``staged``, from which `merge` reads. DuckDB keeps them in memory and spills what does not fit.
-Their names follow the order of reading, so threads change nothing in the result.
+tables of the schema ``staged``, or files where there are many, from which `merge` reads. Their names follow the order
+of reading, so threads change nothing in the result.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ from pipeline.ingest.scan import Scan
 
 STAGED = ("obs_message", "obs_agent", "obs_community", "obs_membership", "obs_reject", "obs_event")
 MOST_WORKERS = 4
+HELD_BATCHES = 8  # as tables; further ones are files
+# Read once and thrown away: little time goes to making these files small.
+STAGED_OPTIONS = "FORMAT parquet, COMPRESSION snappy, DICTIONARY_SIZE_LIMIT 1, WRITE_BLOOM_FILTER false"
 # The row a message has in its file counts from the start of its batch until the batches before it are known.
 _COLUMNS = {"obs_message": ", ".join(mapping.OBSERVED_COLUMNS), "obs_membership": "*"}
 SEE_REASON = "see the meaning of the reason"
@@ -77,7 +80,7 @@ class Stager:
         self.spool = spool
         self.n_batches = 0
         self.paths: pa.Table | None = None
-        self.staged: dict[str, list[tuple[str, int]]] = {name: [] for name in STAGED}
+        self.staged = _Staged(spool)
         threads = int(con.sql("SELECT current_setting('threads')").fetchall()[0][0])
         self.n_workers = min(threads, MOST_WORKERS)
         con.execute("CREATE SCHEMA staged")
@@ -110,8 +113,8 @@ class Stager:
         worker = _Worker(self.con.cursor(), self.staged)
         worker.rejects(bad, self.n_batches)
         worker.close()
-        for name, tables in self.staged.items():
-            self.con.execute(f"CREATE VIEW st_{name} AS {_staged_select(name, sorted(tables))}")
+        for name in STAGED:
+            self.con.execute(f"CREATE VIEW st_{name} AS {self.staged.select(name)}")
 
     def _stage(
         self, adapter: Adapter, pool: ThreadPoolExecutor, source: Iterator[Batch], progress: Callable[[int], None]
@@ -152,20 +155,45 @@ def _finish(waiting: tuple[Future[None], int], progress: Callable[[int], None]) 
     progress(n_bytes)
 
 
-def _staged_select(name: str, tables: list[tuple[str, int]]) -> str:
-    """Return the SELECT of what all batches staged, with rows that count from the start of their file."""
-    parts = []
-    for table, base in tables:
-        shifted = "" if name == "obs_membership" else f" REPLACE (source_row + {base:d} AS source_row)"
-        columns = _COLUMNS.get(name, "*")
-        parts.append(f"SELECT *{shifted} FROM (SELECT {columns} FROM {table})")
-    return " UNION ALL BY NAME ".join(parts)
+class _Staged:
+    """What the batches staged: tables of the first ones, with the number of rows before them, and files of the others.
+
+    A query over all of them holds a block of every column of every table at once, so a large dump is not left in tables.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.tables: dict[str, list[tuple[str, int]]] = {name: [] for name in STAGED}
+        self.files: dict[str, list[str]] = {name: [] for name in STAGED}
+
+    def add(self, con: duckdb.DuckDBPyConnection, name: str, table: str, base: int, number: int) -> None:
+        """Take a table of the batch `number`, and write it to a file where there are many already."""
+        if number < HELD_BATCHES:
+            self.tables[name].append((table, base))
+            return
+        path = str(self.folder / f"{table.removeprefix('staged.')}.parquet").replace("'", "''")
+        con.execute(f"COPY ({_shifted(name, table, base)}) TO '{path}' ({STAGED_OPTIONS})")
+        con.execute(f"DROP TABLE {table}")
+        self.files[name].append(path)
+
+    def select(self, name: str) -> str:
+        """Return the SELECT of all observations of a kind, with rows that count from the start of their file."""
+        parts = [_shifted(name, table, base) for table, base in sorted(self.tables[name])]
+        if files := sorted(self.files[name]):
+            listed = ", ".join(f"'{path}'" for path in files)
+            parts.append(f"SELECT * FROM read_parquet([{listed}])")
+        return " UNION ALL BY NAME ".join(parts)
+
+
+def _shifted(name: str, table: str, base: int) -> str:
+    shifted = "" if name == "obs_membership" else f" REPLACE (source_row + {base:d} AS source_row)"
+    return f"SELECT *{shifted} FROM (SELECT {_COLUMNS.get(name, '*')} FROM {table})"
 
 
 class _Worker:
     """Works on one batch at a time, in temporary tables that nobody else sees."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, staged: dict[str, list[tuple[str, int]]]) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, staged: _Staged) -> None:
         self.con = con
         self.staged = staged
         con.execute("SET TimeZone = 'UTC'")
@@ -269,8 +297,6 @@ class _Worker:
     def _map(self, number: int, base: int, usual: str | None, *, is_canonical: bool, is_last: bool = False) -> None:
         """Map the records and stage the observations of the batch."""
         con = self.con
-        if usual is not None:
-            self.staged["obs_message"].append((usual, base))
         messages = f"(SELECT rec FROM records WHERE {mapping.IS_MESSAGE})"
         # To plan a statement costs more than to run it on nothing, so those are left out whose rows are not there.
         has_messages = is_last or self._any(f"SELECT count(*) FROM {messages}")
@@ -296,6 +322,8 @@ class _Worker:
         for name in STAGED:
             if is_there.get(name, True):
                 self._stage(name, number, base)
+        if usual is not None:
+            self.staged.add(con, "obs_message", usual, base, number)
 
     def _stage(self, name: str, number: int, base: int) -> None:
         """Make a table of the observations of one kind, without those that are no use."""
@@ -303,7 +331,7 @@ class _Worker:
         is_whole = name in ("obs_membership", "obs_reject")
         kept = f"SELECT * FROM {name}" if is_whole else f"SELECT * EXCLUDE (fault) FROM {name} WHERE fault IS NULL"
         self.con.execute(f"CREATE TABLE {table} AS {kept}")
-        self.staged[name].append((table, base))
+        self.staged.add(self.con, name, table, base, number)
 
 
 def _only(documents: pa.Table, wanted: list[tuple[int, int]]) -> pa.Table:

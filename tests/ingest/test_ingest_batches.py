@@ -41,8 +41,9 @@ def test_batches_do_not_matter(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) 
     corpus.write("all.jsonl", lines(seed=1))
     monkeypatch.setattr("pipeline.ingest.framing.SMALL_BYTES", 0)
     found = []
-    for size in (1 << 20, 900, 400):
+    for size, held in ((1 << 20, 8), (900, 8), (400, 8), (400, 0), (400, 3)):
         monkeypatch.setattr("pipeline.ingest.framing.BATCH_BYTES", size)
+        monkeypatch.setattr("pipeline.ingest.staging.HELD_BATCHES", held)
         found.append(corpus.read())
     for table in TABLES:
         first, *others = (tables.tables[table] for tables in found)
