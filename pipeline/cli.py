@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pipeline.ingest.config import PRIVACY, check_corpus_id, load_config
+from pipeline.ingest.erase_list import load_erase_list
 from pipeline.ingest.formats import FORMATS
 from pipeline.settings import Settings
 from pipeline.warehouse import PROJECT, Warehouse, WarehouseError
@@ -180,6 +181,7 @@ def _share(options: argparse.Namespace) -> int:
     out = out if out.is_absolute() else settings.home / out
     out.parent.mkdir(parents=True, exist_ok=True)
     warehouse = Warehouse(settings)
+    _require_erased(warehouse, options.corpus)
     privacy = {corpus: options.privacy or _privacy(settings, corpus) for corpus in warehouse.known_corpora()}
     path = warehouse.share(out, options.corpus, privacy)
     kept = sorted(c for c, choice in privacy.items() if choice == "keep" and c in (options.corpus or privacy))
@@ -188,6 +190,22 @@ def _share(options: argparse.Namespace) -> int:
         + (f"personal data are kept of {', '.join(kept)}" if kept else "agents, owners and addresses are pseudonyms")
     )
     return 0
+
+
+def _require_erased(warehouse: Warehouse, corpora: list[str] | None) -> None:
+    """Raise when a corpus that would be shared was read before data/erase.toml said what it says now."""
+    listed = load_erase_list(warehouse.settings.data).digest() or None
+    stale = []
+    for corpus_id in corpora or warehouse.known_corpora():
+        with warehouse.session(corpus_id, []) as con:
+            if any(row[0] != listed for row in con.sql("SELECT erase_list FROM corpus").fetchall()):
+                stale.append(corpus_id)
+    if stale:
+        commands = ", ".join(f"make run CORPUS={corpus_id}" for corpus_id in stale)
+        raise WarehouseError(
+            f"data/erase.toml has changed since {', '.join(stale)} {'was' if len(stale) == 1 else 'were'} read, and a "
+            f"shared file would hold what it lists; run {commands} first"
+        )
 
 
 def _privacy(settings: Settings, corpus_id: str) -> str:

@@ -54,6 +54,12 @@ def test_run_summary_share_and_forget(project: Mapping[str, Path], capsys: pytes
     assert "sk-ant" not in said.out + said.err
 
     out = project["warehouse"].parent / "shared.duckdb"
+    erase = project["data"] / "erase.toml"
+    erase.write_text('agents = ["somebody"]')
+    assert main(["share", "--out", str(out)]) != 0
+    assert "data/erase.toml has changed since" in "".join(capsys.readouterr())
+    assert not out.exists()
+    erase.unlink()
     assert main(["share", "--out", str(out)]) == 0
     with duckdb.connect(str(out), read_only=True) as con:
         (text,) = con.sql("SELECT content FROM corpus.message").fetchall()[0]

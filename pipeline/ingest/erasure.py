@@ -38,16 +38,23 @@ def _is_listed(column: str, kind: str) -> str:
     )
 
 
+def _is_named(column: str) -> str:
+    """Return SQL for whether a handle is listed; handles are the same in any case of their letters."""
+    entries = "SELECT lower(value) FROM erase_entry WHERE kind = 'agent' AND NOT is_hashed"
+    hashed = f"{_is_listed(column, 'agent')} OR {_is_listed(f'lower({column})', 'agent')}"
+    return f"(lower({column}) IN ({entries}) OR {hashed})"
+
+
 _ERASED = (
     f"""
 CREATE OR REPLACE TEMP TABLE erased_id AS
 SELECT DISTINCT agent_id FROM seen_name
-WHERE agent_id IS NOT NULL AND ({_is_listed("agent_id", "agent")} OR coalesce({_is_listed("name", "agent")}, false))
+WHERE agent_id IS NOT NULL AND ({_is_listed("agent_id", "agent")} OR coalesce({_is_named("name")}, false))
 """,
     f"""
 CREATE OR REPLACE TEMP TABLE erased_name AS
 SELECT DISTINCT name FROM seen_name
-WHERE name IS NOT NULL AND (coalesce({_is_listed("name", "agent")}, false)
+WHERE name IS NOT NULL AND (coalesce({_is_named("name")}, false)
                             OR agent_id IN (SELECT agent_id FROM erased_id))
 """,
     """
@@ -123,7 +130,8 @@ CREATE OR REPLACE TEMP VIEW st_obs_reject AS
 SELECT * REPLACE (CASE WHEN EXISTS (SELECT 1 FROM erased_token t WHERE contains(excerpt, t.token)) THEN '' ELSE excerpt
                   END AS excerpt) FROM all_obs_reject
 UNION ALL BY NAME
-SELECT file_no, source_row, 'erased' AS reason, 'the ' || kind || ' is listed in data/erase.toml' AS detail,
+SELECT file_no, source_row, 'erased' AS reason,
+       'the ' || kind || ' is of an agent, or a message, that data/erase.toml lists' AS detail,
        '' AS excerpt
 FROM erased_row
 """,

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from pipeline.ingest.formats import mapped_rules as m
 from pipeline.ingest.formats.mapped_paths import FieldPath, PathError, parse_field_path, parse_record_path
 from pipeline.ingest.formats.mapped_rules import all_paths
-from pipeline.ingest.formats.mapped_times import UNIT_WORDS, pattern_error
+from pipeline.ingest.formats.mapped_times import UNIT_WORDS, UNITS, pattern_error
 
 CONTAINERS = ("json", "jsonl", "csv", "tsv", "csv_semicolon", "parquet", "sqlite")
 ENTRY_KEYS = (
     "files", "container", "table", "path", "kind", "kinds", "where", "fields", "constants", "replies", "parse",
 )  # fmt: skip
-FIELD_KEYS = ("from", "join", "hash", "separator", "null", "strip", "map", "prefix", "time", "timezone")
+FIELD_KEYS = ("from", "join", "hash", "separator", "null", "strip", "map", "prefix", "time", "timezone", "origin")
 CONDITION_KEYS = ("field", "is", "is_not", "missing", "has")
 _EXAMPLE = '{ from = ["ts", "time"], time = "ms" }'
 _OFFSET = re.compile(r"[+-](0\d|1[0-4]):[0-5]\d\Z")
@@ -211,6 +212,7 @@ class _Entry:
         return m.FieldRule(
             name, paths, fixed, "join" in sources, "hash" in sources, self.plain(key, table, "separator"), nulls, strip,
             self.values(key, table), times, zone, self.plain(key, table, "prefix"), place,
+            self.origin(key, table, times),
         )  # fmt: skip
 
     def plain(self, key: str, table: Mapping[str, Any], word: str) -> str:
@@ -240,6 +242,24 @@ class _Entry:
         if zone is not None and not _is_zone(zone):
             raise self.fail(key, f"timezone to be a name such as Europe/Berlin, or an offset such as +05:30: {zone!r}")
         return times, zone
+
+    def origin(self, key: str, table: Mapping[str, Any], times: tuple[str, ...]) -> int:
+        """Return the instant from which numbers count, in microseconds since 1970."""
+        value = table.get("origin")
+        if value is None:
+            return 0
+        if not times or any(time not in UNITS for time in times):
+            raise self.fail(key, f"origin only with time = {', '.join(UNITS)}")
+        try:
+            found = datetime.fromisoformat(value) if isinstance(value, str) else value
+        except ValueError:
+            found = None
+        if isinstance(found, date) and not isinstance(found, datetime):
+            found = datetime(found.year, found.month, found.day)
+        if not isinstance(found, datetime):
+            raise self.fail(key, f'origin to be a date or a time, such as "2026-01-01T00:00:00"; found {value!r}')
+        found = found if found.tzinfo else found.replace(tzinfo=UTC)
+        return (found - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
     def check_needed(self, rule: m.RecordRule) -> None:
         """Check that what a record of the kind cannot be without is given."""

@@ -72,8 +72,8 @@ def prepare(con: duckdb.DuckDBPyConnection, erase: EraseList) -> None:
             con.execute(statement)
     con.execute(_outcome())
     events.account(con)
-    for statement in _DEPTH:
-        con.execute(statement)
+    con.execute(_NODE)
+    _walk(con)
 
 
 _CLASHES = """
@@ -267,27 +267,35 @@ def _outcome() -> str:
     return "CREATE OR REPLACE TEMP TABLE outcome AS " + " UNION ALL ".join(parts)
 
 
-# Depth is recomputed from parents. A direct reply has depth 1 even when its post is not in the corpus, and whatever it
-# answers: a repost is the start of comments of its own. Reposts and quotes count the hops from the first post.
-_DEPTH = (
-    """
+_NODE = """
 CREATE OR REPLACE TEMP TABLE node AS
 SELECT message_id, kind, parent_id, root_id, n_chars FROM merged_message
-""",
-    """
-CREATE OR REPLACE TEMP TABLE depth AS
-WITH RECURSIVE walk(message_id, is_comment, depth, root_id) AS (
-    SELECT message_id, false, 0, root_id FROM node WHERE kind = 'post' OR (kind <> 'comment' AND parent_id IS NULL)
-    UNION ALL
-    SELECT c.message_id, true, 1, c.root_id FROM node c
-    WHERE c.kind = 'comment' AND c.parent_id = c.root_id
-      AND NOT EXISTS (SELECT 1 FROM node p WHERE p.message_id = c.parent_id)
-    UNION ALL
-    SELECT c.message_id, c.kind = 'comment', CASE WHEN c.kind = 'comment' AND NOT w.is_comment THEN 1
-           ELSE w.depth + 1 END, coalesce(c.root_id, w.root_id)
-    FROM walk w JOIN node c ON c.parent_id = w.message_id
-    WHERE c.kind <> 'post'
-)
-SELECT message_id, CAST(depth AS INTEGER) AS depth, root_id FROM walk
-""",
-)
+"""
+# Depth is recomputed from parents. A direct reply has depth 1 even when its post is not in the corpus, and whatever it
+# answers: a repost is the start of comments of its own. Reposts and quotes count the hops from the first post.
+_FIRST = """
+CREATE OR REPLACE TEMP TABLE reached AS
+SELECT message_id, false AS is_comment, 0 AS depth, root_id FROM node
+WHERE kind = 'post' OR (kind <> 'comment' AND parent_id IS NULL)
+UNION ALL
+SELECT c.message_id, true, 1, c.root_id FROM node c
+WHERE c.kind = 'comment' AND c.parent_id = c.root_id
+  AND NOT EXISTS (SELECT 1 FROM node p WHERE p.message_id = c.parent_id)
+"""
+_NEXT = """
+CREATE OR REPLACE TEMP TABLE reached AS
+SELECT c.message_id, c.kind = 'comment' AS is_comment,
+       CASE WHEN c.kind = 'comment' AND NOT w.is_comment THEN 1 ELSE w.depth + 1 END AS depth,
+       coalesce(c.root_id, w.root_id) AS root_id
+FROM node c JOIN reached w ON c.parent_id = w.message_id
+WHERE c.kind <> 'post'
+"""
+
+
+def _walk(con: duckdb.DuckDBPyConnection) -> None:
+    """Make ``depth``, level by level: a recursive query holds all levels in memory."""
+    con.execute("CREATE OR REPLACE TEMP TABLE depth (message_id VARCHAR, depth INTEGER, root_id VARCHAR)")
+    con.execute(_FIRST)
+    while con.sql("SELECT count(*) FROM reached").fetchall()[0][0]:
+        con.execute("INSERT INTO depth SELECT message_id, depth, root_id FROM reached")
+        con.execute(_NEXT)

@@ -287,6 +287,7 @@ def _corpus_frame(
         "rows_read": int(files["rows_read"].sum() or 0),
         "first_at": first,
         "last_at": last,
+        "erase_list": config.erase.digest() or None,
         "warnings": ",".join(sorted(words)) or None,
     }
     return pl.DataFrame([row], infer_schema_length=None)

@@ -158,7 +158,7 @@ def _finish(waiting: tuple[Future[None], int], progress: Callable[[int], None]) 
 class _Staged:
     """What the batches staged: tables of the first ones, with the number of rows before them, and files of the others.
 
-    A query over all of them holds a block of every column of every table at once, so a large dump is not left in tables.
+    A query over all of them holds a block of each column of each table at once, so a large dump is not left in tables.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -194,8 +194,9 @@ def time_of(values: list[str]) -> Time | None:
     some = values[:400]
     if len(some) < 1:
         return None
-    if all(_NUMBER.match(value) for value in some):
-        return _epoch(some)
+    numbers = [value for value in some if _NUMBER.match(value)]
+    if len(numbers) >= FITS * len(some):
+        return _epoch(numbers)
     n_iso = sum(bool(_ISO.match(value)) for value in some)
     if n_iso >= FITS * len(some):
         times = [time for value in some if (time := _iso(value)) is not None]

@@ -198,7 +198,11 @@ def _documents(target: Path, file: SampledFile) -> Iterator[SampledFile]:
         elif file.container == "json":
             value = _parsed(closed(text) if file.is_part else text)
             file.documents = [] if value is None else [value]
-            file.note = "" if value is not None else "its beginning is no JSON"
+            file.note = (
+                ""
+                if value is not None
+                else f"{'its beginning' if file.is_part else 'the document'} is no JSON, or was cut"
+            )
         else:
             file.documents = _rows(text, DELIMITERS[file.container], file)
     yield file

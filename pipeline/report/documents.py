@@ -44,7 +44,10 @@ def stale_documents(folder: Path) -> list[str]:
 
 def tables_page() -> str:
     """Return the data dictionary (source: pipeline/schema)."""
-    parts = [_HEADER + "# Tables\n\nSource: `pipeline/schema/`. Times are UTC. Every table has `corpus_id`.\n"]
+    parts = [
+        _HEADER + "# Tables\n\nSource: `pipeline/schema/`. Times are UTC. Every table has `corpus_id`. "
+        'A column named `at` is written `"at"` in SQL, as it is a word of the language.\n'
+    ]
     for layer, meaning in LAYERS.items():
         parts.append(f"\n## Layer {layer}\n\n{meaning}\n")
         parts.extend(_table_section(table) for table in TABLES.values() if table.layer == layer)

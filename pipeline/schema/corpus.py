@@ -29,6 +29,11 @@ CORPUS_TABLES: tuple[Table, ...] = (
             c("rows_read", "BIGINT", "Records read.", unit="rows"),
             c("first_at", "TIMESTAMP", "Time of the first message (UTC)."),
             c("last_at", "TIMESTAMP", "Time of the last message (UTC)."),
+            c(
+                "erase_list",
+                "VARCHAR",
+                "Digest of data/erase.toml when the corpus was read; null when nothing is listed.",
+            ),
             c("warnings", "VARCHAR", "Warnings that hold for the whole corpus."),
         ),
         produced_by="corpus/ingestion",

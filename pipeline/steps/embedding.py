@@ -69,7 +69,8 @@ def _teacher_texts(warehouse: Warehouse, corpus_id: str) -> int:
 
 def _embedding(context: StepContext) -> Mapping[str, Data]:
     if context.state is None:
-        log.warning("corpus %s: %s", context.corpus_id, teacher.MISSING)
+        if context.settings.has_teacher:
+            log.warning("corpus %s: %s", context.corpus_id, teacher.MISSING)
         schema = TABLES["embedding"].polars_schema
         return {"embedding": pl.DataFrame(schema={name: schema[name] for name in schema if name != "corpus_id"})}
     config, _ = _prepare(context.warehouse, context.corpus_id)

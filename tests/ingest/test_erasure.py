@@ -47,14 +47,18 @@ def everything(tables: Tables) -> str:
     return "\n".join(str(row) for frame in frames for row in frame.rows())
 
 
-@pytest.mark.parametrize("entry", [EVE, EVE_NAME, "@Eve", "u/Eve", "name:Eve", "hashed id", "hashed name"])
+ENTRIES = (EVE, EVE_NAME, "@Eve", "u/Eve", "name:Eve", "eVE", "hashed id", "hashed name", "hashed lower")
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
 def test_an_agent_goes_with_all_that_is_hers(corpus: Corpus, entry: str) -> None:
     write(corpus)
     before = corpus.read()
     assert EVE in everything(before)
     assert EVE_NAME in everything(before)
     if entry.startswith("hashed"):
-        entry = "sha256:" + hashlib.sha256((EVE if entry == "hashed id" else EVE_NAME).encode()).hexdigest()
+        named = {"hashed id": EVE, "hashed name": EVE_NAME, "hashed lower": EVE_NAME.lower()}[entry]
+        entry = "sha256:" + hashlib.sha256(named.encode()).hexdigest()
     tables = erase(corpus, f'agents = ["{entry}"]')
     assert EVE not in everything(tables)
     assert EVE_NAME not in everything(tables)
@@ -67,8 +71,8 @@ def test_an_agent_goes_with_all_that_is_hers(corpus: Corpus, entry: str) -> None
     erased = tables.quarantine.filter(pl.col("reason") == "erased")
     assert erased.height == 3
     assert set(erased["detail"]) == {
-        "the message is listed in data/erase.toml",
-        "the agent is listed in data/erase.toml",
+        "the message is of an agent, or a message, that data/erase.toml lists",
+        "the agent is of an agent, or a message, that data/erase.toml lists",
     }
     assert set(erased["excerpt"]) == {""}
     old, new = before.account(), tables.account()

@@ -325,3 +325,58 @@ def test_the_order_of_files_and_the_threads_change_nothing(corpus: Corpus) -> No
         assert one.tables[name].equals(other.tables[name].select(one.tables[name].columns)) or (
             one.tables[name].sort(pl.all()).equals(other.tables[name].sort(pl.all()))
         ), name
+
+
+CHANNELS = """
+[[records]]
+files = "*.json"
+path = "channels[*].threads[*].messages[*]"
+where = { field = "@position", is = "1" }
+kind = "post"
+replies = "answers[*]"
+[records.fields]
+id = "mid"
+author_id = "by"
+title = "^.subject"
+community = "^^.slug"
+content = "txt"
+created_at = { from = "t", time = "s", origin = "2026-01-01T00:00:00" }
+upvotes = "claps"
+
+[[records]]
+files = "*.json"
+path = "channels[*].threads[*].messages[*]"
+where = { field = "@position", is_not = "1" }
+kind = "comment"
+replies = "answers[*]"
+[records.fields]
+id = "mid"
+author_id = "by"
+parent_id = "^.messages[0].mid"
+community = "^^.slug"
+content = "txt"
+created_at = { from = "t", time = "s", origin = "2026-01-01" }
+upvotes = "claps"
+"""
+
+
+def test_replies_answer_what_holds_them_whatever_stands_above(corpus: Corpus) -> None:
+    """Also where conditions and parents of the outer records look at their place, and times count from another year."""
+    corpus.write("corpus.toml", CHANNELS)
+
+    def said(mid: str, t: int, *answers: Row, claps: object = 1) -> Row:
+        return {"mid": mid, "by": "a", "txt": mid, "t": t, "claps": claps, "answers": list(answers)}
+
+    deep = said("b3", 86_400)
+    messages = [said("b1", 0, said("x", 3), said("b2", 1, deep), claps="many"), said("b4", 60, said("b5", 61))]
+    channel = {"slug": "den", "threads": [{"subject": "Hello", "messages": messages}]}
+    corpus.write("day.json", {"channels": [channel]})
+    rows = corpus.read().messages
+    assert {key: (row["parent_id"], row["depth"], row["title"]) for key, row in rows.items()} == {
+        "b1": (None, 0, "Hello"), "x": ("b1", 1, None), "b2": ("b1", 1, None), "b3": ("b2", 2, None),
+        "b4": ("b1", 1, None), "b5": ("b4", 2, None),
+    }  # fmt: skip
+    assert {row["community_id"] for row in rows.values()} == {"den"}
+    assert (rows["b1"]["created_at"], rows["b3"]["created_at"]) == (datetime(2026, 1, 1), datetime(2026, 1, 2))
+    assert (rows["b1"]["upvotes"], json.loads(rows["b1"]["extra"])) == (None, {"raw_upvotes": "many"})
+    assert (rows["b2"]["upvotes"], rows["b2"]["extra"]) == (1, None)

@@ -193,7 +193,8 @@ def _lists(values: s.Values) -> str:
 def _read_level(con: duckdb.DuckDBPyConnection, rule: m.RecordRule, carried: Carried, level: int) -> None:
     """Turn ``site`` into records and rejects; leaves ``mapped_value`` for the replies below."""
     values = s.Values(carried)
-    where, kind = _where(rule, values), s.kind_sql(rule, values)
+    # A condition says which records are taken; their replies come with them.
+    where, kind = "true" if level else _where(rule, values), s.kind_sql(rule, values)
     fields = s.fields_sql(rule, values)
     rest = s.rest_sql(rule, values)
     kept = (*BASE, "path", "rec", "root_hint", "parent_hint", "is_orphan", "nesting", *carried.columns.values(), "key",
@@ -205,13 +206,6 @@ def _read_level(con: duckdb.DuckDBPyConnection, rule: m.RecordRule, carried: Car
         f"(SELECT *{timed} FROM (SELECT {selected}, {kind} AS kind, {rest} AS rest "
         f"FROM (SELECT *, {_lists(values)} FROM site) WHERE {where}))"
     )
-    if level:
-        con.execute(
-            f"INSERT INTO rejects SELECT file_no, doc_no, '{rule.number:03d}/' || path, byte_offset, 'not_mapped', "
-            f"$detail, left(CAST(rec AS VARCHAR), {q.EXCERPT_CHARS}) FROM (SELECT *, {_lists(values)} FROM site) "
-            f"WHERE NOT ({where})",
-            {"detail": f"{rule.place}: {_UNCLAIMED}"},
-        )
     con.execute(
         f"INSERT INTO rejects SELECT file_no, doc_no, '{rule.number:03d}/' || path, byte_offset, fault.reason, "
         f"fault.detail, left(CAST(rec AS VARCHAR), {q.EXCERPT_CHARS}) FROM mapped_value WHERE fault IS NOT NULL"
@@ -240,7 +234,8 @@ def _insert(con: duckdb.DuckDBPyConnection, rule: m.RecordRule, family: str, kin
             f"SELECT DISTINCT name FROM (SELECT unnest(json_keys(rest)) AS name FROM {source}) "
             f"WHERE name IN ({taken}) ORDER BY name"
         ).fetchall()
-        record = f"json_merge_patch({s.renamed_sql([name for (name,) in names])}, {record})"
+        parts = [s.renamed_sql([name for (name,) in names]), s.unread_numbers_sql(rule), record]
+        record = f"json_merge_patch({', '.join(part for part in parts if part)})"
     observed = "t_observed_at.text" if rule.field("observed_at") else "NULL"
     kind = "'reaction'" if family == m.INTERACTION else "kind"
     con.execute(

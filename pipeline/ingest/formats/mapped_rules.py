@@ -104,8 +104,9 @@ class FieldRule:
         What the field is where no path holds a value.
     nulls, strip, values, prefix
         Spellings of a missing value; prefixes that are taken off; what stands for what; what is put before a value.
-    times, zone
-        How times are written, and the zone of those that do not say it.
+    times, zone, origin
+        How times are written, the zone of those that do not say it, and the instant from which numbers count, in
+        microseconds since 1970.
     place
         Where `corpus.toml` says so: key and line.
     """
@@ -123,6 +124,7 @@ class FieldRule:
     zone: str | None = None
     prefix: str = ""
     place: str = ""
+    origin: int = 0
 
 
 @dataclass(frozen=True, slots=True)

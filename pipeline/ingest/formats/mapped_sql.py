@@ -92,7 +92,7 @@ def kind_sql(rule: m.RecordRule, values: Values) -> str:
 
 def field_sql(rule: m.FieldRule, values: Values) -> str:
     """Return SQL for the text of a field, before times are read."""
-    sources = [_cleaned(values.text(path, rule.separator), rule) for path in rule.paths]
+    sources = [_cleaned(_text(path, rule, values), rule) for path in rule.paths]
     if rule.hashed:
         parts = ", chr(31), ".join(f"coalesce({source}, chr(30))" for source in sources)
         empty = " AND ".join(f"{source} IS NULL" for source in sources)
@@ -107,6 +107,13 @@ def field_sql(rule: m.FieldRule, values: Values) -> str:
     if rule.prefix:
         found = f"({literal(rule.prefix)} || {q.identifier(found) if rule.name in m.ID_FIELDS else found})"
     return f"coalesce({found}, {literal(rule.constant)})" if rule.constant is not None else found
+
+
+def _text(path: FieldPath, rule: m.FieldRule, values: Values) -> str:
+    """Return SQL for the text at a path; what holds the outermost record is no parent and no title of its replies."""
+    text = values.text(path, rule.separator)
+    is_above = rule.name in ("parent_id", "title") and bool(path.up)
+    return f"CASE WHEN nesting > 0 THEN NULL ELSE {text} END" if is_above else text
 
 
 def _cleaned(text: str, rule: m.FieldRule) -> str:
@@ -145,7 +152,7 @@ def timed_sql(rule: m.RecordRule) -> dict[str, str]:
             found["step_of_time"] = raw
             found[f"bad_{name}"] = f"{raw} IS NOT NULL AND {q.integer(raw)} IS NULL"
             continue
-        text, precision = time_sql("raw_time", each.times, each.zone)
+        text, precision = time_sql("raw_time", each.times, each.zone, each.origin)
         struct = f"list_transform([{raw}], lambda raw_time: struct_pack(text := {text}, precision := {precision}))[1]"
         found[f"t_{name}"] = struct
         found[f"bad_{name}"] = f"{raw} IS NOT NULL AND ({struct}).text IS NULL"
@@ -215,6 +222,24 @@ def record_sql(rule: m.RecordRule, kind: str) -> str:
     if kind == "membership":
         members["community_id"] = f("community")
     return _object({**members, "run_id": f("run_id")} if kind == "run" else {**members, **event})
+
+
+NUMBERS = frozenset(
+    {
+        "score", "upvotes", "downvotes", "comment_count", "karma", "follower_count", "following_count",
+        "subscriber_count", "post_count",
+    }
+)  # fmt: skip
+
+
+def unread_numbers_sql(rule: m.RecordRule) -> str:
+    """Return SQL for an object with the values of number fields that are no numbers, under the name ``raw_<field>``."""
+    members = {
+        f"{RENAMED}{each.name}": f"CASE WHEN {q.integer(f'f_{each.name}')} IS NULL THEN f_{each.name} END"
+        for each in rule.fields
+        if each.name in NUMBERS
+    }
+    return _object(members) if members else ""
 
 
 # -- what no field is mapped from ------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ def pattern_precision(pattern: str) -> str:
     return "month" if letters & set("mbB") else "year"
 
 
-def time_sql(expr: str, times: tuple[str, ...], zone: str | None) -> tuple[str, str]:
+def time_sql(expr: str, times: tuple[str, ...], zone: str | None, origin: int = 0) -> tuple[str, str]:
     """Return SQL for a time as ISO text (UTC) and for its precision where the text cannot tell it.
 
     Both are null where the value fits none of `times`.
@@ -59,13 +59,15 @@ def time_sql(expr: str, times: tuple[str, ...], zone: str | None) -> tuple[str, 
         Units or patterns, the first that fits is taken; none for ISO text or an epoch number of any unit.
     zone
         Name of the zone, or offset, of naive times; UTC when None.
+    origin
+        Instant from which numbers of a unit count, in microseconds since 1970.
     """
     texts, precisions = [], []
     for time in times or ("iso",):
         if time == "iso":
             texts.append(_iso(expr, zone, is_epoch_too=not times))
         elif time in UNITS:
-            texts.append(_epoch(expr, time))
+            texts.append(_epoch(expr, time, origin))
         else:
             text, precision = _pattern(expr, time, zone)
             texts.append(text)
@@ -102,9 +104,10 @@ def _iso(expr: str, zone: str | None, *, is_epoch_too: bool) -> str:
     return f"CASE WHEN NOT ({fits}) THEN NULL WHEN {naive} THEN CASE {written} {forms} END ELSE {expr} END"
 
 
-def _epoch(expr: str, unit: str) -> str:
+def _epoch(expr: str, unit: str, origin: int) -> str:
     number = f"try_cast({expr} AS DECIMAL(38, 9))"
     micros = f"{number} / 1000" if unit == "ns" else f"{number} * {UNITS[unit]}"
+    micros = f"({micros} + {origin:d})" if origin else micros
     stamp = f"make_timestamp(try_cast(round({micros}) AS BIGINT))"
     is_whole = f"{number} = floor({number})"
     form = {"s": _FORMS["s"], "ms": _FORMS["ms"]}.get(unit, _FORMS["us"])
