@@ -48,9 +48,10 @@ KEY = {"message": "message_id", "agent": "agent_id", "community": "community_id"
 
 
 def prepare(con: duckdb.DuckDBPyConnection, erase: EraseList) -> None:
-    """Make ``merged_message``, ``merged_agent``, ``merged_community``, ``outcome``, ``depth`` and ``node``.
+    """Make ``merged_message``, ``merged_agent``, ``merged_community``, ``outcome``, ``node`` and ``deep``.
 
-    ``node`` holds the merged messages without their texts.
+    ``node`` holds the merged messages without their texts; ``deep`` the depth of those of which `USUAL_DEPTH` does not
+    tell it, null where their parents are not in the corpus.
 
     Needs the temporary table ``files`` (file_no, source_file_id, path, sha256, path_time) and the views ``st_*`` of
     `staging`. None of what it makes holds what `erase` lists.
@@ -273,29 +274,47 @@ SELECT message_id, kind, parent_id, root_id, n_chars FROM merged_message
 """
 # Depth is recomputed from parents. A direct reply has depth 1 even when its post is not in the corpus, and whatever it
 # answers: a repost is the start of comments of its own. Reposts and quotes count the hops from the first post.
-_FIRST = """
+# What a message says of itself is enough for nearly all of them: the others are walked to and kept in ``deep``.
+_IS_START = "(kind = 'post' OR (kind <> 'comment' AND parent_id IS NULL))"
+_IS_DIRECT = "(kind = 'comment' AND coalesce(parent_id = root_id, false))"
+USUAL_DEPTH = f"CASE WHEN {_IS_START} THEN 0 WHEN {_IS_DIRECT} THEN 1 END"
+_SETTING_OUT = (
+    f"CREATE OR REPLACE TEMP TABLE orphan AS SELECT message_id, parent_id FROM node WHERE {_IS_DIRECT} AND NOT EXISTS "
+    f"(SELECT 1 FROM (SELECT message_id AS start_id FROM node WHERE {_IS_START}) WHERE start_id = parent_id)",
+    # Direct replies to what is no post: their depth is that of what they answer, and one more.
+    "CREATE OR REPLACE TEMP TABLE misplaced AS SELECT message_id FROM orphan WHERE parent_id IN "
+    "(SELECT message_id FROM node WHERE message_id IN (SELECT parent_id FROM orphan))",
+    f"CREATE OR REPLACE TEMP TABLE pending AS SELECT message_id, kind, parent_id, root_id FROM node "
+    f"WHERE NOT {_IS_START} AND (NOT {_IS_DIRECT} OR message_id IN (SELECT message_id FROM misplaced))",
+    f"""
 CREATE OR REPLACE TEMP TABLE reached AS
-SELECT message_id, false AS is_comment, 0 AS depth, root_id FROM node
-WHERE kind = 'post' OR (kind <> 'comment' AND parent_id IS NULL)
-UNION ALL
-SELECT c.message_id, true, 1, c.root_id FROM node c
-WHERE c.kind = 'comment' AND c.parent_id = c.root_id
-  AND NOT EXISTS (SELECT 1 FROM node p WHERE p.message_id = c.parent_id)
-"""
+SELECT message_id, kind = 'comment' AS is_comment, {USUAL_DEPTH} AS depth, root_id FROM node
+WHERE ({_IS_START} OR {_IS_DIRECT}) AND message_id NOT IN (SELECT message_id FROM misplaced)
+""",
+    "CREATE OR REPLACE TEMP TABLE deep (message_id VARCHAR, is_comment BOOLEAN, depth INTEGER, root_id VARCHAR)",
+)
 _NEXT = """
 CREATE OR REPLACE TEMP TABLE reached AS
 SELECT c.message_id, c.kind = 'comment' AS is_comment,
        CASE WHEN c.kind = 'comment' AND NOT w.is_comment THEN 1 ELSE w.depth + 1 END AS depth,
        coalesce(c.root_id, w.root_id) AS root_id
-FROM node c JOIN reached w ON c.parent_id = w.message_id
-WHERE c.kind <> 'post'
+FROM {wide} JOIN {narrow} ON c.parent_id = w.message_id
+"""
+_UNREACHED = """
+INSERT INTO deep
+SELECT message_id, kind = 'comment', NULL, NULL FROM pending c
+WHERE NOT EXISTS (SELECT 1 FROM deep d WHERE d.message_id = c.message_id)
 """
 
 
 def _walk(con: duckdb.DuckDBPyConnection) -> None:
-    """Make ``depth``, level by level: a recursive query holds all levels in memory."""
-    con.execute("CREATE OR REPLACE TEMP TABLE depth (message_id VARCHAR, depth INTEGER, root_id VARCHAR)")
-    con.execute(_FIRST)
-    while con.sql("SELECT count(*) FROM reached").fetchall()[0][0]:
-        con.execute("INSERT INTO depth SELECT message_id, depth, root_id FROM reached")
-        con.execute(_NEXT)
+    """Make ``deep``, level by level: a recursive query holds all levels in memory."""
+    for statement in _SETTING_OUT:
+        con.execute(statement)
+    pending = con.sql("SELECT count(*) FROM pending").fetchall()[0][0]
+    while reached := con.sql("SELECT count(*) FROM reached").fetchall()[0][0]:
+        # The side that is written last is held in memory.
+        sides = ("pending c", "reached w") if reached < pending else ("reached w", "pending c")
+        con.execute(_NEXT.format(wide=sides[0], narrow=sides[1]))
+        con.execute("INSERT INTO deep SELECT message_id, is_comment, depth, root_id FROM reached")
+    con.execute(_UNREACHED)

@@ -78,7 +78,7 @@ def ingest(
     """
     con.execute("SET TimeZone = 'UTC'")
     # Joins are written with the wide side first. Estimates take a union of many tables for small, and messages joined
-    # with their depth were then copied into a hash table, texts and all.
+    # with what belongs to them were then copied into a hash table, texts and all.
     con.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
     files = pl.DataFrame(
         {
@@ -143,13 +143,14 @@ GROUP BY f.file_no, f.path, t.observed_at
 _AUTHOR = "coalesce(m.author_id, n.agent_id, 'name:' || m.author_name)"
 _MESSAGE = f"""
 (SELECT m.message_id, coalesce(m.run_id, 'observed') AS run_id, m.kind, {_AUTHOR} AS agent_id, m.community_id,
-        m.parent_id, coalesce(m.root_id, d.root_id) AS root_id, d.depth, m.title, m.content,
+        m.parent_id, coalesce(m.root_id, d.root_id) AS root_id,
+        CASE WHEN d.message_id IS NULL THEN m.usual_depth ELSE d.depth END AS depth, m.title, m.content,
         m.text_hash, m.created_at, m.at_precision, m.step,
         coalesce(m.score, m.upvotes - m.downvotes) AS score, m.upvotes, m.downvotes, m.claimed_comment_count,
         coalesce(m.n_chars = w.n_chars, false) AS is_truncated, m.is_deleted, m.is_spam, m.url, m.flags,
         m.observed_at, f.source_file_id, m.source_row, m.extra
- FROM merged_message m JOIN files f ON f.file_no = m.file_no
- LEFT JOIN depth d ON d.message_id = m.message_id
+ FROM (SELECT *, {merge.USUAL_DEPTH} AS usual_depth FROM merged_message) m JOIN files f ON f.file_no = m.file_no
+ LEFT JOIN deep d ON d.message_id = m.message_id
  LEFT JOIN wall w ON w.kind = m.kind
  LEFT JOIN name_map n ON n.name = m.author_name)
 """
@@ -244,8 +245,7 @@ def _quarantine(con: duckdb.DuckDBPyConnection, redact: Callable[[str], str]) ->
 
 
 _CORPUS_WARNINGS = {
-    "dangling_parents": "SELECT count(*) FROM node m LEFT JOIN depth d ON d.message_id = m.message_id "
-    "WHERE m.kind = 'comment' AND d.depth IS NULL",
+    "dangling_parents": "SELECT count(*) FROM deep WHERE is_comment AND depth IS NULL",
     "null_authors": "SELECT count(*) FROM merged_message WHERE author_id IS NULL AND author_name IS NULL",
     "truncated_text": "SELECT count(*) FROM wall",
     "truncated_threads": "SELECT count(*) FROM (SELECT root_id, count(*) AS held FROM node "
