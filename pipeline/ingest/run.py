@@ -18,12 +18,11 @@ from pipeline.ingest.gaps import collection_gaps
 from pipeline.ingest.scan import Scan
 from pipeline.ingest.staging import Stager
 from pipeline.ingest.synthetic import WORD, with_warnings
+from pipeline.ingest.walls import find_walls
 
 DATA_SUFFIX = re.compile(r"\.(json|jsonl|ndjson|csv|tsv|parquet|avro|db|sqlite|sqlite3)$", re.IGNORECASE)
 _PATH_TIME = re.compile(r"(20\d\d)-?([01]\d)-?([0-3]\d)(?:[T_-]?([0-2]\d)-?([0-5]\d)(?!\d{3}))?")
 COVERED_SHARE = 0.9  # of the comments that posts claim; some are deleted or hidden on every platform
-# A wall is a length that is the longest of all and is hit by at least this many distinct texts and this share of them.
-WALL_MINIMUM, WALL_SHARE, WALL_LEAST_CHARS = 5, 0.002, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ def ingest(
     con.unregister("files_frame")
     Stager(con, staging).run(scan, progress)
     merge.prepare(con, config.erase)
-    con.execute(_WALLS)
+    find_walls(con)
     con.execute(_COUNTS)
     frames = {
         "run": _run_frame(con, scan, config),
@@ -110,23 +109,6 @@ def ingest(
     frames["corpus"] = _corpus_frame(con, scan, config, frames["source_file"], frames["run"])
     return Ingestion(dict(_QUERIES), frames)
 
-
-# Texts are read only of the messages at the greatest length of their kind.
-_WALLS = f"""
-CREATE OR REPLACE TEMP TABLE wall AS
-WITH longest AS (
-    SELECT kind, max(n_chars) AS n_chars, count(*) AS total FROM node WHERE n_chars > 0 GROUP BY kind
-), hits AS (
-    SELECT l.kind, l.n_chars, l.total, n.message_id, count(*) OVER (PARTITION BY l.kind) AS n
-    FROM longest l JOIN node n ON n.kind = l.kind AND n.n_chars = l.n_chars
-    WHERE l.n_chars >= {WALL_LEAST_CHARS}
-)
-SELECT h.kind, h.n_chars
-FROM hits h JOIN merged_message m ON m.message_id = h.message_id
-WHERE h.n >= {WALL_MINIMUM} AND h.n >= {WALL_SHARE} * h.total
-GROUP BY h.kind, h.n_chars, h.total
-HAVING count(DISTINCT m.content) >= {WALL_MINIMUM} AND count(DISTINCT m.content) >= {WALL_SHARE} * h.total
-"""
 
 _COUNTS = """
 CREATE OR REPLACE TEMP TABLE counts AS
