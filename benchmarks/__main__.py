@@ -9,12 +9,21 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import bench_assets, bench_embedding, bench_homophily, bench_ingest, bench_lexicon, bench_templates
+from benchmarks import (
+    bench_assets,
+    bench_embedding,
+    bench_homophily,
+    bench_ingest,
+    bench_lexicon,
+    bench_scale,
+    bench_templates,
+)
 from benchmarks.dumps import unpack
 
 PARTS: dict[str, tuple[str, Callable[[Path], int]]] = {
     "assets": ("the whole pipeline on the tree", bench_assets.run),
     "ingest": ("ingestion", lambda tree: bench_ingest.main(["--tree", str(tree)])),
+    "scale": ("ingestion of what is larger than memory", lambda tree: bench_scale.main(["--tree", str(tree)])),
     "lexicon": ("lexicons", lambda _: bench_lexicon.main([])),
     "homophily": ("homophily: 52 weeks of a million ties", lambda _: bench_homophily.main([])),
     "templates": ("templates", lambda _: bench_templates.main([])),
