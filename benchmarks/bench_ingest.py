@@ -135,7 +135,7 @@ def report(started: float) -> None:
 def measure(name: str, folder: Path) -> tuple[float, float, float]:
     """Run one side in a process of its own; return seconds, CPU seconds and peak MB."""
     command = [sys.executable, __file__, "--side", name, str(folder)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     seconds, cpu, peak = json.loads(done.stdout.splitlines()[-1])
     return seconds, cpu, peak
 

@@ -11,8 +11,9 @@ WALL_MINIMUM, WALL_SHARE, WALL_LEAST_CHARS = 5, 0.002, 200
 _LONGEST = f"""
 CREATE OR REPLACE TEMP TABLE longest AS
 SELECT l.kind, l.n_chars, l.total
-FROM (SELECT kind, max(n_chars) AS n_chars, count(*) AS total FROM node WHERE n_chars > 0 GROUP BY kind) l
-JOIN node n ON n.kind = l.kind AND n.n_chars = l.n_chars
+FROM node n
+JOIN (SELECT kind, max(n_chars) AS n_chars, count(*) AS total FROM node WHERE n_chars > 0 GROUP BY kind) l
+    ON n.kind = l.kind AND n.n_chars = l.n_chars
 WHERE l.n_chars >= {WALL_LEAST_CHARS}
 GROUP BY l.kind, l.n_chars, l.total
 HAVING count(*) >= {WALL_MINIMUM} AND count(*) >= {WALL_SHARE} * l.total
@@ -20,7 +21,7 @@ HAVING count(*) >= {WALL_MINIMUM} AND count(*) >= {WALL_SHARE} * l.total
 _WALLS = f"""
 CREATE OR REPLACE TEMP TABLE wall AS
 SELECT l.kind, l.n_chars
-FROM longest l JOIN ({{texts}}) m ON m.kind = l.kind AND m.n_chars = l.n_chars
+FROM ({{texts}}) m JOIN longest l ON m.kind = l.kind AND m.n_chars = l.n_chars
 GROUP BY l.kind, l.n_chars, l.total
 HAVING count(DISTINCT m.content) >= {WALL_MINIMUM} AND count(DISTINCT m.content) >= {WALL_SHARE} * l.total
 """
