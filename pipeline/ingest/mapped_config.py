@@ -18,12 +18,15 @@ from pipeline.ingest.formats.mapped_rules import all_paths
 from pipeline.ingest.formats.mapped_times import UNIT_WORDS, UNITS, pattern_error
 
 CONTAINERS = ("json", "jsonl", "csv", "tsv", "csv_semicolon", "parquet", "sqlite")
+WITHOUT_LINES = ("json", "jsonl", "parquet", "sqlite")
 ENTRY_KEYS = (
     "files", "container", "table", "path", "kind", "kinds", "where", "fields", "constants", "replies", "parse",
+    "header_row", "encoding",
 )  # fmt: skip
 FIELD_KEYS = ("from", "join", "hash", "separator", "null", "strip", "map", "prefix", "time", "timezone", "origin")
 CONDITION_KEYS = ("field", "is", "is_not", "missing", "has")
 _EXAMPLE = '{ from = ["ts", "time"], time = "ms" }'
+MOST_LINES_BEFORE = 10_000
 _OFFSET = re.compile(r"[+-](0\d|1[0-4]):[0-5]\d\Z")
 
 Fail = Callable[[str, str, str], Exception]
@@ -99,17 +102,40 @@ class _Entry:
         path, replies = self.text("path") or "", self.text("replies") or ""
         hops = self.parsed("path", parse_record_path, path)
         reply_hops = self.parsed("replies", parse_record_path, replies)
-        if replies and not any(hop.kind != "one" for hop in reply_hops):
+        if replies and (not any(hop.is_level for hop in reply_hops) or any(hop.kind == "deep" for hop in reply_hops)):
             raise self.fail("replies", 'the path of the list of replies in a record, such as "children[*]"')
         fields = self.fields(kinds)
         rule = m.RecordRule(
             self.number, self.place(), files, kinds, fields, path, hops, container, self.text("table"),
             self.conditions("where", self.entry.get("where", [])), replies, reply_hops,
-            self.texts(self.entry, "parse", "parse"),
+            self.texts(self.entry, "parse", "parse"), self.header_row(container), self.encoding(container),
         )  # fmt: skip
         self.check_needed(rule)
         self.check_levels(rule)
         return rule
+
+    def header_row(self, container: str | None) -> int:
+        """Return the number of the line that names the columns of a table, from 1."""
+        value = self.entry.get("header_row", 1)
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_LINES_BEFORE:
+            raise self.fail("header_row", f"the number of the line with the names of columns, 1 to {MOST_LINES_BEFORE}")
+        if value > 1 and container in WITHOUT_LINES:
+            raise self.fail("header_row", "header_row only where container is csv, tsv or csv_semicolon")
+        return value
+
+    def encoding(self, container: str | None) -> str | None:
+        """Return the encoding of a table that is not written in UTF-8."""
+        value = self.text("encoding")
+        if value is None:
+            return None
+        if container in WITHOUT_LINES:
+            raise self.fail("encoding", "encoding only where container is csv, tsv or csv_semicolon")
+        try:
+            if b"a;".decode(value) != "a;":
+                raise LookupError(value)
+        except (LookupError, UnicodeError, ValueError) as error:
+            raise self.fail("encoding", "an encoding of text such as windows-1252, latin-1 or cp437") from error
+        return value
 
     def text(self, key: str) -> str | None:
         value = self.entry.get(key)
@@ -275,7 +301,7 @@ class _Entry:
 
     def check_levels(self, rule: m.RecordRule) -> None:
         """Check that every path that leaves the record has somewhere to go."""
-        levels = sum(hop.kind != "one" for hop in rule.hops)
+        levels = sum(hop.is_level for hop in rule.hops)
         paths = all_paths([rule])
         for path in paths:
             if path.up > levels:

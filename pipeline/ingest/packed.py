@@ -121,7 +121,7 @@ class _Reader:
         elif file.container in (*OPENED_CONTAINERS, "parquet", "json_table"):
             yield from self._sought(number, file, stream)
         else:
-            for rows in stream_batches(stream, file.container, self.table_kind):
+            for rows in stream_batches(stream, file, self.table_kind):
                 yield framing._table_batch(number, rows)
             yield from _damaged(number, stream)
 

@@ -48,7 +48,8 @@ class SourceFile:
     """One file of the folder or of an archive: where it is, digest, container and format, or why it is not read.
 
     `outer` is the file of the folder that has to be opened for it; `content` the path without a suffix of compression.
-    `detail` and `offset` say more of the reason. `follow_direction` is what corpus.toml says of it.
+    `detail` and `offset` say more of the reason. `follow_direction`, `header_row` and `encoding` are what corpus.toml
+    says of it.
     """
 
     path: str
@@ -63,6 +64,8 @@ class SourceFile:
     detail: str | None = None
     offset: int = 0
     follow_direction: str | None = None
+    header_row: int = 1
+    encoding: str | None = None
 
     @property
     def content_path(self) -> str:
@@ -195,6 +198,7 @@ class _Listing:
         if container != "json":
             self.bodies.forget(path)
         file = SourceFile(path, reading.sha256, reading.size, container, MAPPED, "read")
+        file = replace(file, header_row=rule.header_row, encoding=rule.encoding)
         if container in PACKED_CONTAINERS:
             return replace(file, format=None, status="ignored")
         return file if reason is None else replace(file, format=None, status="unreadable", reason=reason)

@@ -68,18 +68,18 @@ def table_batches(
 
 
 def stream_batches(
-    stream: Stream, container: str, table_kind: Callable[[frozenset[str]], str | None]
+    stream: Stream, file: SourceFile, table_kind: Callable[[frozenset[str]], str | None]
 ) -> Iterator[TableRows]:
     """Yield the rows of CSV, TSV or Avro from a stream as JSON objects; a row that damage cut is left out."""
-    if container == "avro":
+    if file.container == "avro":
         return _avro(stream, table_kind(frozenset(avro.read_header(stream).columns)) or "unknown")
     head = stream.peek(HEAD_BYTES)
     encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    columns = header_columns(head.decode(encoding, "replace"), container)
+    columns = header_columns(head.decode(encoding, "replace"), file.container)
     lines = WholeLines(stream)
     raw: io.BufferedReader = io.BufferedReader(lines)
     kind = table_kind(columns) or "unknown"
-    return _csv_rows(raw, encoding, container, kind, lambda: lines.damage is not None)
+    return _csv_rows(raw, encoding, file, kind, lambda: lines.damage is not None)
 
 
 def _avro(stream: Stream, kind: str) -> Iterator[TableRows]:
@@ -163,17 +163,19 @@ def _written(frame: pl.DataFrame) -> pa.Array:
 
 def _csv(path: Path, file: SourceFile, kind: str) -> Iterator[TableRows]:
     with path.open("rb") as raw:
-        yield from _csv_rows(raw, encoding_of(path), file.container, kind, lambda: False)
+        yield from _csv_rows(raw, encoding_of(path), file, kind, lambda: False)
 
 
 def _csv_rows(
-    raw: io.BufferedReader, encoding: str, container: str, kind: str, is_cut: Callable[[], bool]
+    raw: io.BufferedReader, encoding: str, file: SourceFile, kind: str, is_cut: Callable[[], bool]
 ) -> Iterator[TableRows]:
     previous = csv.field_size_limit(FIELD_LIMIT)
     try:
-        stream = io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="")
+        stream = io.TextIOWrapper(raw, encoding=file.encoding or encoding, errors="replace", newline="")
+        for _ in range(file.header_row - 1):
+            stream.readline()
         # The last line is ours: when the file leaves a quotation mark open, it ends up inside a field.
-        reader = csv.reader(chain(stream, [_END]), delimiter=DELIMITERS[container])
+        reader = csv.reader(chain(stream, [_END]), delimiter=DELIMITERS[file.container])
         header = [name.strip() for name in next(reader, [])]
         if len(set(header)) != len(header):
             detail = "the header names a column twice; give every column a name of its own"
@@ -219,6 +221,11 @@ def _csv_batches(
 
 def _wrong_width(row: list[str], header: list[str]) -> Rejected:
     detail = f"the row has {len(row)} fields, the header has {len(header)}; the row was set aside"
+    if len(header) == 1:
+        detail += (
+            "; where lines stand before the header say header_row, where fields are separated by semicolons or tabs "
+            "say container, in a mapping of corpus.toml"
+        )
     return Rejected("bad_row_width", detail, ",".join(row)[:EXCERPT_CHARS])
 
 

@@ -31,7 +31,15 @@ from pipeline.ingest.formats import mapped_rules as m
 from pipeline.ingest.formats import mapped_sql as s
 from pipeline.ingest.formats.base import RECORDS_DDL, REJECTS_DDL, Adapter
 from pipeline.ingest.formats.mapped_paths import Hop, literal, pointer
-from pipeline.ingest.formats.mapped_walk import BASE, Carried, carried_by, parse_texts, walk, walk_hops
+from pipeline.ingest.formats.mapped_walk import (
+    BASE,
+    MOST_LEVELS,
+    Carried,
+    carried_by,
+    parse_texts,
+    walk,
+    walk_hops,
+)
 from pipeline.ingest.repair import Rejected
 from pipeline.ingest.sqlite_source import (
     NEVER_READ,
@@ -47,7 +55,6 @@ if TYPE_CHECKING:
     from pipeline.ingest.scan import SourceFile
 
 NAME = "mapped"
-MOST_LEVELS = 200
 _JOURNAL = "a rollback journal (-journal) lies beside the database; open it once in sqlite3, and copy it again"
 _UNCLAIMED = "no entry under [[records]] takes it: none of their conditions holds; add an entry, or widen where"
 _NOT_FOUND = "no path of the entries under [[records]] that mean this file finds anything in it: "

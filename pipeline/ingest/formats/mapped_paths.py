@@ -1,7 +1,7 @@
 """Paths of a mapping: how `corpus.toml` says where records and fields stand, and the SQL that reads them.
 
-A path is names joined by dots. ``[*]`` is each item of a list, ``*`` each member of an object; both say where records
-stand. In the path of a field ``[0]`` and ``[-1]`` are the first and the last item, ``[*]`` all items (their texts are
+A path is names joined by dots. ``[*]`` is each item of a list, ``*`` each member of an object, ``[**]`` what stands
+there, each item of the list in it, each item of that list in the item, and so on; these say where records stand. In the path of a field ``[0]`` and ``[-1]`` are the first and the last item, ``[*]`` all items (their texts are
 joined), ``[name=e]`` the first item whose member is ``e``. A field may stand outside of its record: ``^.id`` is a field
 of what holds the list, ``^^.id`` one further out, ``$.id`` a field of the document; ``@key`` is the key of the record
 in its object, ``@position`` its place in its list (from 1), ``@item`` the record itself where it is a text or a number,
@@ -22,7 +22,7 @@ _PREFIX = re.compile(r"(?P<up>\^+|\$)(?:\.|(?=@)|(?=\[))")
 _SPECIAL = re.compile(r"@([a-z]+)\Z")
 _NAME = re.compile(r'"(?P<quoted>[^"]+)"|(?P<plain>[^.\[\]"*@^$=,]+)|(?P<every>\*)')
 _BRACKET = re.compile(
-    r"\[(?:(?P<each>\*)|(?P<place>-?\d{1,6})|(?P<where>[^\[\]=]+=[^\[\]=,]*(?:,[^\[\]=]+=[^\[\]=,]*)*))\]"
+    r"\[(?:(?P<deep>\*\*)|(?P<each>\*)|(?P<place>-?\d{1,6})|(?P<where>[^\[\]=]+=[^\[\]=,]*(?:,[^\[\]=]+=[^\[\]=,]*)*))\]"
 )
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -118,6 +118,8 @@ def _steps(text: str, at: int) -> tuple[Step, ...]:
 
 
 def _bracketed(match: re.Match[str]) -> Step:
+    if match["deep"]:
+        return Step("deep")
     if match["each"]:
         return Step("each")
     if match["place"]:
@@ -135,8 +137,8 @@ def parse_field_path(text: str) -> FieldPath:
         With what was expected.
     """
     path = parse_path(text)
-    if any(step.kind == "every" for step in path.steps):
-        raise PathError(f"no * in the path of a field; {text!r} belongs into path, or name the member")
+    if any(step.kind in ("every", "deep") for step in path.steps):
+        raise PathError(f"no * and no [**] in the path of a field; {text!r} belongs into path, or name the member")
     if sum(step.kind == "each" for step in path.steps) > 1:
         raise PathError(f"at most one [*] in the path of a field; {text!r} has more")
     return path
@@ -144,10 +146,19 @@ def parse_field_path(text: str) -> FieldPath:
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """A part of the path to records: names, then each item (``each``), every member (``every``), or ``one``."""
+    """A part of the path to records: names, then each item (``each``), every member (``every``), or ``one``.
+
+    ``deep`` is what stands before the names, and the items of the list there, and the items of that list in each item,
+    and so on. It is no level of its own: a nested item takes the place of what holds it.
+    """
 
     names: tuple[str, ...]
     kind: str
+
+    @property
+    def is_level(self) -> bool:
+        """Whether ``^`` in the path of a field counts it."""
+        return self.kind in ("each", "every")
 
 
 def parse_record_path(text: str) -> tuple[Hop, ...]:
@@ -169,6 +180,8 @@ def parse_record_path(text: str) -> tuple[Hop, ...]:
         if step.kind == "name":
             names.append(step.name)
         else:
+            if step.kind == "deep" and not names:
+                raise PathError(f"the name of a list before [**] in {text!r}")
             hops.append(Hop(tuple(names), step.kind))
             names = []
     return (*hops, Hop(tuple(names), "one")) if names else tuple(hops)

@@ -144,6 +144,8 @@ class RecordRule:
     replies: str = ""
     reply_hops: tuple[Hop, ...] = ()
     parse: tuple[str, ...] = ()
+    header_row: int = 1
+    encoding: str | None = None
 
     def takes(self, path: str) -> bool:
         """Return whether a file (its path below the corpus) is meant."""

@@ -16,8 +16,9 @@ from pipeline.ingest.formats.literals import literal_to_json
 from pipeline.ingest.formats.mapped_paths import DOCUMENT, FieldPath, Hop, pointer, value_sql
 from pipeline.ingest.formats.mapped_rules import RecordRule, all_paths
 
+MOST_LEVELS = 200
 BASE = ("file_no", "doc_no", "byte_offset", "repair")
-_EXPECTED = {"each": "a list", "every": "an object (records by key)", "one": "a value"}
+_EXPECTED = {"each": "a list", "deep": "a list", "every": "an object (records by key)", "one": "a value"}
 _FILE = {
     "path": "p.path",
     "file": r"regexp_replace(regexp_extract(p.path, '[^/]*$'), '(.)\.[^.]*$', '\1')",
@@ -53,7 +54,7 @@ class Carried:
 def carried_by(rules: Iterable[RecordRule]) -> Carried:
     """Return what the rules of one walk need from outside of their records."""
     rules = list(rules)
-    found = Carried(sum(hop.kind != "one" for hop in rules[0].hops))
+    found = Carried(sum(hop.is_level for hop in rules[0].hops))
     for path in all_paths(rules):
         level = found.level_of(path)
         if level is not None:
@@ -114,10 +115,51 @@ def walk_hops(
         _hold(con, hop, kept)
         if contested is not None:
             _note(con, hop, group, is_contested=contested[number])
-        if hop.kind != "one":
+        if hop.is_level:
             level += 1
         new = "" if carried is None or hop.kind == "one" else _columns(carried, level, is_new=True)
-        con.execute(_hop_sql(hop, kept, new))
+        if hop.kind == "deep":
+            _go_deep(con, hop, group, (*keep, *_above(carried, level)), carried, level)
+        else:
+            con.execute(_hop_sql(hop, kept, new))
+
+
+def _above(carried: Carried | None, level: int) -> list[str]:
+    """Return the columns that a nested item has from further out: all but those of what it stands for."""
+    if carried is None:
+        return []
+    own = [name for name, path in carried.at(level) if not _is_outermost(path)]
+    return [name for name in _names(carried, level) if name not in own]
+
+
+def _is_outermost(path: FieldPath) -> bool:
+    return path.up == DOCUMENT or path.special in _FILE
+
+
+def _go_deep(
+    con: duckdb.DuckDBPyConnection, hop: Hop, group: int, keep: tuple[str, ...], carried: Carried | None, level: int
+) -> None:
+    """Add to ``site`` the items of a list in each record, the items of that list in each item, and so on.
+
+    An item takes the place of what holds it: values of the level are read from it anew.
+    """
+    con.execute("CREATE OR REPLACE TEMP TABLE reached AS SELECT * FROM site")
+    fresh = [] if carried is None else [(n, p) for n, p in carried.at(level) if not _is_outermost(p)]
+    new = "".join(f", {outside_sql(path)} AS {name}" for name, path in fresh)
+    for depth in range(MOST_LEVELS + 1):
+        con.execute(_hop_sql(Hop(hop.names, "each"), list(keep), new, mark="."))
+        if not con.sql("SELECT count(*) FROM site").fetchall()[0][0]:
+            break
+        if depth == MOST_LEVELS:
+            con.execute(
+                f"INSERT INTO misfit SELECT file_no, doc_no, byte_offset, path, {group}, 'lists nested deeper than "
+                f"{MOST_LEVELS} levels are not read', CAST(rec AS VARCHAR) FROM site"
+            )
+            break
+        con.execute("INSERT INTO reached BY NAME SELECT * FROM site")
+        _hold(con, hop, list(keep))
+        _note(con, hop, group, is_contested=False)
+    con.execute("CREATE OR REPLACE TEMP TABLE site AS SELECT * FROM reached")
 
 
 def _names(carried: Carried, level: int) -> list[str]:
@@ -171,7 +213,7 @@ def _note(con: duckdb.DuckDBPyConnection, hop: Hop, group: int, *, is_contested:
     """Note documents with an empty list, or null, as found; what is of another type than expected is a misfit."""
     if hop.kind == "one":
         return
-    type_, size = ("ARRAY", "json_array_length(held)") if hop.kind == "each" else ("OBJECT", "len(json_keys(held))")
+    type_, size = ("OBJECT", "len(json_keys(held))") if hop.kind == "every" else ("ARRAY", "json_array_length(held)")
     con.execute(
         f"INSERT INTO found SELECT DISTINCT file_no, doc_no, {group} FROM held "
         f"WHERE CASE WHEN json_type(held) = '{type_}' THEN {size} = 0 ELSE json_type(held) = 'NULL' END"
@@ -186,7 +228,7 @@ def _note(con: duckdb.DuckDBPyConnection, hop: Hop, group: int, *, is_contested:
     )
 
 
-def _hop_sql(hop: Hop, kept: list[str], new: str) -> str:
+def _hop_sql(hop: Hop, kept: list[str], new: str, mark: str = "") -> str:
     passed = "".join(f", {name}" for name in kept)
     base = f"{', '.join(BASE)}{passed}"
     if hop.kind == "one":
@@ -204,7 +246,7 @@ def _hop_sql(hop: Hop, kept: list[str], new: str) -> str:
         fits = "OBJECT"
     return f"""
 CREATE OR REPLACE TEMP TABLE site AS
-SELECT {base}, path || lpad(CAST(place AS VARCHAR), 8, '0') || '/' AS path, rec, key, place{new}
+SELECT {base}, path || '{mark}' || lpad(CAST(place AS VARCHAR), 8, '0') || '/' AS path, rec, key, place{new}
 FROM (SELECT {base}, path, {items}
       FROM (SELECT {base}, path, {listed} FROM held WHERE json_type(held) = '{fits}'))
 """
