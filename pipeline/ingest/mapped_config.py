@@ -157,7 +157,7 @@ class _Entry:
             raise self.fail(key, str(error)) from error
 
     def kinds(self) -> tuple[m.KindRule, ...]:
-        allowed = (*m.KINDS, m.INTERACTION, m.NOT_READ)
+        allowed = (*m.KINDS, m.REVISION, m.INTERACTION, m.NOT_READ)
         listed = self.entry.get("kinds", [])
         if not isinstance(listed, list) or not all(isinstance(rule, dict) for rule in listed):
             raise self.fail("kinds", 'a list such as [{ kind = "comment", field = "parent_id" }]')

@@ -38,7 +38,8 @@ _MESSAGE_EXTRA = (
     "post_title", "post_url", "featured_at", "enrichment",
 )  # fmt: skip
 MESSAGE_KINDS = ("post", "comment", "repost", "quote", "dm", "utterance")
-IS_MESSAGE = "kind IN ('" + "', '".join(MESSAGE_KINDS) + "')"
+# A revision says something new of a message that another record makes; `references` gives it the kind of that one.
+IS_MESSAGE = "kind IN ('" + "', '".join((*MESSAGE_KINDS, "revision")) + "')"
 # Keys of message records that only canonical adapters write.
 CANONICAL_KEYS = ("run_id", "step", "at_precision", "root_id")
 # Keys that are read elsewhere (provenance, nesting), and so are no part of `extra`.

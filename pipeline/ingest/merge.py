@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import duckdb
 
-from pipeline.ingest import erasure, events
+from pipeline.ingest import erasure, events, references
 from pipeline.ingest import sqltools as q
 from pipeline.ingest.erase_list import EraseList
 
@@ -57,7 +57,9 @@ def prepare(con: duckdb.DuckDBPyConnection, erase: EraseList) -> None:
     `staging`. None of what it makes holds what `erase` lists.
     """
     erasure.apply(con, erase)
+    references.settle_revisions(con)
     _set_aside_clashes(con)
+    references.name_communities(con)
     has_events = events.are_there(con)
     con.execute(_FILE_TIME.format(events=f" UNION ALL {events.TIMES_OF_EVENTS}" if has_events else ""))
     con.execute(_NAME_MAP.format(events=f" UNION ALL {events.NAMED_BY_EVENTS}" if has_events else ""))

@@ -174,6 +174,7 @@ SELECT file_no, source_row, is_record, community_id, {c("title")} AS title, {c("
        {q.integer(c("subscribers"), is_count=True)} AS subscribers,
        {q.integer(c("post_count"), is_count=True)} AS claimed_post_count, observed_at, dumped_at,
        CASE WHEN is_record THEN {m.unmapped("body", keys)} END AS extra,
+       CASE WHEN is_record THEN {q.identifier("raw_id")} END AS given_id,
        {m.fault("community_id", "coalesce(raw_name, raw_id)")} AS fault
 FROM timed
 """

@@ -226,7 +226,7 @@ def _families(rule: m.RecordRule) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for kind in dict.fromkeys([*(kind.kind for kind in rule.kinds), *(["comment"] if rule.replies else [])]):
         if kind != m.NOT_READ:
-            found.setdefault("message" if kind in m.MESSAGE_KINDS else kind, []).append(kind)
+            found.setdefault("message" if kind in (*m.MESSAGE_KINDS, m.REVISION) else kind, []).append(kind)
     return found
 
 

@@ -16,6 +16,8 @@ EVENT_KINDS = ("tie", "reaction", "membership", "exposure", "run")
 KINDS = (*MESSAGE_KINDS, "agent", "community", *EVENT_KINDS)
 # A kind of the file that is no kind of the tables: whom an edge lists, in the words of a reaction.
 INTERACTION = "interaction"
+# A later state of a message: it has the kind of the message whose id it gives.
+REVISION = "revision"
 NOT_READ = "none"
 
 _AUTHOR = ("author_id", "author_name", "author_display_name", "author_description", "author_model", "author_agent_kind")
@@ -26,13 +28,17 @@ _MESSAGE = (
 )  # fmt: skip
 FIELDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(MESSAGE_KINDS, _MESSAGE),
+    REVISION: (
+        "id", "title", "content", "url", "score", "upvotes", "downvotes", "comment_count", "is_deleted", "is_spam",
+        "run_id", "observed_at",
+    ),
     "agent": (
         "id", "name", "display_name", "description", "model", "agent_kind", "created_at", "karma", "follower_count",
         "following_count", "is_claimed", "deleted_at", "observed_at",
     ),
     "community": (
         "id", "name", "display_name", "description", "created_at", "subscriber_count", "post_count", "created_by",
-        "observed_at",
+        "created_by_id", "observed_at",
     ),
     "tie": ("source_id", "source_name", "target_id", "target_name", "target_display", "relation", "action", *_EVENT,
             "origin"),
@@ -46,6 +52,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
 # Of each group at least one field has to be given.
 NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
     **dict.fromkeys(MESSAGE_KINDS, (("id",),)),
+    REVISION: (("id",),),
     "agent": (("id", "name"),),
     "community": (("name", "id"),),
     "tie": (("source_id", "source_name"), ("target_id", "target_name", "target_display"), ("relation",)),
@@ -61,7 +68,7 @@ TIME_FIELDS = ("created_at", "at", "deleted_at", "observed_at")
 # A whole number that went through a table with gaps comes out as 12.0.
 ID_FIELDS = frozenset(
     {"id", "author_id", "parent_id", "root_id", "source_id", "target_id", "agent_id", "target_agent_id", "message_id",
-     "run_id", "community"}
+     "run_id", "community", "created_by_id"}
 )  # fmt: skip
 ALLOWED: dict[str, tuple[str, ...]] = {
     "relation": ("follow", "mute", "friend"),

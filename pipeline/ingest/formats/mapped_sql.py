@@ -202,10 +202,15 @@ def record_sql(rule: m.RecordRule, kind: str) -> str:
         parent = f"nullif({f('parent_id')}, {f('id')})"  # the first message of a thread may name itself
         return _object({**{name: f(name) for name in same}, "parent_id": parent, **who, **times})
     if kind in ("agent", "community"):
-        names = [name for name in m.FIELDS[kind] if name not in ("created_at", "deleted_at", "observed_at")]
+        left = ("created_at", "deleted_at", "observed_at", "created_by", "created_by_id")
+        names = [name for name in m.FIELDS[kind] if name not in left]
         members = {name: f(name) for name in names}
         if kind == "agent":
             members["deleted_at"] = "t_deleted_at.text" if rule.field("deleted_at") else "NULL"
+        elif rule.field("created_by") or rule.field("created_by_id"):
+            creator = {"id": f("created_by_id"), "name": f("created_by")}
+            given = " OR ".join(f"{expr} IS NOT NULL" for expr in creator.values())
+            members["created_by"] = f"CASE WHEN {given} THEN {_object(creator)} END"
         return _object({**members, "created_at": at})
     if kind == m.INTERACTION:
         return _object(
