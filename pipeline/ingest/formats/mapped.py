@@ -119,6 +119,7 @@ def _read_group(con: duckdb.DuckDBPyConnection, groups: list[list[m.RecordRule]]
     """Read the records that stand in one place, for each rule that takes them, with their replies."""
     group = groups[number]
     others = [other[0].hops for other in groups if other is not group]
+    rules = [rule for other in groups if other is not group for rule in other]
     holders = [n for n, other in enumerate(groups) if n != number and _holds(other[0].hops, group[0].hops)]
     carried = carried_by(group)
     walk(con, group[0], carried, number, others)
@@ -137,7 +138,7 @@ def _read_group(con: duckdb.DuckDBPyConnection, groups: list[list[m.RecordRule]]
             if level == MOST_LEVELS:
                 con.execute(_TOO_DEEP)
                 break
-            _read_level(con, rule, carried, level)
+            _read_level(con, rule, carried, level, rule.reads_below(rules))
             if not rule.replies:
                 break
             _descend(con, rule, carried)
@@ -197,13 +198,15 @@ def _lists(values: s.Values) -> str:
     return f"json_extract_string(rec, {pointers}) AS v, json_type(rec, {pointers}) AS t"
 
 
-def _read_level(con: duckdb.DuckDBPyConnection, rule: m.RecordRule, carried: Carried, level: int) -> None:
+def _read_level(
+    con: duckdb.DuckDBPyConnection, rule: m.RecordRule, carried: Carried, level: int, below: set[tuple[str, ...]]
+) -> None:
     """Turn ``site`` into records and rejects; leaves ``mapped_value`` for the replies below."""
     values = s.Values(carried)
     # A condition says which records are taken; their replies come with them.
     where, kind = "true" if level else _where(rule, values), s.kind_sql(rule, values)
     fields = s.fields_sql(rule, values)
-    rest = s.rest_sql(rule, values)
+    rest = s.rest_sql(rule, values, below)
     kept = (*BASE, "path", "rec", "root_hint", "parent_hint", "is_orphan", "nesting", *carried.columns.values(), "key",
             "place")  # fmt: skip
     selected = ", ".join([*kept, *(f"{sql} AS {name}" for name, sql in fields.items())])

@@ -138,7 +138,7 @@ def parse_field_path(text: str) -> FieldPath:
     """
     path = parse_path(text)
     if any(step.kind in ("every", "deep") for step in path.steps):
-        raise PathError(f"no * and no [**] in the path of a field; {text!r} belongs into path, or name the member")
+        raise PathError(f"no * in the path of a field, and no [**]; {text!r} belongs into path, or name the member")
     if sum(step.kind == "each" for step in path.steps) > 1:
         raise PathError(f"at most one [*] in the path of a field; {text!r} has more")
     return path

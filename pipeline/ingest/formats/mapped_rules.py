@@ -158,6 +158,25 @@ class RecordRule:
         """Return whether a file (its path below the corpus) is meant."""
         return any(fnmatch.fnmatchcase(path, pattern) for pattern in self.files)
 
+    def reads_below(self, rules: Iterable[RecordRule]) -> set[tuple[str, ...]]:
+        """Return the names of the lists and objects in a record of which every item is a record of another rule.
+
+        Only rules count that keep what they do not map, and that take all items of the same files.
+        """
+        found = set()
+        n = len(self.hops)
+        above: tuple[str, ...] = ()
+        if self.hops and self.hops[-1].kind == "one":
+            n, above = n - 1, self.hops[-1].names
+        for rule in rules:
+            is_kept = all(kind.kind in (*MESSAGE_KINDS, "agent", "community") for kind in rule.kinds)
+            is_same = (rule.files, rule.table) == (self.files, self.table) and rule.hops[:n] == self.hops[:n]
+            if is_kept and is_same and not rule.where and len(rule.hops) == n + 1 and rule.hops[n].is_level:
+                names = rule.hops[n].names
+                if len(names) > len(above) and names[: len(above)] == above:
+                    found.add(names[len(above) :])
+        return found
+
     def field(self, name: str) -> FieldRule | None:
         """Return the rule of a field, None when it has none."""
         return next((rule for rule in self.fields if rule.name == name), None)

@@ -6,6 +6,7 @@ Paths, constants and spellings are literals of the statements (`mapped_paths.lit
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pipeline.ingest import mapping, profiles
@@ -305,12 +306,16 @@ def _gone(names: tuple[str, ...]) -> str:
     return literal(json.dumps(patch, ensure_ascii=False))
 
 
-def rest_sql(rule: m.RecordRule, values: Values) -> str:
-    """Return SQL for the members of ``rec`` that no field is mapped from, an empty object when there are none."""
+def rest_sql(rule: m.RecordRule, values: Values, read_below: Iterable[tuple[str, ...]] = ()) -> str:
+    """Return SQL for the members of ``rec`` that no field is mapped from, an empty object when there are none.
+
+    `read_below` are names of members whose items are records of their own.
+    """
     tree, both = _tree(rule)
     rest = f"json_merge_patch(rec, CAST({_patch(tree, (), both, values)} AS JSON))"
     branches = _branches(tree)
-    if rule.reply_hops and (names := rule.reply_hops[0].names):
+    replies = [rule.reply_hops[0].names] if rule.reply_hops and rule.reply_hops[0].names else []
+    for names in (*replies, *sorted(read_below)):
         rest = f"json_merge_patch({rest}, CAST({_gone(names)} AS JSON))"
         branches |= {names[:n] for n in range(1, len(names))}
     for path in sorted(branches, key=lambda path: (-len(path), path)):
