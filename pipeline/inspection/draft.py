@@ -67,6 +67,7 @@ def _entry(layout: Layout, looked: Looked) -> Iterator[str]:
         yield f"container = {toml_text(layout.container)}"
     if layout.table is not None:
         yield f"table = {toml_text(layout.table)}"
+    yield from _form(layout)
     if looked.place.path:
         yield f"path = {toml_text(looked.place.path)}"
     if guess.kinds:
@@ -91,10 +92,20 @@ def _entry(layout: Layout, looked: Looked) -> Iterator[str]:
         yield f"# Not mapped, kept in extra: {_comment(', '.join(left[:_MOST_LEFT]))}{more}"
 
 
+def _form(layout: Layout) -> Iterator[str]:
+    """Yield how a table is written: the line of its header, its encoding, the columns that hold objects as text."""
+    if layout.header_row > 1:
+        yield f"header_row = {layout.header_row}"
+    if layout.encoding is not None:
+        yield f"encoding = {toml_text(layout.encoding)}  # DECIDE: it is not UTF-8; look at names with accents"
+    if layout.parsed:
+        yield f"parse = [{', '.join(map(toml_text, layout.parsed))}]"
+
+
 def _spread(layout: Layout, looked: Looked) -> Iterator[str]:
     """Yield where a message was said, when nothing in it tells: what holds the list, or the folder."""
     outside = [c for c in looked.columns if c.path.startswith("^") and _says_where(c)]
-    outside.sort(key=lambda c: (c.name not in ("name", "title"), c.owner in ("guild", "server"), c.path.count("^")))
+    outside.sort(key=lambda c: (c.name not in ("name", "slug", "title"), c.owner in ("guild", "server"), c.path.count("^")))
     if outside and looked.guess.kind == "post":
         yield f"community = {toml_text(outside[0].path)}  # what holds the list"
     elif len({path.rpartition("/")[0] for path in layout.paths}) > 1 and looked.guess.kind == "post":
@@ -102,7 +113,7 @@ def _spread(layout: Layout, looked: Looked) -> Iterator[str]:
 
 
 def _says_where(column: Column) -> bool:
-    if column.name in ("name", "title"):
+    if column.name in ("name", "slug", "title"):
         return column.owner in COMMUNITY or "." not in column.path.lstrip("^.")
     return column.name in COMMUNITY and column.is_text
 
@@ -126,7 +137,7 @@ def _unclear(layout: Layout, looked: Looked) -> Iterator[str]:
     lines = ["[[records]]", f"files = {_list(layout.globs)}"]
     lines += [f"container = {toml_text(layout.container)}"] if layout.container not in _TOLD else []
     lines += [f"table = {toml_text(layout.table)}"] if layout.table else []
-    lines += [f"path = {toml_text(path)}"] if path else []
+    lines += [*_form(layout), *([f"path = {toml_text(path)}"] if path else [])]
     lines += ['kind = "post"  # or comment, agent, community, tie, interaction, reaction, membership, exposure']
     lines += ["[records.fields]", 'id = "..."', 'author_name = "..."', 'content = "..."', 'created_at = "..."']
     yield from (f"# {line}" for line in lines)

@@ -9,10 +9,10 @@ from pipeline.ingest.formats.mapped_rules import INTERACTION
 from pipeline.inspection import roles as r
 from pipeline.inspection.columns import Column
 from pipeline.inspection.escape import toml_text
-from pipeline.inspection.places import Place
+from pipeline.inspection.places import Place, n_levels
 from pipeline.inspection.roles import Columns, Guess, Role, Sort
 
-_AGENT = re.compile(r"user|agent|member|profile|account|persona|author|participant|people|person|character|speaker")
+_AGENT = re.compile(r"user|agent|member|roster|profile|account|persona|author|participant|people|person|character|speaker")
 _COMMUNITY = re.compile(r"communit|submolt|channel|group|subreddit|room|guild|forum|board|space")
 _COMMENT = re.compile(r"comment|repl|answer|response")
 _REACTION = re.compile(r"reaction|likes|vote|liked")
@@ -100,7 +100,7 @@ def guess(place: Place, columns: list[Column], hint: str, outer: Looked | None, 
 
 def _up(outer: Looked, place: Place, path: str) -> str:
     """Return the path, from a record, to a field of the record that holds it."""
-    levels = "^" * place.path[len(outer.place.path) :].count("*")
+    levels = "^" * n_levels(place.path[len(outer.place.path) :])
     return f"{levels}{path}" if path.startswith("@") else f"{levels}.{path}"
 
 
@@ -128,7 +128,7 @@ def _scalars(place: Place, last: str, outer: Looked | None) -> Guess:
 def _inner_reaction(place: Place, fields: Columns, outer: Looked) -> Guess:
     """Tell reactions that stand in a message: who, to which message, of what type."""
     ident = outer.guess.role("id")
-    levels = place.path[len(outer.place.path) :].count("*")
+    levels = n_levels(place.path[len(outer.place.path) :])
     is_scalar = bool(place.records) and not isinstance(place.records[0].value, dict)
     who = fields.named(_REACTORS)
     if any(c.types["list"] + c.types["list of objects"] and c.name in _MEMBERS for c in fields.own):

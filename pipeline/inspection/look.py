@@ -35,6 +35,21 @@ class Layout:
         """Paths of the files that were looked at."""
         return [file.path for file in self.samples]
 
+    @property
+    def header_row(self) -> int:
+        """Line that names the columns."""
+        return self.samples[0].header_row
+
+    @property
+    def encoding(self) -> str | None:
+        """Encoding of some of the files, None when all are UTF-8."""
+        return next((file.encoding for file in self.samples if file.encoding), None)
+
+    @property
+    def parsed(self) -> list[str]:
+        """Columns whose texts hold an object."""
+        return list(dict.fromkeys(name for file in self.samples for name in file.parsed))
+
 
 @dataclass(slots=True)
 class Findings:
@@ -88,7 +103,7 @@ def _place(layouts: list[Layout], file: SampledFile) -> None:
     places = find_places(file.documents)
     keys = {place.path: place.keys() for place in places} or {"": set()}
     for layout in layouts:
-        if (layout.container, layout.table) != (file.container, file.table):
+        if (layout.container, layout.table, layout.header_row) != (file.container, file.table, file.header_row):
             continue
         shared = set(keys) & set(layout.keys)
         if shared and all(alike(keys[path], layout.keys[path]) >= SAME for path in shared):

@@ -73,7 +73,35 @@ def find_places(documents: list[Any]) -> list[Place]:
     found = [place for place in places.values() if place.records]
     for place in found:
         place.replies = _replies(place)
-    return [place for place in found if not _is_inside_replies(place, found)]
+    found = [place for place in found if not _is_inside_replies(place, found)]
+    for place in found:
+        _go_into_replies(place, found)
+    return found
+
+
+def n_levels(path: str) -> int:
+    """Return how many objects around a record a path goes through: [**] is none of its own."""
+    return path.replace("[**]", "").count("*")
+
+
+def _go_into_replies(holder: Place, places: list[Place]) -> None:
+    """Let what stands in a message stand in its replies too, with a path that goes through them."""
+    if not holder.replies or not holder.replies.endswith("[*]") or holder.replies.count("*") > 1:
+        return
+    names = holder.replies.removesuffix("[*]")
+    within = f"{holder.path}.{names}[**]" if holder.path else f"{names}[**]"
+    inner: dict[str, Place] = {}
+    for record in holder.records:
+        if record.nesting:
+            for name, item in record.value.items():
+                if '"' not in name and isinstance(item, dict | list) and joined("", name) != names:
+                    _walk(item, joined(within, name), (record.value, *record.around), inner, set(), 1)
+    for place in places:
+        start = f"{holder.path}." if holder.path else ""
+        if place is not holder and holder.path and place.path.startswith(start):
+            place.path = f"{within}.{place.path.removeprefix(start)}"
+            if place.path in inner:
+                place.records.extend(inner[place.path].records[: max(0, MOST_RECORDS - len(place.records))])
 
 
 def _add(places: dict[str, Place], seen: set[str], path: str, records: list[Found]) -> None:

@@ -32,6 +32,12 @@ def report_lines(found: Findings) -> Iterator[str]:
 def _layout(number: int, layout: Layout) -> Iterator[str]:
     table = f", table {shown(layout.table, 60)}" if layout.table else ""
     yield f"layout {number}: {layout.container}{table}; {_some(layout.paths)}"
+    if layout.header_row > 1:
+        yield f"  line {layout.header_row} names the columns"
+    if layout.encoding is not None:
+        yield f"  it is not UTF-8; read as {layout.encoding}"
+    if layout.parsed:
+        yield f"  objects that stand as text in {shown(', '.join(layout.parsed), 100)}"
     yield f"  files = {', '.join(shown(glob, 100) for glob in layout.globs[:MOST_PATHS])}"
     for looked in layout.looked:
         yield from _place(looked)

@@ -37,7 +37,7 @@ _STEP = ("step", "round", "tick", "turn", "iteration", "epoch", "time_step", "ti
 COMMUNITY = ("community", "submolt", "subreddit", "channel", "channel_name", "room", "thread", "group", "forum",
              "board", "guild", "category", "sub", "community_name", "subreddit_name", "group_name", "space", "server",
               "channel_id", "room_id", "group_id", "community_id", "topic")  # fmt: skip
-_NAME = ("name", "username", "handle", "screen_name", "user_name", "slug")
+_NAME = ("name", "username", "handle", "screen_name", "user_name", "slug", "nick", "nickname")
 _BIO = ("bio", "description", "about", "persona", "profile", "summary", "background", "user_char")
 _PAIRS = (
     ("source", "target"), ("source_id", "target_id"), ("from", "to"), ("from_id", "to_id"), ("src", "dst"),

@@ -5,6 +5,7 @@ The container of a file and the formats that know it come from `ingest.scan`; no
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -22,6 +23,7 @@ import pyarrow.parquet as pq
 
 from pipeline.ingest.formats import FORMATS, is_table_of
 from pipeline.ingest.formats.base import NO_MESSAGES_READ
+from pipeline.ingest.formats.literals import literal_to_json
 from pipeline.ingest.recognise import DELIMITERS, IGNORED_NAMES, container_of, encoding_of, table_columns
 from pipeline.ingest.recognise import HEAD_BYTES as SNIFFED_BYTES
 from pipeline.ingest.repair import Rejected, repair_document
@@ -33,6 +35,10 @@ MOST_TRIED = 100
 MOST_FILES = 5_000
 SAMPLED_PER_FOLDER = 12
 TAIL_BYTES = 16
+MOST_FORM_LINES = 60
+OPENED_SHARE = 0.9
+# What is not UTF-8 was mostly written so; the draft asks.
+GUESSED_ENCODING = "windows-1252"
 _SKIPPED = re.compile(r"(^|/)(\.|__MACOSX/)")
 
 
@@ -46,6 +52,10 @@ class SampledFile:
         The format that reads it without a mapping, None when there is none.
     note
         Why it was not read, or that only a part was.
+    header_row, encoding
+        Of a table of text: the line that names its columns, and how it is written where that is not UTF-8.
+    parsed
+        Columns whose texts hold an object, as the documents show it.
     """
 
     path: str
@@ -56,6 +66,9 @@ class SampledFile:
     documents: list[Any] = field(default_factory=list)
     table: str | None = None
     is_part: bool = False
+    header_row: int = 1
+    encoding: str | None = None
+    parsed: tuple[str, ...] = ()
 
 
 def listed(target: Path) -> tuple[Path, list[str], int]:
@@ -114,12 +127,12 @@ def sample(folder: Path, path: str) -> list[SampledFile]:
     if IGNORED_NAMES.search(path) and not path.endswith((".json", ".jsonl", ".csv", ".parquet")):
         return [SampledFile(path, "none", size, note="not a dump by its name")]
     container, reason = container_of(path, head, tail, size)
-    container = _semicolons(container, head)
+    container, header_row = table_form(container, head)
     if reason is not None or container == "none":
         return [SampledFile(path, container, size, note=reason or "no container that is known")]
     try:
         known = _known(target, path, container, head)
-        files = list(_documents(target, SampledFile(path, container, size, known)))
+        files = list(_documents(target, SampledFile(path, container, size, known, header_row=header_row)))
         if known is not None and container in ("json", "jsonl") and not _reads(known, files[0]):
             files[0].known = None
     except (OSError, ValueError, pa.ArrowException, UnreadableDatabaseError, csv.Error, RecursionError):
@@ -127,10 +140,36 @@ def sample(folder: Path, path: str) -> list[SampledFile]:
     return files
 
 
-def _semicolons(container: str, head: bytes) -> str:
-    """Tell a table whose fields are separated by semicolons."""
-    first = head.split(b"\n", 1)[0]
-    return "csv_semicolon" if container == "csv" and first.count(b";") > first.count(b",") else container
+def table_form(container: str, head: bytes) -> tuple[str, int]:
+    """Tell a table whose fields are separated by semicolons, and the line that names the columns of a table.
+
+    Lines before it are fewer fields wide than most lines, and the lines that are as wide begin with it.
+    """
+    if container not in ("csv", "tsv"):
+        return container, 1
+    lines = head.decode("utf-8-sig", "replace").splitlines()[:MOST_FORM_LINES]
+    forms = ("csv", "csv_semicolon") if container == "csv" else ("tsv",)
+    found = [(_header_row(lines, DELIMITERS[form]), form) for form in forms]
+    (_, (width, row)), form = max(((width > 1, (width, -row)), form) for (width, row), form in found)
+    return (form, -row) if width > 1 else (container, 1)
+
+
+def _header_row(lines: list[str], delimiter: str) -> tuple[int, int]:
+    """Return how many fields most lines have, and the number of the first line that has so many."""
+    widths = [len(next(csv.reader([line], delimiter=delimiter), [])) for line in lines]
+    if not widths:
+        return 1, 1
+    usual = max(set(widths), key=lambda width: (widths.count(width) if width > 1 else 0, width))
+    first = next((n for n, width in enumerate(widths, start=1) if width > 1), 1)
+    return usual, first if widths[first - 1] >= usual else widths.index(usual) + 1
+
+
+def _is_utf8_text(body: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(body)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _known(target: Path, path: str, container: str, head: bytes) -> str | None:
@@ -204,12 +243,40 @@ def _documents(target: Path, file: SampledFile) -> Iterator[SampledFile]:
                 else f"{'its beginning' if file.is_part else 'the document'} is no JSON, or was cut"
             )
         else:
+            if not _is_utf8_text(body) and encoding != "utf-16":
+                file.encoding = GUESSED_ENCODING
+                text = body.decode(GUESSED_ENCODING, "replace")
             file.documents = _rows(text, DELIMITERS[file.container], file)
-    yield file
+    yield _opened(file) if file.container != "json" else file
+
+
+def _opened(file: SampledFile) -> SampledFile:
+    """Put the object for its text where a column holds objects as text."""
+    names: dict[str, list[tuple[Any, str]]] = {}
+    n_texts: dict[str, int] = {}
+    for row in file.documents:
+        for name, value in row.items() if isinstance(row, dict) else ():
+            if isinstance(value, str) and '"' not in name:
+                n_texts[name] = n_texts.get(name, 0) + 1
+                if value.lstrip().startswith("{"):
+                    names.setdefault(name, []).append((row, value))
+    for name, texts in names.items():
+        if len(texts) < OPENED_SHARE * n_texts[name]:
+            continue
+        held = [literal_to_json(text) for _, text in texts]
+        if sum(text is not None for text in held) < OPENED_SHARE * n_texts[name]:
+            continue
+        for (row, _), text in zip(texts, held, strict=True):
+            row[name] = None if text is None else json.loads(text)
+        file.parsed += (name,)
+    return file
 
 
 def _rows(text: str, delimiter: str, file: SampledFile) -> list[Any]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    stream = io.StringIO(text, newline="")
+    for _ in range(file.header_row - 1):
+        stream.readline()
+    reader = csv.reader(stream, delimiter=delimiter)
     header = [name.strip() for name in next(reader, [])]
     rows: list[Any] = []
     for row in reader:
@@ -230,7 +297,7 @@ def _tables(target: Path, file: SampledFile) -> Iterator[SampledFile]:
                 continue
             frame = next(read_table(database, name, columns), None)
             rows = [] if frame is None else frame.select(columns).head(MOST_ROWS).to_dicts()
-            yield SampledFile(file.path, "sqlite", file.size, file.known, "", list(rows), name)
+            yield _opened(SampledFile(file.path, "sqlite", file.size, file.known, "", list(rows), name))
 
 
 def _json_like(rows: list[Any]) -> list[Any]:
