@@ -70,6 +70,7 @@ def _entry(layout: Layout, looked: Looked) -> Iterator[str]:
     yield from _form(layout)
     if looked.place.path:
         yield f"path = {toml_text(looked.place.path)}"
+    yield from _where(looked)
     if guess.kinds:
         yield "kinds = ["
         yield from (f"  {_sort(sort)}," for sort in guess.kinds)
@@ -102,10 +103,19 @@ def _form(layout: Layout) -> Iterator[str]:
         yield f"parse = [{', '.join(map(toml_text, layout.parsed))}]"
 
 
+def _where(looked: Looked) -> Iterator[str]:
+    """Yield which rows of a log are meant."""
+    if looked.place.where is not None:
+        path, values = looked.place.where
+        yield f"where = {{ field = {toml_text(path)}, is = {_list(list(values))} }}"
+
+
 def _spread(layout: Layout, looked: Looked) -> Iterator[str]:
     """Yield where a message was said, when nothing in it tells: what holds the list, or the folder."""
     outside = [c for c in looked.columns if c.path.startswith("^") and _says_where(c)]
-    outside.sort(key=lambda c: (c.name not in ("name", "slug", "title"), c.owner in ("guild", "server"), c.path.count("^")))
+    outside.sort(
+        key=lambda c: (c.name not in ("name", "slug", "title"), c.owner in ("guild", "server"), c.path.count("^"))
+    )
     if outside and looked.guess.kind == "post":
         yield f"community = {toml_text(outside[0].path)}  # what holds the list"
     elif len({path.rpartition("/")[0] for path in layout.paths}) > 1 and looked.guess.kind == "post":
@@ -127,6 +137,12 @@ def _unclear(layout: Layout, looked: Looked) -> Iterator[str]:
     yield ""
     yield f"# Not mapped ({_comment(looked.guess.reason)})."
     yield f"# Its fields: {_comment(', '.join(own[:_MOST_LEFT]))}{' and more' if len(own) > _MOST_LEFT else ''}"
+    if looked.place.where is not None:
+        yield '# DECIDE: say what these rows are, or leave them out with kind = "none", and take the # away:'
+        lines = ["[[records]]", f"files = {_list(layout.globs)}"]
+        lines += [f"table = {toml_text(layout.table)}"] if layout.table else []
+        yield from (f"# {line}" for line in (*lines, *_form(layout), *_where(looked), 'kind = "none"'))
+        return
     if layout.container == "json" and path == "" and len(looked.place.records) == len(layout.samples) == 1:
         yield f"# It is the whole of {_comment(layout.paths[0])}"
         return
@@ -146,6 +162,8 @@ def _unclear(layout: Layout, looked: Looked) -> Iterator[str]:
 def _is_part(layout: Layout, looked: Looked) -> bool:
     """Return whether a place is only what holds the records of another place."""
     path = looked.place.path
+    if looked.place.where is not None:
+        return False
     return (path == "" and len(layout.looked) > 1 and not any(c.fill >= 1 and c.is_text for c in looked.columns)) or (
         path == "" and any(seen.guess.kind and seen.place.path for seen in layout.looked)
     )

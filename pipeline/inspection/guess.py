@@ -12,7 +12,9 @@ from pipeline.inspection.escape import toml_text
 from pipeline.inspection.places import Place, n_levels
 from pipeline.inspection.roles import Columns, Guess, Role, Sort
 
-_AGENT = re.compile(r"user|agent|member|roster|profile|account|persona|author|participant|people|person|character|speaker")
+_AGENT = re.compile(
+    r"user|agent|member|roster|profile|account|persona|author|participant|people|person|character|speaker"
+)
 _COMMUNITY = re.compile(r"communit|submolt|channel|group|subreddit|room|guild|forum|board|space")
 _COMMENT = re.compile(r"comment|repl|answer|response")
 _REACTION = re.compile(r"reaction|likes|vote|liked")
@@ -67,7 +69,7 @@ def guess(place: Place, columns: list[Column], hint: str, outer: Looked | None, 
     known
         Identifiers of messages in other places.
     """
-    fields = Columns(columns)
+    fields = Columns(columns, place.opened)
     ending = re.sub(r"[^a-z]+", " ", place.path.rsplit(".", 1)[-1].lower()).strip()
     last = ending or hint
     is_in_message = outer is not None and outer.guess.kind in ("post", "comment")
@@ -248,6 +250,8 @@ def _message(
 ) -> Guess:
     made = Guess("post", f"a text ({content.reason})")
     ident, time = r.id_role(fields), r.time_role(fields)
+    if place.where is not None and not who and (revised := r.pointing(fields, known, ())) is not None:
+        return _revision(revised, content, time)
     if ident is None:
         parts = [role.paths[0] for role in (*who[:1], *([time] if time else []))] + content.paths[:1]
         ident = Role("id", parts, "no field identifies a record: made of several", {"hash": True})
@@ -264,11 +268,24 @@ def _message(
     own = next((c for c in fields.all if ident.paths == [c.path]), None)
     ids = known | (set(own.values) if own else set())
     parent = r.parent_role(fields, ids, ident.paths[0])
+    but = (ident.paths[0], *taken)
+    if parent is None and place.where is not None and (column := r.pointing(fields, ids, but)) is not None:
+        parent = Role("parent_id", [column.path], "all its values are ids of messages")
     if parent is not None and parent.paths[0] not in taken:
         made.roles.append(parent)
     _settle_kind(made, place, fields, hint, outer, ids)
     if own is not None and made.kind == "comment" and set(own.values) & known and ident.paths[0] != "@key":
         _prefix(made, fields, set(own.values))
+    return made
+
+
+def _revision(revised: Column, content: Role, time: Role | None) -> Guess:
+    """Tell the new text of a message that another kind of row makes."""
+    made = Guess("revision", f"a text without an author, and {revised.path} holds ids of messages")
+    made.roles = [Role("id", [revised.path], "the message that is revised"), content]
+    if time is not None:
+        made.roles.append(Role("observed_at", time.paths, time.reason, time.options, time.remarks))
+        made.remarks.append("Give the rows that make the messages an observed_at too, or take it away here")
     return made
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from pipeline.inspection.columns import columns_of
 from pipeline.inspection.guess import Looked, guess
 from pipeline.inspection.places import Found, Place, alike, find_places, parsed_lists, quoted
-from pipeline.inspection.roles import Guess
+from pipeline.inspection.roles import Columns, Guess, what_column
 from pipeline.inspection.sample import SampledFile, listed, sample, sampled_paths
 
 SAME = 0.6
 FRAME = "the document that holds the records"
 _SCALAR_LISTS = re.compile(r"follow|friend|mute|contact|subscri|reaction|liked|likes", re.IGNORECASE)
 MOST_NAMED = 40
+MOST_KINDS = 40
 
 
 @dataclass(slots=True)
@@ -118,6 +119,7 @@ def _look(layout: Layout) -> None:
     """Find the places of a layout and guess what stands there; outer places come before what stands inside of them."""
     documents = [document for file in layout.samples for document in file.documents]
     places = find_places(documents)
+    places = [part for place in places for part in _by_kind(place, layout)]
     places += _scalar_places(places, layout)
     hint = (layout.table or layout.samples[0].path).lower()
     places.sort(key=lambda place: (place.path.count("."), place.path))
@@ -135,7 +137,9 @@ def _looked(place: Place, places: list[Place], hint: str, seen: list[Looked], be
         default=None,
     )
     columns = columns_of(place.records)
-    if place.path == "" and len(place.records) == 1 and len(places) > 1:
+    if place.where is not None:
+        hint = f"{hint} {' '.join(place.where[1]).lower()}"
+    elif place.path == "" and len(place.records) == 1 and len(places) > 1:
         return Looked(place, columns, Guess(None, FRAME))
     others = [other for other in before if other.place is not place and other.guess.kind in ("post", "comment")]
     known = set().union(*(other.ids() for other in others)) if others else set()
@@ -164,6 +168,35 @@ def _settle_authors(looked: list[Looked]) -> None:
             if other and len(values & theirs) > len(values & mine) and seen.guess.role(f"{start}_{other}") is None:
                 role.name = f"{start}_{other}"
                 role.reason += f"; its values are {other}s of accounts"
+
+
+def _by_kind(place: Place, layout: Layout) -> list[Place]:
+    """Return the rows of a log by what happened: rows whose object holds the same members stay together."""
+    if place.path or not layout.parsed:
+        return [place]
+    place.opened = tuple(layout.parsed)
+    what = what_column(Columns([column for column in columns_of(place.records) if "." not in column.path]))
+    if what is None or not 1 < what.n_distinct <= MOST_KINDS or what.fill < 1:
+        return [place]
+    members: dict[str, set[str]] = {}
+    for found in place.records:
+        for name in layout.parsed:
+            if isinstance(held := found.value.get(name), dict):
+                members.setdefault(str(found.value[what.path]), set()).update(held)
+    groups: dict[frozenset[str], list[str]] = {}
+    for value, names in members.items():
+        groups.setdefault(frozenset(names), []).append(value)
+    if len(groups) < 2 or len(members) < what.n_distinct:
+        return [place]
+    return [
+        Place(
+            "",
+            [found for found in place.records if str(found.value[what.path]) in values],
+            where=(what.path, tuple(values)),
+            opened=place.opened,
+        )
+        for values in groups.values()
+    ]
 
 
 def _holds(outer: str, inner: str) -> bool:

@@ -38,12 +38,18 @@ class Found:
 
 @dataclass(slots=True)
 class Place:
-    """A path and the records that stand there; `replies` is the path of the replies in a record."""
+    """A path and the records that stand there; `replies` is the path of the replies in a record.
+
+    Where rows of several kinds stand in one table, `where` is the field that tells them and its values here.
+    `opened` are the fields whose objects stand as text.
+    """
 
     path: str
     records: list[Found] = field(default_factory=list)
     replies: str | None = None
     n_documents: int = 0
+    where: tuple[str, tuple[str, ...]] | None = None
+    opened: tuple[str, ...] = ()
 
     def keys(self) -> set[str]:
         """Return the names of the members of the records."""

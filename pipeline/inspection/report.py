@@ -46,6 +46,8 @@ def _layout(number: int, layout: Layout) -> Iterator[str]:
 def _place(looked: Looked) -> Iterator[str]:
     place, guess = looked.place, looked.guess
     where = f"path {shown(place.path)}" if place.path else "the document, line or row itself"
+    if place.where is not None:
+        where = f"rows whose {shown(place.where[0], 60)} is {shown(', '.join(place.where[1]), 100)}"
     yield f"  {where}: {len(place.records)} records in the sample"
     yield f"    likely {guess.kind or 'no record that is known'}: {shown(guess.reason)}"
     if place.replies:

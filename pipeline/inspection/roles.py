@@ -70,6 +70,7 @@ WORDS_CHARS = 15
 SURE = 0.9
 MOST_SORTS = 40
 LEAST_ANSWERED = 3
+MOST_ID_CHARS = 80
 _IDENT = re.compile(r"(?=.*\d)([A-Z0-9]{6,}|[0-9a-f]{16,}|[0-9a-f-]{32,}|did:.*)\Z|\d+\Z")
 
 
@@ -111,19 +112,26 @@ class Guess:
 
 
 class Columns:
-    """The fields of a place, asked for by name."""
+    """The fields of a place, asked for by name; what stands in one of `opened` counts as a field of the record."""
 
-    def __init__(self, columns: list[Column]) -> None:
+    def __init__(self, columns: list[Column], opened: tuple[str, ...] = ()) -> None:
         self.all = columns
+        self.opened = tuple(f"{quoted(name)}." for name in opened)
         self.own = [c for c in columns if not c.path.startswith("^")]
+
+    def depth(self, column: Column) -> int:
+        """Return how many objects in the record a field stands in."""
+        path = column.path.lstrip("^.")
+        base = next((base for base in self.opened if path.startswith(base)), "")
+        return path.removeprefix(base).count(".")
 
     def named(self, names: tuple[str, ...], owners: tuple[str, ...] = (), *, outside: bool = False) -> list[Column]:
         """Return the fields with one of some names, in the order of the names; with `owners`, inside of one of them."""
         pool = self.all if outside else self.own
         found = [
-            (names.index(c.name), c.path.count("."), c)
+            (names.index(c.name), self.depth(c), c)
             for c in pool
-            if c.name in names and c.values and (c.owner in owners if owners else "." not in c.path.lstrip("^."))
+            if c.name in names and c.values and (c.owner in owners if owners else self.depth(c) == 0)
         ]
         return [c for _, _, c in sorted(found, key=lambda item: item[:2])]
 
@@ -152,10 +160,25 @@ def id_role(columns: Columns) -> Role | None:
     if key := next((c for c in columns.own if c.path == "@key" and is_unique(c)), None):
         return Role("id", [key.path], "the key of the record in its object")
     for column in columns.own:
-        is_ident = column.name.endswith(("id", "_key", "hash")) and "." not in column.path
-        if is_ident and is_unique(column) and column.mean_chars < 80:
+        is_ident = column.name.endswith(("id", "_key", "hash")) and columns.depth(column) == 0
+        if is_ident and is_unique(column) and column.mean_chars < MOST_ID_CHARS:
             return Role("id", [column.path], f"{column.path} is filled in all records, all distinct")
+    for column in columns.own:
+        if column.is_text and is_unique(column) and columns.depth(column) == 0 and column.mean_chars < MOST_ID_CHARS:
+            ids = set(column.values)
+            if (other := pointing(columns, ids, (column.path,))) is not None and other.fill < 1:
+                return Role("id", [column.path], f"all distinct, and what {other.path} holds are such values")
     return None
+
+
+def pointing(columns: Columns, ids: set[str], but: tuple[str, ...]) -> Column | None:
+    """Return the field of which all values are among some ids, the one with most of them; a name may be any."""
+    found = [
+        c for c in columns.own
+        if c.is_text and c.path not in but and columns.depth(c) == 0 and c.n_distinct >= LEAST_ANSWERED
+        and set(c.values) <= ids
+    ]  # fmt: skip
+    return max(found, key=lambda c: c.n_distinct, default=None)
 
 
 def text_column(columns: Columns) -> Column | None:

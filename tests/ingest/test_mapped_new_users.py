@@ -95,7 +95,9 @@ def test_what_stands_in_replies_is_read_at_any_depth(rooms: Tables) -> None:
 def test_a_community_that_is_named_by_its_id_is_one_community(rooms: Tables) -> None:
     assert sorted(rooms.communities) == ["room-1", "room-2"]
     assert {row["community_id"] for row in rooms.messages.values()} == {"room-1", "room-2"}
-    members = rooms.membership_event.select("agent_id", "community_id", "action").sort("agent_id", "community_id", "action")
+    members = rooms.membership_event.select("agent_id", "community_id", "action").sort(
+        "agent_id", "community_id", "action"
+    )
     assert members.rows() == [
         ("u1", "room-1", "create"), ("u1", "room-1", "join"), ("u1", "room-2", "create"), ("u1", "room-2", "join"),
         ("u2", "room-1", "join"), ("u2", "room-2", "join"),

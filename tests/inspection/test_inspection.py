@@ -64,6 +64,76 @@ def test_nested_replies_are_found_and_read(corpus: Corpus) -> None:
     assert tables.agents["u1"]["name"] == "ann1"
 
 
+def test_a_log_of_events_is_split_by_what_happened(corpus: Corpus) -> None:
+    events: list[tuple[str, Row]] = [
+        ("AgentSpawned", {"agentId": f"ag-{n}", "handle": f"spark_{n}", "persona": f"one who likes number {n}"})
+        for n in range(5)
+    ]
+    for n in range(8):
+        opened = {"threadId": f"t{n}", "actor": {"id": f"ag-{n % 5}"}, "body": f"some words of the thread number {n}"}
+        answer = {"replyId": f"r{n}", "actor": {"id": f"ag-{(n + 1) % 5}"}, "body": f"an answer with number {n} in it",
+                  "target": f"t{n}" if n % 2 else f"r{max(n - 1, 0)}" if n else "t0"}  # fmt: skip
+        events += [("ThreadOpened", opened), ("ReplyGiven", answer)]
+    events += [("TextRevised", {"what": f"r{n}", "body": f"another answer, now number {n}"}) for n in (1, 3, 4)]
+    events += [("HeartbeatSeen", {"cpu": n / 7}) for n in range(4)]
+    con = sqlite3.connect(corpus.folder / "world.sqlite")
+    con.execute("CREATE TABLE ledger (seq INTEGER PRIMARY KEY, at_us INTEGER, kind TEXT, payload TEXT)")
+    rows = [(n, 1_769_767_200_000_000 + n * 10**6, kind, json.dumps(body)) for n, (kind, body) in enumerate(events)]
+    con.executemany("INSERT INTO ledger VALUES (?, ?, ?, ?)", rows)
+    con.commit()
+    con.close()
+    text = draft(inspect_path(corpus.folder), "t") or ""
+    assert text.count('parse = ["payload"]') == 5
+    tables = drafted(corpus, **{'observed_at = { from = "at_us", time = "us" }': ""})
+    found = tables.messages
+    assert sorted(found) == sorted([f"t{n}" for n in range(8)] + [f"r{n}" for n in range(8)])
+    assert (found["r3"]["kind"], found["r3"]["content"]) == ("comment", "another answer, now number 3")
+    assert (found["r2"]["parent_id"], found["r2"]["agent_id"], found["r2"]["depth"]) == ("r1", "ag-3", 2)
+    assert tables.agents["ag-3"]["name"] == "spark_3"
+    assert tables.reasons() == ["not_mapped"] * 4
+    # 5 accounts and 16 messages are new, three texts are revised.
+    assert tables.account() == (28, 21, 3, 0, 4)
+
+
+def test_a_table_below_a_preamble_is_read_as_drafted(corpus: Corpus) -> None:
+    lines = ["Agora Society 2 - export for research", "Created by Zoë; do not pass on", "",
+             "Sheet;Written;Hand;Scribble;Under"]  # fmt: skip
+    lines += [
+        f"B-{n};2026-03-{n:02d} 10:00:00;Zoë{n % 3};{'café words to read ' * 3}{n};{f'B-{n // 2}' if n > 3 else ''}"
+        for n in range(1, 13)
+    ]
+    corpus.write("posts.csv", "\r\n".join(lines).encode("windows-1252"))
+    text = draft(inspect_path(corpus.folder), "t") or ""
+    for line in ('container = "csv_semicolon"', "header_row = 4", 'encoding = "windows-1252"'):
+        assert line in text
+    tables = drafted(corpus)
+    assert tables.account() == (12, 12, 0, 0, 0)
+    assert (tables.messages["B-12"]["parent_id"], tables.messages["B-12"]["kind"]) == ("B-6", "comment")
+    assert tables.messages["B-1"]["content"].startswith("café")
+    assert tables.message["depth"].null_count() == 0
+
+
+def test_what_stands_in_replies_is_found_there_too(corpus: Corpus) -> None:
+    def said(n: int, depth: int) -> Row:
+        likes = [{"emoji": "up", "from": [f"u{n % 4}", f"u{(n + 1) % 4}"]}]
+        answers = [said(n * 10 + k, depth + 1) for k in range(2)] if depth < 2 else []
+        return {"mid": f"m{n}", "by": f"u{n % 4}", "says": f"some words of message number {n}", "tsMs": DAY + n,
+                "reactions": likes, "answers": answers}  # fmt: skip
+
+    roster = [{"uid": f"u{n}", "nick": f"Nick {n}", "persona": f"one who likes number {n}"} for n in range(4)]
+    room = {"slug": "lobby", "topic": "this and that", "roster": roster}
+    corpus.write("room.json", {"room": room, "conversation": [said(n, 0) for n in (1, 2, 3)]})
+    tables = drafted(corpus)
+    assert tables.message.height == 21
+    assert tables.reaction.height == 42
+    assert set(tables.message["community_id"]) == {"lobby"}
+    assert tables.agents["u1"]["name"] == "Nick 1"
+    assert tables.agent.height == 4
+
+
+DAY = 1_769_817_600_000  # 2026-01-31 in ms
+
+
 def test_objects_by_id(corpus: Corpus) -> None:
     posts = {
         f"p{n}": {"author": f"u/a{n % 4}", "text": f"the text of post {n}", "t": 1769767200 + n, "votes": n,

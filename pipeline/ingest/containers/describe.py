@@ -57,8 +57,8 @@ class Inside:
             container, reason = mapped_container(name, entry.stream.peek(HEAD_BYTES), b"PAR1", 1, rule)
             if reason is not None:
                 return replace(file, container=container, status="unreadable", reason=reason)
-            form = {"header_row": rule.header_row, "encoding": rule.encoding}
-            return replace(file, container=container, format=MAPPED, **form)
+            file = replace(file, header_row=rule.header_row, encoding=rule.encoding)
+            return replace(file, container=container, format=MAPPED)
         is_text = name.lower().endswith(".txt")
         if IGNORED_NAMES.search(name) and not is_text and not name.endswith((".json", ".jsonl", ".csv", ".parquet")):
             return replace(file, status="ignored", reason=NOT_BY_NAME)

@@ -1,10 +1,11 @@
 """Paths of a mapping: how `corpus.toml` says where records and fields stand, and the SQL that reads them.
 
 A path is names joined by dots. ``[*]`` is each item of a list, ``*`` each member of an object, ``[**]`` what stands
-there, each item of the list in it, each item of that list in the item, and so on; these say where records stand. In the path of a field ``[0]`` and ``[-1]`` are the first and the last item, ``[*]`` all items (their texts are
-joined), ``[name=e]`` the first item whose member is ``e``. A field may stand outside of its record: ``^.id`` is a field
-of what holds the list, ``^^.id`` one further out, ``$.id`` a field of the document; ``@key`` is the key of the record
-in its object, ``@position`` its place in its list (from 1), ``@item`` the record itself where it is a text or a number,
+there, each item of the list in it, each item of that list in the item, and so on; these say where records stand. In
+the path of a field ``[0]`` and ``[-1]`` are the first and the last item, ``[*]`` all items (their texts are joined),
+``[name=e]`` the first item whose member is ``e``. A field may stand outside of its record: ``^.id`` is a field of what
+holds the list, ``^^.id`` one further out, ``$.id`` a field of the document; ``@key`` is the key of the record in its
+object, ``@position`` its place in its list (from 1), ``@item`` the record itself where it is a text or a number,
 ``@file``, ``@folder`` and ``@path`` are where its file lies. A name with other characters stands in double quotes.
 
 A path reaches a statement only as a quoted literal, after `parse_path` has taken it apart.
