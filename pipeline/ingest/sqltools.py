@@ -142,7 +142,7 @@ def precision(expr: str) -> str:
     """
     return (
         f"CASE WHEN {expr} IS NULL THEN NULL "
-        f"WHEN regexp_full_match({expr}, '-?[0-9]{{5,11}}') THEN 's' "
+        f"WHEN regexp_full_match({expr}, '-?[0-9]{{5,11}}([.]0*)?') THEN 's' "
         f"WHEN regexp_full_match({expr}, '-?[0-9]{{12,14}}([.]0*)?') THEN 'ms' "
         f"WHEN regexp_full_match({expr}, '-?[0-9]{{5,19}}([.][0-9]*)?') THEN 'us' "
         f"WHEN regexp_matches({expr}, '[.][0-9]{{3}}Z$') THEN 'ms' "

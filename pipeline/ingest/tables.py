@@ -138,7 +138,7 @@ def _parquet(path: Path, kind: str) -> Iterator[TableRows]:
 
 
 def _json_rows(part: pa.RecordBatch) -> pa.Array:
-    """Return every row as a JSON object; binary columns are dropped, as JSON has no form for them."""
+    """Return every row as a JSON object."""
     frame = pl.from_arrow(part)
     if not isinstance(frame, pl.DataFrame):
         raise TypeError("expected a table")
@@ -146,13 +146,41 @@ def _json_rows(part: pa.RecordBatch) -> pa.Array:
 
 
 def _frame_rows(frame: pl.DataFrame) -> pa.Array:
-    return _written(frame.select([name for name, kind in frame.schema.items() if "Binary" not in str(kind)]))
+    if not any("Binary" in str(kind) for kind in frame.dtypes):
+        return _written(frame)
+    columns = (_without_bytes(frame[name]) for name in frame.columns)
+    return _written(frame.select(column for column in columns if column is not None))
+
+
+def _without_bytes(column: pl.Series) -> pl.Series | None:
+    """Return a column in which bytes are text, where they are UTF-8, and null elsewhere; None for lists of bytes.
+
+    Old writers of Parquet do not mark their texts as such.
+    """
+    if column.dtype == pl.Binary:
+        try:
+            return column.cast(pl.String)
+        except pl.exceptions.PolarsError:
+            return pl.Series(column.name, [_as_text(value) for value in column], pl.String)
+    if isinstance(column.dtype, pl.Struct):
+        fields = [_without_bytes(column.struct.field(each.name)) for each in column.dtype.fields]
+        frame = pl.DataFrame([each for each in fields if each is not None])
+        whole = pl.when(column.is_not_null()).then(pl.struct(pl.all())).otherwise(None)
+        return frame.select(whole.alias(column.name))[column.name] if frame.width else None
+    return None if "Binary" in str(column.dtype) else column
+
+
+def _as_text(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _written(frame: pl.DataFrame) -> pa.Array:
     """Write a frame as JSON lines and return the lines."""
-    if not frame.height:
-        return pa.array([], pa.large_string())
+    if not frame.height or not frame.width:
+        return pa.array(["{}"] * frame.height, pa.large_string())
     buffer = io.BytesIO()
     frame.write_ndjson(buffer)
     body = buffer.getvalue()

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 LISTS = ("posts", "recentPosts", "submolts")
+KEYED_BY = {"id", "post_id", "name", "post", "posts", "comments", "agent", "submolt"}
 TABLES = (
     {"id", "post_id", "content"},
     {"id", "title", "content", "submolt"},
@@ -64,6 +65,10 @@ def count_object(body: Any, *, is_inner: bool = False) -> int:
     data = body.get("data")
     if not is_record and not is_inner and isinstance(data, dict | list):
         return sum(count_object(d, is_inner=True) for d in (data if isinstance(data, list) else [data]))
+    if not is_record and not is_inner and body and all(isinstance(value, dict) for value in body.values()):
+        if KEYED_BY & set(next(iter(body.values()))):
+            return sum(count_object(value, is_inner=True) for value in body.values())
+        return 1
     nested = "replies" if body.get("post_id") is not None and body.get("title") is None else "comments"
     return 1 + (count_thread(body[nested]) if isinstance(body.get(nested), list) else 0)
 

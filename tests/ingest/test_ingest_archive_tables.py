@@ -7,6 +7,8 @@ from datetime import datetime
 
 import archive_thread as th
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from ingest_helpers import Corpus
 from test_ingest_archive_bodies import check_thread, read
@@ -218,3 +220,27 @@ def test_odd_members_of_a_graph_are_accounted_for(corpus: Corpus) -> None:
     assert sorted(tables.messages) == ["p-one-00000", "p-two-00000"]
     assert tables.account() == (5, 2, 0, 0, 3)
     assert sorted(tables.reasons()) == ["missing_id", "missing_id", "unknown_shape"]
+
+
+def test_texts_that_parquet_calls_bytes_are_texts(corpus: Corpus) -> None:
+    n = ["p1", "p2", "p3"]
+    table = pa.table(
+        {
+            "id": pa.array([name.encode() for name in n], pa.binary()),
+            "title": n,
+            "content": pa.array(["caf\u00e9".encode(), b"\xff\xfe", None], pa.large_binary()),
+            **{key: [1] * 3 for key in ("upvotes", "downvotes", "comment_count")},
+            **{key: ["x"] * 3 for key in ("submolt_id", "submolt_name", "author_id", "author_name")},
+            "created_at": ["2026-01-30T10:00:00Z"] * 3,
+            "submolt_display_name": ["X"] * 3,
+            "url": pa.nulls(3, pa.string()),
+            "picture": [{"bytes": b"\x89PNG\xff", "path": "a.png"}] * 3,
+            "pieces": pa.array([[b"x"]] * 3, pa.list_(pa.binary())),
+        }
+    )
+    (corpus.folder / "data").mkdir()
+    pq.write_table(table, corpus.folder / "data/posts-00000.parquet")
+    tables = corpus.read()
+    assert tables.account() == (3, 3, 0, 0, 0)
+    assert [tables.messages[name]["content"] for name in n] == ["caf\u00e9", None, None]
+    assert json.loads(tables.messages["p1"]["extra"])["picture"] == {"path": "a.png"}

@@ -7,6 +7,7 @@ import json
 from datetime import datetime
 
 import pytest
+from count_records import count_file
 from ingest_helpers import POST_ID, Corpus, comment, detail, flat, post
 
 
@@ -189,3 +190,16 @@ def test_lines_that_hold_bodies_are_counted_across_batches(corpus: Corpus, monke
     assert tables.account() == (60, 60, 0, 0, 0)
     assert sorted(tables.message["source_row"].to_list()) == list(range(60))
     assert tables.messages[POST_ID.format(20)]["source_row"] == 57
+
+
+def test_dict_of_records_or_bodies_by_id(corpus: Corpus) -> None:
+    corpus.write("posts.json", {row["id"]: row for row in (post(1), post(2))})
+    corpus.write("bodies.json", {"a": detail(3, [comment(1, [comment(2)])]), "b": detail(4)})
+    corpus.write("agents.json", {"Ada": {"name": "Ada", "karma": 3}, "Cy": {"name": "Cy", "karma": 4}})
+    corpus.write("other.json", {"x": {"created_at": 1}, "y": {"created_at": 2}})
+    tables = corpus.read()
+    assert tables.account() == (9, 8, 0, 0, 1)
+    assert tables.reasons() == ["unknown_shape"]
+    assert [tables.messages[comment(n)["id"]]["depth"] for n in (1, 2)] == [1, 2]
+    for name in ("posts.json", "bodies.json", "agents.json", "other.json"):
+        assert tables.files[name]["rows_read"] == count_file(corpus.folder / name), name

@@ -70,3 +70,8 @@ def test_times_that_are_judged_usual_need_no_other_reading(con: duckdb.DuckDBPyC
 def test_first_character_after_white_space(con: duckdb.DuckDBPyConnection, bracket: str) -> None:
     values = (bracket, f" {bracket}", f"\n\t{bracket}", " " * 500 + bracket, "x" + bracket, "", " ", "]")
     assert each(con, q.starts_with_bracket("x", bracket), values) == [True] * 4 + [False] * 4
+
+
+def test_seconds_that_went_through_a_float_are_seconds(con: duckdb.DuckDBPyConnection) -> None:
+    values = ("1769862615", "1769862615.0", "1769862615.25", "1769862615123.0")
+    assert each(con, q.precision("x"), values) == ["s", "s", "us", "ms"]

@@ -380,3 +380,30 @@ def test_replies_answer_what_holds_them_whatever_stands_above(corpus: Corpus) ->
     assert (rows["b1"]["created_at"], rows["b3"]["created_at"]) == (datetime(2026, 1, 1), datetime(2026, 1, 2))
     assert (rows["b1"]["upvotes"], json.loads(rows["b1"]["extra"])) == (None, {"raw_upvotes": "many"})
     assert (rows["b2"]["upvotes"], rows["b2"]["extra"]) == (1, None)
+
+
+ODD_TIMES = """
+[[records]]
+files = "{unit}.csv"
+kind = "post"
+[records.fields]
+id = "n"
+created_at = {{ from = "at", time = "{unit}" }}
+"""
+
+
+def test_numbers_that_are_no_times_are_set_aside(corpus: Corpus) -> None:
+    units = ("s", "ms", "us", "ns", "%Y")
+    corpus.write("corpus.toml", "".join(ODD_TIMES.format(unit=unit) for unit in units))
+    for unit in units:
+        odd = ("9" * 25, "9" * 29, "1e30", "-1e20", "inf", "0032")
+        good = "2026" if unit == "%Y" else "1769767200" + {"s": "", "ms": "000", "us": "0" * 6, "ns": "0" * 9}[unit]
+        rows = "".join(f"{unit}-{number},{at}\n" for number, at in enumerate((good, *odd)))
+        corpus.write(f"{unit}.csv", "n,at\n" + rows)
+    tables = corpus.read()
+    for unit in units:
+        first = tables.messages[f"{unit}-0"]["created_at"]
+        assert first == (datetime(2026, 1, 1) if unit == "%Y" else datetime(2026, 1, 30, 10)), unit
+    read = [row for row in tables.messages.values() if row["created_at"] is None]
+    assert read == []  # a time that cannot be told is never a null without a word
+    assert set(tables.reasons()) == {"unreadable_field"}

@@ -20,6 +20,9 @@ _FORMS = {
     "minute": "%Y-%m-%dT%H:%MZ", "hour": "%Y-%m-%dT%H:%MZ", "day": "%Y-%m-%d", "month": "%Y-%m-%d", "year": "%Y-%m-%d",
 }  # fmt: skip
 _OFFSET = re.compile(r"[+-]\d\d:\d\d\Z")
+# The years 1000 to 9999, as `sqltools.instant` reads them; and digits that DECIMAL(38, 9) multiplies without overflow.
+_FIRST, _LAST = -30_610_224_000_000_000, 253_402_128_000_000_000
+_MOST_DIGITS = 21
 _HAS_ZONE = "'(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'"
 # A naive time with a clock: only such a one can be moved between zones.
 _NAIVE = "'[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[T ][0-9]{1,2}:.*'"
@@ -105,15 +108,16 @@ def _iso(expr: str, zone: str | None, *, is_epoch_too: bool) -> str:
 
 
 def _epoch(expr: str, unit: str, origin: int) -> str:
-    number = f"try_cast({expr} AS DECIMAL(38, 9))"
-    micros = f"{number} / 1000" if unit == "ns" else f"{number} * {UNITS[unit]}"
+    is_short = f"abs(try_cast({expr} AS DOUBLE)) < 1e{_MOST_DIGITS}"
+    number = f"CASE WHEN {is_short} THEN try_cast({expr} AS DECIMAL(38, 9)) END"
+    micros = f"({number}) / 1000" if unit == "ns" else f"({number}) * {UNITS[unit]}"
     micros = f"({micros} + {origin:d})" if origin else micros
     stamp = f"make_timestamp(try_cast(round({micros}) AS BIGINT))"
-    is_whole = f"{number} = floor({number})"
+    is_whole = f"({number}) = floor({number})"
     form = {"s": _FORMS["s"], "ms": _FORMS["ms"]}.get(unit, _FORMS["us"])
     text = f"CASE WHEN {is_whole} THEN strftime({stamp}, '{form}') ELSE strftime({stamp}, '{_FORMS['us']}') END"
-    # Years 1 to 9999 only: what lies outside is another unit.
-    return f"CASE WHEN abs({micros}) < 253402300800000000 THEN {text} END"
+    # What lies outside is another unit.
+    return f"CASE WHEN ({micros}) >= {_FIRST} AND ({micros}) < {_LAST} THEN {text} END"
 
 
 def _pattern(expr: str, pattern: str, zone: str | None) -> tuple[str, str]:
@@ -124,4 +128,5 @@ def _pattern(expr: str, pattern: str, zone: str | None) -> tuple[str, str]:
         precision = pattern_precision(pattern)
         utc = _moved(stamp, zone if precision in ("us", "ms", "s", "minute", "hour") else None)
     precision = pattern_precision(pattern)
-    return f"strftime({utc}, '{_FORMS[precision]}')", precision
+    is_told = f"{stamp} >= TIMESTAMP '1000-01-02' AND {stamp} < TIMESTAMP '9999-12-29'"
+    return f"CASE WHEN {is_told} THEN strftime({utc}, '{_FORMS[precision]}') END", precision

@@ -2,8 +2,9 @@
 
 A body is recognised by its keys. One body may hold posts, nested comments, agents and communities; around it a
 collector may have put an HTTP-cache entry (``{timestamp, data}``) or an enrichment (``{post, comments, enrichment,
-collected_at}``). What the platform does not publish and this format therefore cannot tell: follow ties (only their
-number), edits, who voted, and comments beyond about 1,000 per post.
+collected_at}``); records or bodies may stand in a dict by id or name. What the platform does not publish and this
+format therefore cannot tell: follow ties (only their number), edits, who voted, and comments beyond about 1,000 per
+post.
 """
 
 from __future__ import annotations
@@ -81,6 +82,15 @@ _OBJECTS = f"""
 """
 
 
+# A dict by id or name: an object of nothing but objects, of which the first is a record or a body.
+_MEMBERS = "json_extract(body, '$.*')"
+_KEYED_BY = ("id", "post_id", "name", "post", "posts", "comments", "agent", "submolt")
+_IS_KEYED = (
+    f"is_object AND list_distinct(list_transform({_MEMBERS}, lambda x: json_type(x))) = ['OBJECT'] "
+    f"AND list_has_any(json_keys({_MEMBERS}[1]), {list(_KEYED_BY)})"
+)
+
+
 def _bodies(target: str, source: str, *, is_inner: bool) -> str:
     """Return the statement that parses the keys of every object and says what the object is.
 
@@ -118,13 +128,14 @@ WITH parsed AS (
            WHEN e.name IS NOT NULL AND e.subscriber_count IS NOT NULL THEN 'community'
            WHEN e.name IS NOT NULL AND coalesce(e.karma, e.follower_count, e.followerCount) IS NOT NULL THEN 'agent'
            WHEN e.id IS NOT NULL AND e.content IS NOT NULL AND e.parent_id IS NOT NULL THEN 'comment'
+           WHEN {"false" if is_inner else _IS_KEYED} THEN 'keyed'
            ELSE 'unknown_shape' END AS shape
     FROM typed
 )
 SELECT file_no, doc_no, byte_offset, path, repair, observed_text, e.dump_date AS dump_text, shape,
-       shape = 'wrapper' AS is_wrapper,
-       CASE WHEN shape NOT IN ('envelope', 'wrapper') THEN body END AS body,
-       CASE WHEN shape = 'wrapper' THEN e.data END AS data, e.timestamp AS stamp,
+       shape IN ('wrapper', 'keyed') AS is_wrapper,
+       CASE WHEN shape NOT IN ('envelope', 'wrapper', 'keyed') THEN body END AS body,
+       CASE shape WHEN 'wrapper' THEN e.data WHEN 'keyed' THEN to_json({_MEMBERS}) END AS data, e.timestamp AS stamp,
        CASE WHEN has_post THEN json_extract_string(e.post, '$.id') END AS inner_id, e.post_id, e.id,
        CASE WHEN shape = 'comment' THEN nullif(e.replies, '[]') END AS replies,
        CASE WHEN shape IN ('envelope', 'post') AND has_comments THEN e.comments END AS comments,
