@@ -13,6 +13,8 @@ that stays.
 
 from __future__ import annotations
 
+import re
+
 import duckdb
 import polars as pl
 
@@ -174,3 +176,33 @@ def apply(con: duckdb.DuckDBPyConnection, erase: EraseList) -> None:
         con.execute(f"ALTER VIEW st_{view} RENAME TO all_{view}")
     for statement in (_SEEN, *_ERASED, *_GONE, _TOKENS, *_LEFT):
         con.execute(statement)
+
+
+def without_erased(con: duckdb.DuckDBPyConnection, files: pl.DataFrame) -> pl.DataFrame:
+    """Return files in whose paths nobody is named who is erased: collectors name files after agents and messages.
+
+    Parameters
+    ----------
+    con
+        The connection of the ingestion, after `apply`.
+    files
+        A frame with the columns ``path`` and ``source_file_id``.
+    """
+    if not con.sql("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'erased_token'").fetchall()[0][0]:
+        return files
+    tokens = {token.lower() for (token,) in con.sql("SELECT token FROM erased_token").fetchall()}
+    paths = [_without(path, tokens, file) for path, file in zip(files["path"], files["source_file_id"], strict=True)]
+    return files.with_columns(pl.Series("path", paths, pl.String))
+
+
+def _without(path: str, tokens: set[str], file: str) -> str:
+    """Return a path without the names of erased agents and messages, whole or up to a full stop; still one of its own.
+
+    The rest of a path that is cut at its names says nothing else than before.
+    """
+    parts = path.split("/")
+    for number, part in enumerate(parts):
+        stems = [part[: match.start()] for match in re.finditer(r"[.]|$", part)]
+        if stem := next((stem for stem in reversed(stems) if stem.lower() in tokens), None):
+            parts[number] = f"erased-{file[:8]}{part[len(stem) :]}"
+    return "/".join(parts)

@@ -13,6 +13,7 @@ import polars as pl
 
 from pipeline.ingest import events, merge
 from pipeline.ingest.config import CorpusConfig
+from pipeline.ingest.erasure import without_erased
 from pipeline.ingest.formats.unread import is_known_unread
 from pipeline.ingest.gaps import collection_gaps
 from pipeline.ingest.scan import Scan
@@ -102,8 +103,8 @@ def ingest(
     frames = {
         "run": _run_frame(con, scan, config),
         "slice": _slice_frame(config),
-        "source_file": with_warnings(con, _source_files(con, scan)),
-        "quarantine": _quarantine(con, redact),
+        "source_file": without_erased(con, with_warnings(con, _source_files(con, scan))),
+        "quarantine": without_erased(con, _quarantine(con, redact)),
         "collection_gap": collection_gaps(con, {scan.adapters[name].system for name in scan.formats}, scan.formats),
     }
     frames["corpus"] = _corpus_frame(con, scan, config, frames["source_file"], frames["run"])

@@ -27,6 +27,7 @@ PRIVACY = ("pseudonymise", "keep")
 """What may become of personal data; the first is the default."""
 
 _SIDES = ("slice_a", "slice_b")  # columns that name a slice as corpus/slice
+_COMMUNITIES = frozenset({"community_id", "unit_id"})
 _HASH_DIGITS = 32
 
 
@@ -160,8 +161,19 @@ def _hidden_select(con: duckdb.DuckDBPyConnection, table: Table, select: str, cl
         for c in texts:
             key = mentions.key_sql(f"t.{sql_identifier(c.name)}")
             joins += f" LEFT JOIN memory.{target} AS w_{c.name} ON w_{c.name}.key = {key}"
-    columns = ", ".join(f"{_pseudonym_sql(c, cleaned[c.name])} AS {sql_identifier(c.name)}" for c in table.all_columns)
+    shown = {c.name: _pseudonym_sql(c, cleaned[c.name]) for c in table.all_columns}
+    for name in shown:
+        if name in _COMMUNITIES or (table.name == "community" and name == "name"):
+            shown[name] = _profile_sql(shown[name])
+    columns = ", ".join(f"{sql} AS {sql_identifier(name)}" for name, sql in shown.items())
     return f"SELECT {columns} FROM ({select}) AS t{joins}"
+
+
+def _profile_sql(cleaned: str) -> str:
+    """Return the expression of a community; Reddit's ``u_name`` is the profile of the account of that name."""
+    return (
+        f"CASE WHEN starts_with(lower({cleaned}), 'u_') THEN pseudonym('profile', lower({cleaned})) ELSE {cleaned} END"
+    )
 
 
 def _pseudonym_sql(column: Column, cleaned: str) -> str:
@@ -179,7 +191,7 @@ def _pseudonym_sql(column: Column, cleaned: str) -> str:
         case "target":
             return (
                 f"CASE WHEN t.target_kind IN ('agent', 'message') THEN pseudonym(t.target_kind, {name}) "
-                f"ELSE {cleaned} END"
+                f"ELSE {_profile_sql(cleaned)} END"
             )
         case "text":
             return f"coalesce(w_{column.name}.text, {cleaned})"

@@ -167,3 +167,18 @@ def test_no_list_is_an_empty_list_and_the_digest_says_nothing(corpus: Corpus) ->
     assert config.erase.agents == ("Eve",)
     assert "Eve" not in config.erase.digest()
     assert len(config.erase.digest()) == 16
+
+
+def test_no_path_names_who_is_erased(corpus: Corpus) -> None:
+    write(corpus)
+    corpus.write(f"agents/{EVE}.json", "{broken")
+    corpus.write(f"comments/{before_id(2)}.json", {"post_id": before_id(2), "comments": [comment(9, author=BO)]})
+    before = corpus.read()
+    tables = erase(corpus, f'agents = ["{EVE}"]')
+    names = [*tables.source_file["path"], *tables.quarantine["path"]]
+    for token in (EVE, "eve", before_id(2)):
+        assert not [name for name in names if token in name.lower()], token
+    assert {"posts/1.json", "submolts/general.json"} <= set(names)
+    assert tables.source_file["path"].is_unique().all()
+    assert sorted(tables.source_file["source_file_id"]) == sorted(before.source_file["source_file_id"])
+    assert set(tables.quarantine["path"]) <= set(tables.source_file["path"])

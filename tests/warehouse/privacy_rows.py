@@ -23,6 +23,7 @@ NEEDLES = (
     ADA, BO, POST, COMMENT, EMAIL, EMAIL.upper(), WALLET, PHONE, "Ada_Lovelace99", "ADA_lovelace99", "Bo_Bot-9",
     "jane_owner_x", "Jane Owner", "posts/ada.json", SECRET, "Display of Ada", "A bio", "sha-of-file",
 )  # fmt: skip
+PROFILE = "u_Ada_Lovelace99"
 HASHES = ("1" * 32, "2" * 32)
 
 
@@ -66,8 +67,10 @@ def write(warehouse: Warehouse, corpus_id: str = "demo") -> None:
         "message",
         {**message, "message_id": POST, "agent_id": ADA, "parent_id": None, "root_id": POST, "text_hash": HASHES[0],
          "extra": f'{{"reply_count":3,"author":{{"name":"Ada_Lovelace99"}},"hot_score":"{EMAIL}"}}'},
-        {**message, "message_id": COMMENT, "agent_id": BO, "parent_id": POST, "root_id": POST, "text_hash": HASHES[1]},
+        {**message, "message_id": COMMENT, "agent_id": BO, "parent_id": POST, "root_id": POST, "text_hash": HASHES[1],
+         "community_id": PROFILE},
     )  # fmt: skip
+    put("community", {"community_id": "general", "name": "general"}, {"community_id": PROFILE, "name": PROFILE})
     put("text", {"text_hash": HASHES[0], "text": TEXT}, {"text_hash": HASHES[1], "text": "\n" + TEXT})
     put("interaction", {"source_id": BO, "target_id": ADA, "message_id": COMMENT, "rule": "reply_any"})
     put("tie", {"source_id": BO, "target_id": ADA, "relation": "follow"})

@@ -126,3 +126,11 @@ def test_control_characters_in_a_text_move_no_piece(warehouse: Warehouse, tmp_pa
     out = warehouse.share(tmp_path / "marks.duckdb")
     bo = values(out, "SELECT source_id FROM feature.interaction")[0][0]
     assert values(out, "SELECT DISTINCT content FROM corpus.message") == [(f"ab @{bo} x",)]
+
+
+def test_a_profile_of_an_account_is_a_pseudonym_and_other_communities_stay(shared: Path) -> None:
+    ids = [row[0] for row in values(shared, "SELECT community_id FROM corpus.community ORDER BY community_id")]
+    assert ids[0] == "general"
+    assert ids[1].startswith("profile_")
+    assert values(shared, "SELECT name FROM corpus.community ORDER BY name") == [("general",), (ids[1],)]
+    assert values(shared, "SELECT DISTINCT community_id FROM corpus.message ORDER BY 1") == [("general",), (ids[1],)]
