@@ -286,7 +286,7 @@ WITH cleaned AS (
            CASE WHEN kind = 'comment' THEN post_id{_OTHER_ROOT if is_canonical else ""} ELSE message_id END AS root_id
     FROM cleaned
 ), typed AS (
-    SELECT *, left(sha256(scored), 32) AS text_hash, length(content) AS n_chars,
+    SELECT * REPLACE ({_WITH_RAW_TIME} AS extra), left(sha256(scored), 32) AS text_hash, length(content) AS n_chars,
            CASE WHEN created_at IS NOT NULL THEN {written} END AS at_precision, {simulated},
            {q.integer("raw_score")} AS score, {q.integer("raw_up")} AS upvotes, {q.integer("raw_down")} AS downvotes,
            {q.integer("raw_count", is_count=True)} AS claimed_comment_count, {q.boolean("raw_deleted")} AS is_deleted,
@@ -297,6 +297,13 @@ WITH cleaned AS (
 )
 SELECT {columns} FROM typed
 """
+
+
+# A time that cannot be read is no time, and what was written is kept.
+_WITH_RAW_TIME = (
+    "CASE WHEN created_at IS NULL AND created_text <> '' THEN CAST(json_merge_patch("
+    "coalesce(extra, '{}'), json_object('created_raw', created_text)) AS VARCHAR) ELSE extra END"
+)
 
 
 def fault(ident: str, raw: str, is_homeless: str = "false") -> str:

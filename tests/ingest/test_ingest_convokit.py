@@ -78,7 +78,7 @@ def test_new_layout(corpus: Corpus) -> None:
     assert json.loads(reply["extra"]) == {"meta": {"stickied": False, "permalink": "/r/Cornell/comments/a1/x/c1/"}}
     assert (removed["agent_id"], removed["content"], removed["is_deleted"]) == (None, None, True)
     assert (late["created_at"], late["at_precision"]) == (datetime(2012, 4, 16, 18, 56, 40, 500_000), "us")
-    assert (tables.messages["c5"]["created_at"], tables.messages["c5"]["extra"]) == (None, None)
+    assert (tables.messages["c5"]["created_at"], tables.messages["c5"]["extra"]) == (None, '{"created_raw":"3"}')
     assert tables.agents["s_c1"]["has_profile"]
     assert json.loads(tables.agents["s_c1"]["extra"]) == {"meta": {"num_posts": 3}}
     assert not tables.agents["s_a1"]["has_profile"]

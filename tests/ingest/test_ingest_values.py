@@ -316,3 +316,14 @@ def test_deleted_author_and_agent(corpus: Corpus) -> None:
     row = tables.messages[flat(1)["id"]]
     assert (row["agent_id"], row["is_deleted"]) == (None, True)
     assert tables.agents["a5"]["is_deleted"] is True
+
+
+def test_a_time_that_cannot_be_read_is_kept_as_it_was_written(corpus: Corpus) -> None:
+    times = ["19d ago", "2026-02-30T10:00:00Z", "2026-01-30T10:00:00Z", "", None]
+    corpus.lines("posts.jsonl", [post(n, created_at=time, type="text") for n, time in enumerate(times)])
+    corpus.write("detail.json", detail(7, [comment(1, created_at="soon")]))
+    messages = corpus.read().messages
+    extras = [json.loads(messages[POST_ID.format(n)]["extra"]) for n in range(5)]
+    assert [extra.get("created_raw") for extra in extras] == ["19d ago", "2026-02-30T10:00:00Z", None, None, None]
+    assert {extra["type"] for extra in extras} == {"text"}
+    assert messages[comment(1)["id"]]["extra"] == '{"created_raw":"soon"}'
