@@ -13,6 +13,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pipeline.report.share_curve import share_curve
 from pipeline.report.specification_curve import specification_curve
 
 mpl.use("Agg")
@@ -38,7 +39,7 @@ def plot_table(table: str, family: str, rows: pl.LazyFrame) -> bytes:
     if table == "estimate":
         frame = rows.collect()
         if frame.height:
-            return specification_curve(frame)
+            return _CURVES.get(family, specification_curve)(frame)
     figure = Figure(figsize=SIZE, dpi=110, layout="constrained")
     axes = figure.add_subplot()
     draw = _DRAWINGS.get(f"{table}/{family}") or _DRAWINGS.get(table, _draw_nothing)
@@ -235,6 +236,31 @@ def _windows(axes: Axes, rows: pl.LazyFrame) -> None:
     axes.set_xlabel(f"days from {first:%Y-%m-%d %H:%M} UTC")
 
 
+def _regularity(axes: Axes, rows: pl.LazyFrame) -> None:
+    """Draw the classes of regularity as bars, with what agents that post at random moments would give."""
+    names = {"cov_below_03_share": "< 0.3", "cov_03_05_share": "0.3–0.5", "cov_05_10_share": "0.5–1",
+             "cov_10_20_share": "1–2", "cov_above_20_share": "≥ 2"}  # fmt: skip
+    frame = rows.filter(
+        pl.col("measure_id").is_in(list(names)) & pl.col("null_model").str.starts_with("memoryless")
+        & pl.col("value").is_not_null()
+    ).collect()  # fmt: skip
+    if frame.height == 0:
+        _say(axes, "no agent with three posts or more")
+        return
+    found = {row["measure_id"]: row for row in frame.iter_rows(named=True)}
+    for place, name in enumerate(names):
+        row = found[name]
+        axes.bar(place, row["value"], color=COLOUR, width=0.6)
+        if row["ci_low"] is not None:
+            axes.plot([place] * 2, [row["ci_low"], row["ci_high"]], color="#1b3a52", linewidth=2)
+        axes.plot([place - 0.35, place + 0.35], [row["null_mean"]] * 2, color="#b23a48", linewidth=2)
+    axes.set_xticks(range(len(names)), list(names.values()))
+    axes.set_xlabel("coefficient of variation of the times between an agent's posts; red: posting at random moments")
+    axes.set_ylabel("share of agents")
+
+
+_CURVES: dict[str, Callable[[pl.DataFrame], bytes]] = {"coordination": share_curve}
+
 _DRAWINGS: dict[str, Draw] = {
     "corpus": _windows,
     "run": counts_by("system", "runs"),
@@ -252,7 +278,10 @@ _DRAWINGS: dict[str, Draw] = {
     "lexicon_score": counts_by("category", "distinct texts"),
     "reply_class": counts_by("class", "comments"),
     "interaction": counts_by("rule", "interactions"),
+    "agent_signal": counts_by("owner_tier", "agents"),
+    "copy_tie": histogram("pairs", "pairs of near-duplicates within ten minutes"),
     "measure": _intervals,
+    "measure/coordination": _regularity,
     "measure/airs": _airs,
     "measure/reply_class": _reply,
     "published": counts_by("paper", "printed numbers", top=True),

