@@ -94,6 +94,8 @@ def corpus_tables() -> dict[str, pl.DataFrame]:
                                            "source_row": 7, "excerpt": TEXTS[0]}]),
         "agent": rows("agent", [{"agent_id": f"a{i}", "name": TEXTS[i % len(TEXTS)], "agent_kind": "llm"}
                                 for i in range(17)]),
+        "agent_signal": rows("agent_signal", [{"agent_id": f"a{i}", "n_posts": i, "n_comments": 1, "batch_size": 6,
+                                               "batch_name": TEXTS[i // 6]} for i in range(17)]),
         "community": rows("community", [{"community_id": text, "name": text, "title": f"{text}!"}
                                         for text in TEXTS[:5]]),
         "message": rows("message", messages),
@@ -140,7 +142,14 @@ def measure_rows() -> dict[str, list[Measure]]:
                            ("incumbent_similarity", 0.3))
         for i, week in enumerate(weeks)
     ]  # fmt: skip
+    coordination = [
+        _measure("coordination", name, 0.1 + 0.07 * i, null_model="memoryless_posting(200)", null_mean=0.2, null_sd=0.01,
+                 p_value=0.005, n_unit="agents")
+        for i, name in enumerate(("cov_below_03_share", "cov_03_05_share", "cov_05_10_share", "cov_10_20_share"))
+    ]  # fmt: skip
+    coordination.append(_measure("coordination", "batch_burst_share", None, n=0, warnings="few_posts"))
     return {
+        "coordination": coordination,
         "airs": [*airs, _measure("airs", "airs_positive_share", 0.211, warnings="composition_sensitive")],
         "activity": activity,
         "network": network,
