@@ -143,7 +143,7 @@ def measure_rows() -> dict[str, list[Measure]]:
         for i, week in enumerate(weeks)
     ]  # fmt: skip
     coordination = [
-        _measure("coordination", name, 0.1 + 0.07 * i, null_model="memoryless_posting(200)", null_mean=0.2, null_sd=0.01,
+        _measure("coordination", name, 0.1 + 0.07 * i, null_model="memoryless(9)", null_mean=0.2, null_sd=0.01,
                  p_value=0.005, n_unit="agents")
         for i, name in enumerate(("cov_below_03_share", "cov_03_05_share", "cov_05_10_share", "cov_10_20_share"))
     ]  # fmt: skip

@@ -24,6 +24,8 @@ class Association:
         Pearson's chi-square without continuity correction, its degrees of freedom and its p.
     phi, cramers_v
         ``√(χ²/n)``, and ``√(χ²/(n·(min(rows, columns) − 1)))``.
+    scale
+        What V is of φ, ``1/√(min(rows, columns) − 1)``.
     n
         Agents in the table.
     is_sparse
@@ -35,6 +37,7 @@ class Association:
     p_value: float
     phi: float
     cramers_v: float
+    scale: float
     n: int
     is_sparse: bool
 
@@ -66,8 +69,10 @@ def association(counts: IntArray) -> Association | None:
     n = int(kept.sum())
     phi = float(np.sqrt(found.statistic / n))
     least = float(np.asarray(found.expected_freq).min())
-    cramers_v = phi / float(np.sqrt(min(kept.shape) - 1))
-    return Association(float(found.statistic), int(found.dof), float(found.pvalue), phi, cramers_v, n, least < 5)
+    scale = 1 / float(np.sqrt(min(kept.shape) - 1))
+    return Association(
+        float(found.statistic), int(found.dof), float(found.pvalue), phi, phi * scale, scale, n, least < 5
+    )
 
 
 def v_interval(found: Association, level: float) -> tuple[float, float]:
@@ -76,7 +81,7 @@ def v_interval(found: Association, level: float) -> tuple[float, float]:
     Returns
     -------
     tuple
-        Ends of φ; those of V are the same times ``cramers_v / phi``. An association of zero still gives a chi-square of
+        Ends of φ; those of V are the same times `scale`. An association of zero still gives a chi-square of
         about its degrees of freedom, so the lower end is no smaller than ``√(df/n)``, or the value where that is less.
     """
     tail = (1 - level) / 2

@@ -17,7 +17,7 @@ import polars as pl
 from pipeline.activity.resampling import NO_INTERVAL, FloatArray, IntArray, Interval, cluster_bootstrap, stream
 from pipeline.activity.row import CENSUS, Sampling, row
 from pipeline.coordination.copies import WINDOW_MINUTES, CopyNetwork, near_share, network
-from pipeline.coordination.nulls import affordable, against
+from pipeline.coordination.nulls import affordable, against, once
 from pipeline.coordination.posts import FINE_SQL, MICROS_PER_HOUR
 from pipeline.coordination.regularity import FAMILY
 from pipeline.coordination.timing import grouped_order
@@ -144,7 +144,7 @@ def copy_measures(copied: Copied, sampling: Sampling) -> list[Measure]:
             rows.append(
                 emit(name, value, *sizes.get(name, (agents, "agents")), interval=intervals.get(name, CENSUS), null=null)
             )
-    return rows
+    return once(rows)
 
 
 def _statistics(copied: Copied, at: IntArray) -> FloatArray:

@@ -20,8 +20,8 @@ def base_name(name: str = "name") -> pl.Expr:
     return pl.col(name).str.extract(_PATTERN, 1)
 
 
-def batches(agents: pl.DataFrame) -> pl.DataFrame:
-    """Return the agents of batches.
+def sizes(agents: pl.DataFrame) -> pl.DataFrame:
+    """Return how many agents share the base of each name.
 
     Parameters
     ----------
@@ -31,10 +31,18 @@ def batches(agents: pl.DataFrame) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        Columns agent_id, batch_name and batch_size, sorted by agent_id: agents whose base at least `MIN_BATCH` agents
-        share. Upper and lower case tell bases apart, and agents of the same name count each.
+        Columns agent_id, batch_name and batch_size, sorted by agent_id, one row per agent with a name; batch_name is
+        null outside batches. Upper and lower case tell bases apart, and agents of the same name count each.
     """
-    named = agents.filter(pl.col("name").is_not_null()).select("agent_id", batch_name=base_name())
-    known = named.filter(pl.col("batch_name").is_not_null())
-    sized = known.with_columns(batch_size=pl.len().over("batch_name").cast(pl.Int64))
-    return sized.filter(pl.col("batch_size") >= MIN_BATCH).sort("agent_id")
+    named = agents.filter(pl.col("name").is_not_null()).select("agent_id", base=base_name())
+    alone = pl.col("base").is_null()
+    counted = named.with_columns(batch_size=pl.when(alone).then(1).otherwise(pl.len().over("base")).cast(pl.Int64))
+    is_batch = pl.col("batch_size") >= MIN_BATCH
+    return counted.select("agent_id", batch_name=pl.when(is_batch).then("base"), batch_size="batch_size").sort(
+        "agent_id"
+    )
+
+
+def batches(agents: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of `sizes` that are of batches: agents whose base at least `MIN_BATCH` agents share."""
+    return sizes(agents).filter(pl.col("batch_name").is_not_null())

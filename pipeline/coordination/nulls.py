@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from pipeline.activity.resampling import FloatArray, Null
 from pipeline.coordination.posts import Posts
 from pipeline.coordination.timing import MIN_INTERVALS, Intervals, intervals, spread
+from pipeline.schema import Measure
 
 MEMORYLESS, PERMUTED = "memoryless_posting", "permuted_authors"
 _MOST_VALUES = 40_000_000
@@ -80,3 +81,8 @@ def against(model: str, value: float, draws: FloatArray) -> Null | None:
     reach = abs(value - mean) * (1 - 1e-12)
     further = np.count_nonzero(np.abs(finite - mean) >= reach)
     return Null(f"{model}({finite.size})", mean, float(finite.std(ddof=1)), (1 + int(further)) / (1 + finite.size))
+
+
+def once(rows: Iterable[Measure]) -> list[Measure]:
+    """Return the rows without those that repeat a measure and its null model: without a null, two rows are one."""
+    return list({(row.measure_id, row.null_model): row for row in rows}.values())

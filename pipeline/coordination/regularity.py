@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.activity.burstiness import MIN_AGENTS, resampled_means
 from pipeline.activity.resampling import NO_INTERVAL, FloatArray, IntArray, Interval, median_interval, stream
 from pipeline.activity.row import CENSUS, Sampling, row
-from pipeline.coordination.nulls import MEMORYLESS, PERMUTED, affordable, against, memoryless, permuted
+from pipeline.coordination.nulls import MEMORYLESS, PERMUTED, affordable, against, memoryless, once, permuted
 from pipeline.coordination.posts import Posts
 from pipeline.coordination.timing import (
     MIN_INTERVALS,
@@ -79,7 +79,7 @@ def regularity_measures(posts: Posts, sampling: Sampling) -> list[Measure]:
             "cov_capped_share", capped / n if n else None, n, "agents",
             interval=share_interval(capped, n, sampling), warnings=words,
         ),
-        *_classes(posts, found, cov, sampling, words),
+        *once(_classes(posts, found, cov, sampling, words)),
         *_order(posts, between, found, sampling),
     ]  # fmt: skip
 

@@ -16,7 +16,7 @@ from pipeline.activity.resampling import IntArray, Interval, Null, stream
 from pipeline.activity.row import CENSUS, Sampling, row
 from pipeline.coordination.association import Association, association, table_of, v_interval
 from pipeline.coordination.copies import near_share
-from pipeline.coordination.names import batches
+from pipeline.coordination.names import sizes
 from pipeline.coordination.nulls import affordable, against
 from pipeline.coordination.owners import TIERS, owner_tier
 from pipeline.coordination.posts import MICROS_PER_HOUR, Posts
@@ -51,7 +51,7 @@ def agent_signals(con: duckdb.DuckDBPyConnection, posts: Posts) -> pl.DataFrame:
         Posts of the corpus.
     """
     agents: pl.DataFrame = con.sql(_AGENTS).pl()
-    found = agents.with_columns(owner_tier=owner_tier()).join(batches(agents), on="agent_id", how="left")
+    found = agents.with_columns(owner_tier=owner_tier()).join(sizes(agents), on="agent_id", how="left")
     timed = found.join(_timing(posts), on="agent_id", how="left", maintain_order="left")
     is_short = (pl.col("n_posts") > 0) & pl.col("cov").is_null()
     return timed.with_columns(
@@ -123,12 +123,13 @@ def _owners(signals: pl.DataFrame, sampling: Sampling) -> Iterator[Measure]:
 
 
 def _batches(signals: pl.DataFrame, sampling: Sampling) -> Iterator[Measure]:
-    n = signals.height
-    members = signals.filter(pl.col("batch_name").is_not_null())
-    emit = partial(row, FAMILY, level=sampling.level, interval=CENSUS)
+    named = signals.filter(pl.col("batch_size").is_not_null())
+    members, n = named.filter(pl.col("batch_name").is_not_null()), named.height
+    words = [] if n else ["few_agents"]
+    emit = partial(row, FAMILY, level=sampling.level, interval=CENSUS, warnings=words)
     largest = members["batch_size"].max()
     yield emit("batch_count", members["batch_name"].n_unique() if n else None, n, "agents")
-    yield emit("batch_largest_size", largest if isinstance(largest, int) else 0, n, "agents")
+    yield emit("batch_largest_size", (largest if isinstance(largest, int) else 0) if n else None, n, "agents")
     yield _share("batch_member_share", members.height, n, sampling)
 
 
@@ -186,9 +187,8 @@ def _association_rows(
     words = [*words, *(["few_events"] if found.is_sparse else [])]
     null = Null("independence", float(found.df), float(np.sqrt(2 * found.df)), found.p_value)
     low, high = v_interval(found, sampling.level)
-    factor = found.cramers_v / found.phi
     yield emit(names[0], found.chi2, n, "agents", null=null, warnings=words)
-    for name, value, scale in ((names[1], found.phi, 1.0), (names[2], found.cramers_v, factor)):
+    for name, value, scale in ((names[1], found.phi, 1.0), (names[2], found.cramers_v, found.scale)):
         interval = Interval(low * scale, high * scale, "noncentral_chi2")
         yield emit(name, value, n, "agents", interval=interval, warnings=words)
 

@@ -255,7 +255,7 @@ def _regularity(axes: Axes, rows: pl.LazyFrame) -> None:
             axes.plot([place] * 2, [row["ci_low"], row["ci_high"]], color="#1b3a52", linewidth=2)
         axes.plot([place - 0.35, place + 0.35], [row["null_mean"]] * 2, color="#b23a48", linewidth=2)
     axes.set_xticks(range(len(names)), list(names.values()))
-    axes.set_xlabel("coefficient of variation of the times between an agent's posts; red: posting at random moments")
+    axes.set_xlabel("coefficient of variation of times between posts; red: posting at random moments")
     axes.set_ylabel("share of agents")
 
 

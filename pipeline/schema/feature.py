@@ -182,7 +182,7 @@ FEATURE_TABLES: tuple[Table, ...] = (
             ),
             c("memory", "DOUBLE", "Correlation of each time with the next; null with fewer than five."),
             c("batch_name", "VARCHAR", "What the names of the batch have in common; null outside batches."),
-            c("batch_size", "BIGINT", "Agents of the batch.", unit="agents"),
+            c("batch_size", "BIGINT", "Agents whose names have the same base; null without a name.", unit="agents"),
             c("owner_tier", "VARCHAR", "auto_generated, burner, low_profile, moderate, established or high_profile."),
             c("warnings", "VARCHAR", "Why an agent with posts has no coefficient: few_intervals or no_variation."),
         ),

@@ -81,4 +81,5 @@ def test_nobody_copies_anybody():
     assert {r.value for r in rows} == {0.0}
     empty = copy_measures(read_copied(connect([])), SAMPLING)
     assert {r.value for r in empty} == {None}
+    assert len({r.measure_id for r in empty}) == len(empty)
     assert all("no_times" in str(r.warnings) for r in empty)

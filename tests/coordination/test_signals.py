@@ -58,6 +58,9 @@ def test_association_is_scipys():
     assert found.cramers_v == pytest.approx(scipy_association(counts, method="cramer"), rel=1e-12)
     assert found.phi == pytest.approx(found.cramers_v * 2, rel=1e-12)
     assert association(np.array([[3, 0], [4, 0]])) is None
+    nothing = association(np.array([[6, 6], [12, 12]]))
+    assert (nothing.chi2, nothing.phi, nothing.cramers_v) == (0, 0, 0)
+    assert v_interval(nothing, 0.95) == (0, pytest.approx(np.sqrt(1 / 36)))
     low, high = v_interval(found, 0.95)
     assert low <= found.phi <= high
     # The upper end is where so small a chi-square has the probability of one tail.
@@ -131,7 +134,7 @@ def test_corpora_without_agents_or_owners():
     rows = {r.measure_id: r for r in signal_measures(agent_signals(con, found), found, SAMPLING)}
     assert rows["owner_burner_share"].value is None
     assert "few_agents" in rows["owner_burner_share"].warnings
-    assert rows["batch_count"].value == 0
+    assert rows["batch_count"].value is None  # nobody has a name
     assert rows["cov_batch_chi2"].warnings == "no_variation"
     empty = connect([])
     nothing = read_posts(empty)

@@ -155,6 +155,7 @@ def test_without_fine_times_there_is_no_value(change, word):
     posts = [{**m, **change} for m in posters(np.random.default_rng(1), agents=5)]
     rows = regularity_measures(read_posts(connect(posts)), SAMPLING)
     assert {r.value for r in rows if r.measure_id != "cov_eligible_agents"} == {None}
+    assert len({r.measure_id for r in rows}) == len(rows)  # without a null there is one row
     assert all(word in str(r.warnings) for r in rows)
 
 
