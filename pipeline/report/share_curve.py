@@ -66,7 +66,8 @@ def _draw_shares(axes: Axes, rows: Sequence[_Drawn]) -> None:
             axes.plot([], [], "o", color=COLOURS[role], label=ROLE_NAMES[role].split(" (")[0])
     axes.set_ylim(0, 1)
     axes.set_ylabel("share of agents")
-    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    if rows:
+        axes.legend(frameon=False, fontsize=8, loc="upper left")
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.tick_params(axis="x", length=0)
 
