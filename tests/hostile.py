@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.inference.specification import load_grid
+from pipeline.language.norm_specification import load_norm_grid
 from pipeline.published.load import load_measure_dictionary, load_published
 from pipeline.schema import TABLES, Estimate, Measure, estimate_frame, measure_frame
 from pipeline.settings import Settings
@@ -145,6 +146,13 @@ def measure_rows() -> dict[str, list[Measure]]:
         "activity": activity,
         "network": network,
         "convergence": convergence,
+        "norms": [
+            _measure("norms", "norm_cluster_community_share", 0.9286, n=28, n_unit="communities"),
+            *(
+                _measure("norms", "norm_clusters", 2.0, unit="community", unit_id=text, null_mean=1.0, null_sd=0.5)
+                for text in TEXTS
+            ),
+        ],
         "homophily": _homophily(weeks),
     }
 
@@ -186,7 +194,15 @@ def estimate_rows() -> dict[str, list[Estimate]]:
         )
         for i, (value, low, words) in enumerate([(0.0104, 0.001, None), (None, None, "time_too_coarse")])
     ]  # fmt: skip
-    return {"enforcement": enforcement, "convergence": slopes}
+    norms = [
+        Estimate(
+            spec_id=spec.spec_id, family="norms", hypothesis_id="norms", role=spec.role, estimand="share",
+            model=spec.formula, estimator=spec.algorithm, outcome="has_norm_cluster", term="share", estimate=0.9286,
+            conf_low=0.7735, conf_high=0.9802, conf_level=0.95, null_mean=0.53, null_sd=0.05, n_obs=1_676,
+        )
+        for spec in load_norm_grid().specifications
+    ]  # fmt: skip
+    return {"enforcement": enforcement, "convergence": slopes, "norms": norms}
 
 
 def replication_rows() -> pl.DataFrame:

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.report.html import comparison_sections, corpus_sections, result_sections, society_sections
+from pipeline.report.html import (
+    comparison_sections,
+    corpus_sections,
+    norm_sections,
+    result_sections,
+    society_sections,
+)
 from pipeline.report.html.markup import Html, corpus_label, join, tag
 from pipeline.report.html.numbers import number
 from pipeline.report.html.page import Column, Section, document, more, table
@@ -106,6 +112,7 @@ def report_page(con: duckdb.DuckDBPyConnection, corpus_id: str) -> str:
         result_sections.enforcement(source),
         result_sections.network(source),
         society_sections.convergence(source),
+        norm_sections.norms(source),
         society_sections.homophily(source),
         society_sections.replication(source),
     ]
