@@ -50,7 +50,12 @@ def rows(table: str, records: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
 def write_catalogue(settings: Settings) -> Warehouse:
     """Write the hostile corpus, a second one without messages, a comparison, and the catalogue."""
     store = Warehouse(settings)
-    tables = {**corpus_tables(), "replication": replication_rows(), "tie": tie_rows()}
+    tables = {
+        **corpus_tables(),
+        "replication": replication_rows(),
+        "tie": tie_rows(),
+        "template_pattern": pattern_rows(),
+    }
     # One part for all families: the page reads the column, and every write costs a second.
     measures = [row for family in measure_rows().values() for row in family]
     estimates = [row for family in estimate_rows().values() for row in family]
@@ -109,6 +114,15 @@ def tie_rows() -> pl.DataFrame:
     follows = [{"source_id": f"a{i}", "target_id": f"a{i + 1}", "relation": "follow", "start_at": START,
                 "end_at": START if i % 3 == 0 else None, "origin": "observed"} for i in range(12)]  # fmt: skip
     return rows("tie", follows)
+
+
+def pattern_rows() -> pl.DataFrame:
+    """Return a pattern of each hostile text."""
+    return rows("template_pattern", [
+        {"template_id": f"t{i}", "pattern": f"{text} ⟨…⟩", "texts": 3, "messages": 40 - i, "fixed_tokens": 5,
+         "slots": 1, "fixed_share": 0.8}
+        for i, text in enumerate(TEXTS)
+    ])  # fmt: skip
 
 
 def _measure(family: str, measure_id: str, value: float | None, **more: Any) -> Measure:

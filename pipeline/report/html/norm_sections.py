@@ -1,4 +1,4 @@
-"""The section on coherent norm clusters: the share of communities with one, under every choice, against chance."""
+"""The section on coherent norm clusters, against chance under every choice; and templates as patterns with gaps."""
 
 from __future__ import annotations
 
@@ -14,6 +14,28 @@ from pipeline.report.html.source import Row, Source
 _PUBLISHED = "SELECT value FROM analysis.published WHERE measure_id = 'norm_cluster_community_share' ORDER BY paper"
 _ROLE_ORDER = ("primary", "robustness", "exploratory", "placebo")
 _MOST_COMMUNITIES = 200
+
+
+_PATTERNS = """
+SELECT pattern, texts, messages, slots, fixed_share FROM feature.template_pattern
+WHERE corpus_id = $corpus_id ORDER BY messages DESC, template_id LIMIT 30
+"""
+
+
+def template_table(source: Source) -> Html | None:
+    """Return the templates that most messages follow, as patterns with gaps; ``None`` when there are none."""
+    rows = source.rows(_PATTERNS)
+    if not rows:
+        return None
+    columns = (Column("Pattern", "wide"), Column("Messages", "n"), Column("Texts", "n"), Column("Slots", "n"),
+               Column("Fixed words", "n"))  # fmt: skip
+    cells = [
+        [corpus_text(r["pattern"], 300), number(r["messages"]), number(r["texts"]), number(r["slots"]),
+         f"{r['fixed_share']:.0%}"]
+        for r in rows
+    ]  # fmt: skip
+    caption = "Templates that most messages follow; ⟨…⟩ is where their texts differ"
+    return more("Templates as patterns", table(caption, columns, cells))
 
 
 def norms(source: Source) -> Section:
