@@ -293,7 +293,7 @@ def _community_rows(spec: NormSpecification, clustered: Clustered) -> list[Measu
             Measure(
                 measure_id=_COUNT, value=float(number[at]), null_model=NULL, null_mean=float(drawn[:, at].mean()),
                 null_sd=float(drawn[:, at].std()), warnings=join_warnings(["composition_sensitive"]), **common
-            )  # type: ignore[arg-type]
+            )
         )  # fmt: skip
         if np.isfinite(best[place]):
             rows.append(Measure(measure_id=_COHERENCE, value=float(best[place]), warnings=None, **common))

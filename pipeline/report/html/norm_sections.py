@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from pipeline.report.html.cells import ESTIMATE_COLUMNS, estimate_cells, measure_table, refused
@@ -62,7 +64,7 @@ def norms(source: Source) -> Section:
     return Section("norms", title, [*blocks, _communities(frame)])
 
 
-def _drawing(source: Source, rows: list[Row]) -> Html:
+def _drawing(source: Source, rows: Sequence[Row]) -> Html:
     drawn = [row for row in rows if row["estimate"] is not None and row["null_mean"] is not None]
     if not drawn:
         return empty("No specification has a share that could be drawn.")
