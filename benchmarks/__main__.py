@@ -15,6 +15,7 @@ from benchmarks import (
     bench_homophily,
     bench_ingest,
     bench_lexicon,
+    bench_minhash,
     bench_scale,
     bench_templates,
 )
@@ -27,6 +28,7 @@ PARTS: dict[str, tuple[str, Callable[[Path], int]]] = {
     "lexicon": ("lexicons", lambda _: bench_lexicon.main([])),
     "homophily": ("homophily: 52 weeks of a million ties", lambda _: bench_homophily.main([])),
     "templates": ("templates", lambda _: bench_templates.main([])),
+    "minhash": ("near-duplicates", lambda _: bench_minhash.main([])),
     "embedding": ("embeddings", lambda _: bench_embedding.main([])),
 }
 """By name, the title of each part and what runs it on the tree."""

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.inference.specification import load_grid
+from pipeline.language.norm_specification import load_norm_grid
 from pipeline.published.load import load_measure_dictionary, load_published
 from pipeline.schema import TABLES, Estimate, Measure, estimate_frame, measure_frame
 from pipeline.settings import Settings
@@ -49,7 +50,12 @@ def rows(table: str, records: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
 def write_catalogue(settings: Settings) -> Warehouse:
     """Write the hostile corpus, a second one without messages, a comparison, and the catalogue."""
     store = Warehouse(settings)
-    tables = {**corpus_tables(), "replication": replication_rows(), "tie": tie_rows()}
+    tables = {
+        **corpus_tables(),
+        "replication": replication_rows(),
+        "tie": tie_rows(),
+        "template_pattern": pattern_rows(),
+    }
     # One part for all families: the page reads the column, and every write costs a second.
     measures = [row for family in measure_rows().values() for row in family]
     estimates = [row for family in estimate_rows().values() for row in family]
@@ -112,6 +118,15 @@ def tie_rows() -> pl.DataFrame:
     return rows("tie", follows)
 
 
+def pattern_rows() -> pl.DataFrame:
+    """Return a pattern of each hostile text."""
+    return rows("template_pattern", [
+        {"template_id": f"t{i}", "pattern": f"{text} ⟨…⟩", "texts": 3, "messages": 40 - i, "fixed_tokens": 5,
+         "slots": 1, "fixed_share": 0.8}
+        for i, text in enumerate(TEXTS)
+    ])  # fmt: skip
+
+
 def _measure(family: str, measure_id: str, value: float | None, **more: Any) -> Measure:
     ends = {} if value is None else {"ci_low": value - 0.03, "ci_high": value + 0.03, "ci_level": 0.95}
     return Measure(**{"family": family, "measure_id": measure_id, "value": value, "n": 321, "n_unit": "posts", **ends,
@@ -154,6 +169,13 @@ def measure_rows() -> dict[str, list[Measure]]:
         "activity": activity,
         "network": network,
         "convergence": convergence,
+        "norms": [
+            _measure("norms", "norm_cluster_community_share", 0.9286, n=28, n_unit="communities"),
+            *(
+                _measure("norms", "norm_clusters", 2.0, unit="community", unit_id=text, null_mean=1.0, null_sd=0.5)
+                for text in TEXTS
+            ),
+        ],
         "homophily": _homophily(weeks),
     }
 
@@ -195,7 +217,15 @@ def estimate_rows() -> dict[str, list[Estimate]]:
         )
         for i, (value, low, words) in enumerate([(0.0104, 0.001, None), (None, None, "time_too_coarse")])
     ]  # fmt: skip
-    return {"enforcement": enforcement, "convergence": slopes}
+    norms = [
+        Estimate(
+            spec_id=spec.spec_id, family="norms", hypothesis_id="norms", role=spec.role, estimand="share",
+            model=spec.formula, estimator=spec.algorithm, outcome="has_norm_cluster", term="share", estimate=0.9286,
+            conf_low=0.7735, conf_high=0.9802, conf_level=0.95, null_mean=0.53, null_sd=0.05, n_obs=1_676,
+        )
+        for spec in load_norm_grid().specifications
+    ]  # fmt: skip
+    return {"enforcement": enforcement, "convergence": slopes, "norms": norms}
 
 
 def replication_rows() -> pl.DataFrame:

@@ -36,6 +36,8 @@ PAIRWISE = 64
 """Largest group of a band in which all pairs are compared."""
 LEADERS = 32
 """Rounds in which a larger group is compared with a leader of the texts that no leader has claimed so far."""
+BLOCK = 1 << 15
+"""Pairs of smaller groups that are compared at once, after neighbours were."""
 WINDOW = 8
 """Neighbours with which texts that no leader claimed are compared."""
 
@@ -53,17 +55,20 @@ class _Groups:
     """Templates as they are known so far: a label per text, and how to join two."""
 
     sets: ShingleSets
+    sizes: Ints
     labels: Ints
 
     def join(self, left: Ints, right: Ints) -> None:
         """Compare pairs that are not yet of one template, and join those that are near-duplicates."""
         apart = self.labels[left] != self.labels[right]
         left, right = left[apart], right[apart]
-        sizes = self.sets.sizes
+        sizes = self.sizes
         small, large = np.minimum(sizes[left], sizes[right]), np.maximum(sizes[left], sizes[right])
         # The Jaccard similarity is at most the ratio of the sizes.
         possible = small >= THRESHOLD * large
         left, right = left[possible], right[possible]
+        if not left.size:
+            return
         alike = exact_jaccard(self.sets, left, right) >= THRESHOLD
         if alike.any():
             count = self.labels.size
@@ -84,16 +89,19 @@ def near_duplicate_groups(sets: ShingleSets) -> Ints:
     sets
         Shingles and signatures of the texts.
     """
-    groups = _Groups(sets, np.arange(sets.starts.size - 1, dtype=np.int64))
-    filled = np.flatnonzero(sets.sizes).astype(np.int64)
+    groups = _Groups(sets, sets.sizes, np.arange(sets.starts.size - 1, dtype=np.int64))
+    filled = np.flatnonzero(groups.sizes).astype(np.int64)
     for band in range(BANDS):
         keys = _band_keys(sets, filled, band)
+        order = np.argsort(keys)
+        same = keys[order[1:]] == keys[order[:-1]]
+        shared = order[np.concatenate([same, [False]]) | np.concatenate([[False], same])] if order.size else order
         # Within a group, an order that differs by band: other leaders, other neighbours.
-        order = np.lexsort((_scramble(filled, band), keys))
-        texts, sorted_keys = filled[order], keys[order]
+        shared = shared[np.lexsort((_scramble(filled[shared], band), keys[shared]))]
+        texts, sorted_keys = filled[shared], keys[shared]
         group = np.cumsum(np.concatenate([[0], sorted_keys[1:] != sorted_keys[:-1]])) if texts.size else texts
         size = np.bincount(group)[group] if texts.size else texts
-        for left, right in _all_pairs(texts[(size > 1) & (size <= PAIRWISE)], group[(size > 1) & (size <= PAIRWISE)]):
+        for left, right in _all_pairs(texts[size <= PAIRWISE], group[size <= PAIRWISE]):
             groups.join(left, right)
         _by_leaders(groups, texts[size > PAIRWISE], group[size > PAIRWISE])
     return groups.labels
@@ -114,12 +122,21 @@ def _scramble(texts: Ints, band: int) -> Words:
 
 
 def _all_pairs(texts: Ints, group: Ints) -> Iterator[Pairs]:
-    """Yield all pairs within groups, texts sorted by group: first all neighbours, then those two apart, and so on."""
+    """Yield all pairs within groups, texts sorted by group: first all neighbours, then the others, in blocks.
+
+    Most groups are one template, and neighbours join it: what comes after is then not compared.
+    """
+    held: list[Pairs] = []
     for step in range(1, PAIRWISE):
         together = group[step:] == group[:-step]
         if not together.any():
-            return
-        yield texts[:-step][together], texts[step:][together]
+            break
+        held.append((texts[:-step][together], texts[step:][together]))
+        if step == 1 or sum(left.size for left, _ in held) > BLOCK:
+            yield np.concatenate([left for left, _ in held]), np.concatenate([right for _, right in held])
+            held = []
+    if held:
+        yield np.concatenate([left for left, _ in held]), np.concatenate([right for _, right in held])
 
 
 def _by_leaders(groups: _Groups, texts: Ints, group: Ints) -> None:

@@ -96,6 +96,22 @@ FEATURE_TABLES: tuple[Table, ...] = (
         produced_by="feature/template",
     ),
     Table(
+        "template_pattern",
+        "feature",
+        "Templates of at least two texts as patterns: fixed words, and gaps where texts differ.",
+        ("template_id",),
+        (
+            c("template_id", "VARCHAR", "The template, as in feature.template.", required=True),
+            c("pattern", "VARCHAR", "Fixed words as its first text writes them; ⟨…⟩ is a slot.", required=True),
+            c("texts", "BIGINT", "Distinct texts of the template.", unit="texts", required=True),
+            c("messages", "BIGINT", "Messages that hold one of them.", unit="messages", required=True),
+            c("fixed_tokens", "BIGINT", "Words and marks that nine in ten texts share.", unit="tokens", required=True),
+            c("slots", "BIGINT", "Gaps of the pattern.", required=True),
+            c("fixed_share", "DOUBLE", "Fixed words as a share of those of the first text.", required=True),
+        ),
+        produced_by="feature/template_pattern",
+    ),
+    Table(
         "interaction",
         "feature",
         "Who addressed whom, by which rule: events, not ties. Self-interactions are kept; networks drop them.",

@@ -54,6 +54,7 @@ PERSONAL: dict[str, dict[str, str]] = {
     "reply_class": {"message_id": "message"},
     "embedding": {"text_hash": "hash"},
     "template": {"text_hash": "hash", "template_id": "hash"},
+    "template_pattern": {"template_id": "hash", "pattern": "text"},
     "interaction": {"source_id": "agent", "target_id": "agent", "message_id": "message"},
     "tie": {"source_id": "agent", "target_id": "agent"},
     "exposure_week": {"agent_id": "agent"},

@@ -12,6 +12,7 @@ from pipeline.steps.corpus import CORPUS_STEPS
 from pipeline.steps.embedding import EMBEDDING_STEPS
 from pipeline.steps.feature import FEATURE_STEPS
 from pipeline.steps.homophily import HOMOPHILY_STEPS
+from pipeline.steps.norms import NORM_STEPS
 from pipeline.steps.step import Check, Outcome, Progress, Step, StepContext, run_step
 
 _IN_ORDER = (
@@ -21,6 +22,7 @@ _IN_ORDER = (
     *HOMOPHILY_STEPS,
     *CONVERGENCE_STEPS,
     *COORDINATION_STEPS,
+    *NORM_STEPS,
     *ANALYSIS_STEPS,
     *COMPARISON_STEPS,
 )

@@ -10,6 +10,7 @@ from pipeline.activity.gaps import read_gaps, warn_periods
 from pipeline.language.clock import read_clock
 from pipeline.language.convergence import similarity_measures
 from pipeline.language.convergence_estimates import convergence_estimates
+from pipeline.language.slots import MOST_TEMPLATES, MOST_TEXTS, members_sql, patterns
 from pipeline.language.template_shares import FAMILY, template_measures, template_sql
 from pipeline.language.templates import find_templates
 from pipeline.schema import estimate_frame, measure_frame
@@ -27,6 +28,11 @@ def _template(context: StepContext) -> Mapping[str, Data]:
     context.con.execute(f"COPY ({_TEXTS}) TO '{_quoted(ordered)}' (FORMAT parquet)")
     find_templates(_batches(context, pl.scan_parquet(ordered)), context.folder).write_parquet(found)
     return {"template": Query(context.con, template_sql(f"read_parquet('{_quoted(found)}')"))}
+
+
+def _pattern(context: StepContext) -> Mapping[str, Data]:
+    members = context.con.sql(members_sql(), params={"templates": MOST_TEMPLATES, "texts": MOST_TEXTS}).pl()
+    return {"template_pattern": patterns(members)}
 
 
 def _quoted(path: object) -> str:
@@ -97,6 +103,14 @@ CONVERGENCE_STEPS = (
         ),
         libraries=_STATISTICS,
         description="Texts that occur twice or resemble another: exact and near-duplicates by word 3-shingles.",
+    ),
+    Step(
+        key="feature/template_pattern",
+        tables=("template_pattern",),
+        reads=("text", "template"),
+        compute=_pattern,
+        modules=("pipeline.steps.convergence", "pipeline.language.slots"),
+        description="Slots of templates: what nine in ten texts of one share, and where they differ.",
     ),
     Step(
         key="analysis/measure/convergence",

@@ -12,11 +12,12 @@ import pytest
 from convergence_corpora import messages_of, on_frames, text_hash, with_templates
 
 from pipeline.activity.row import Sampling
-from pipeline.language import templates
+from pipeline.language import shingles, templates
 from pipeline.language.clock import read_clock
 from pipeline.language.shingles import PERMUTATIONS, exact_jaccard, shingle_sets
 from pipeline.language.template_shares import template_measures
 from pipeline.language.templates import THRESHOLD, collision_probability, find_templates, near_duplicate_groups
+from pipeline.lexicon.tokens import TOKEN_PATTERN
 from pipeline.simulation.convergence import TemplateTruth, simulate_templates
 
 # 1.5 points on 20 %: the texts are fixed, so only a missed pair or a chance likeness can move the share, by less.
@@ -71,6 +72,33 @@ def test_jaccard_equals_that_of_python_sets():
     expected = [set_jaccard(python_sets[i], python_sets[j]) for i, j in zip(left, right, strict=True)]
     assert np.abs(exact_jaccard(sets, left, right) - expected).max() < 1e-12
     assert [len(shingles) for shingles in python_sets] == sets.sizes.tolist()
+
+
+def test_tokens_of_any_script_are_those_of_the_token_rule():
+    """Shingles of texts of hostile characters against sets of tokens that polars finds by the rule itself."""
+    rng = np.random.default_rng(5)
+    letters = list("aZ_9é\u0301ß漢字กשΩς’'\u200d\u200b\u00a0🙂🏽\U0001f468 \n-")
+    texts = [
+        "".join(letters[at] for at in rng.integers(len(letters), size=size)) for size in rng.integers(60, size=400)
+    ]
+    texts += ["", "'", "’a’", "a'b’c'd", "rock'n'roll 's", "it''s", "\U0010ffff x y", "İI Σας"]
+    found = pl.Series(texts).str.to_lowercase().str.extract_all(TOKEN_PATTERN).to_list()
+    expected = [set(zip(*(t[i:] for i in range(3)), strict=False)) or ({tuple(t)} - {()}) for t in found]
+    sets = shingle_sets([pl.Series(texts)])
+    assert sets.sizes.tolist() == [len(shingles) for shingles in expected]
+    left, right = (np.array(side) for side in zip(*itertools.combinations(range(len(texts)), 2), strict=True))
+    jaccard = [set_jaccard(expected[i], expected[j]) for i, j in zip(left, right, strict=True)]
+    assert np.abs(exact_jaccard(sets, left, right) - jaccard).max() < 1e-12
+
+
+def test_a_text_longer_than_a_piece_is_cut_like_any_other(monkeypatch):
+    texts = mixed_texts(8, 60)
+    whole = shingle_sets([pl.Series([*texts, " ".join(texts)])])
+    monkeypatch.setattr(shingles, "_CHARACTERS", 500)
+    monkeypatch.setattr(shingles, "_TEXTS", 7)
+    cut = shingle_sets([pl.Series([*texts, " ".join(texts)])])
+    assert (cut.starts == whole.starts).all()
+    assert (cut.values == whole.values).all()
 
 
 def test_batches_and_a_folder_change_nothing(tmp_path):

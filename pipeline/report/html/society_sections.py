@@ -11,6 +11,7 @@ from pipeline.published.load import EVIDENCE
 from pipeline.report.html.cells import ESTIMATE_COLUMNS, estimate_cells, measure_table, refused
 from pipeline.report.html.charts import Line, line_chart
 from pipeline.report.html.markup import Html, corpus_label, corpus_text, join, tag
+from pipeline.report.html.norm_sections import template_table
 from pipeline.report.html.numbers import MISSING, interval, number, plural
 from pipeline.report.html.page import Column, Section, empty, figure, more, table
 from pipeline.report.html.source import IS_WHOLE, Source
@@ -54,7 +55,7 @@ def convergence(source: Source) -> Section:
     whole = frame.filter(IS_WHOLE & (pl.col("unit") == "corpus")).to_dicts()
     if whole:
         blocks.append(measure_table(source, "Over the whole span", whole))
-    return Section("convergence", title, [*blocks, _communities(source, frame)])
+    return Section("convergence", title, [*blocks, template_table(source), _communities(source, frame)])
 
 
 def _convergence_chart(

@@ -11,6 +11,7 @@ from pipeline.report.html import (
     comparison_sections,
     coordination_section,
     corpus_sections,
+    norm_sections,
     result_sections,
     society_sections,
 )
@@ -112,6 +113,7 @@ def report_page(con: duckdb.DuckDBPyConnection, corpus_id: str) -> str:
         result_sections.enforcement(source),
         result_sections.network(source),
         society_sections.convergence(source),
+        norm_sections.norms(source),
         society_sections.homophily(source),
         coordination_section.coordination(source),
         society_sections.replication(source),
