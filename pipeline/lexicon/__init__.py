@@ -5,8 +5,10 @@ knows neither corpora nor Dagster; columns of texts come in, columns of scores g
 """
 
 from pipeline.lexicon.automaton import SCORE_SCHEMA
-from pipeline.lexicon.card import LEXICON_FOLDER, Card, card_by_id, fingerprint, load_cards
+from pipeline.lexicon.card import fingerprint
 from pipeline.lexicon.engine import Engine
+from pipeline.lexicon.load import LEXICON_FOLDER, card_by_id, cards_with_lists, load_cards
+from pipeline.lexicon.model import Card
 from pipeline.lexicon.sql import level_case_sql, reply_class_sql
 from pipeline.lexicon.tokens import TOKEN_PATTERN, count_tokens
 
@@ -17,6 +19,7 @@ __all__ = [
     "Card",
     "Engine",
     "card_by_id",
+    "cards_with_lists",
     "count_tokens",
     "fingerprint",
     "level_case_sql",

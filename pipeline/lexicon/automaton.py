@@ -1,7 +1,8 @@
 """Score texts by several lexicons at once.
 
-What belongs here: one Aho-Corasick automaton over the literals of the cards, the word-boundary check, and
-the sums by category. Which texts a card is scored on is in `engine.py`, what it may say in `card.py`.
+What belongs here: one Aho-Corasick automaton over the literals of the cards, the boundary check, and the sums by
+category. Which texts a card is scored on is in `engine.py`, what it may say in `card.py`; regular expressions are
+found in `expression.py`, overlaps settled in `matches.py`, negation in `modifiers.py`.
 
 How it works: `str.find_many` of polars gives the byte offset of every literal in the lower-cased texts,
 overlaps included; a trie walked at these offsets says which literals they are; word boundaries are then
@@ -13,15 +14,26 @@ fastest automaton, beyond that into one half as fast.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from pipeline.lexicon.boundary import Bytes, Positions, utf8_buffer, word_after, word_before
-from pipeline.lexicon.card import Card
+from pipeline.lexicon.boundary import (
+    Bytes,
+    Positions,
+    apostrophe_after,
+    apostrophe_before,
+    tokens_in,
+    utf8_buffer,
+    word_after,
+    word_before,
+)
+from pipeline.lexicon.expression import find_expressions
 from pipeline.lexicon.lower import lower_exact
-from pipeline.lexicon.plan import NO_CATEGORY, Flags, Ints, Plan, compile_plan
+from pipeline.lexicon.matches import NO_LITERAL, Matches, count_entries, distinct, without_shorter
+from pipeline.lexicon.model import Card
+from pipeline.lexicon.modifiers import modify
+from pipeline.lexicon.plan import EDGES, NO_CATEGORY, UNDETERMINED, Flags, Floats, Ints, Plan, compile_plan
 from pipeline.lexicon.trie import Trie
 
 SLICE_BYTES = 32 * 2**20
@@ -47,21 +59,6 @@ ENTRY_SCHEMA = pl.Schema(
     }
 )
 SCORE_KEY = ("text_hash", "lexicon", "category")
-
-
-@dataclass(frozen=True, slots=True)
-class _Matches:
-    """Valid matches of a slice, one per text, position and entry (arrays of one length n).
-
-    `literal` and `entry` index the plan; `start` and `end` are positions in the UTF-8 buffer of the slice.
-    """
-
-    row: Ints
-    literal: Ints
-    start: Positions
-    end: Positions
-    entry: Ints
-    rank: Ints
 
 
 class Automaton:
@@ -104,17 +101,17 @@ class Automaton:
             yield texts.slice(int(start), int(end - start))
 
     def _score_slice(self, texts: pl.DataFrame) -> pl.DataFrame:
-        plan, (matches, offsets) = self._plan, self._match(texts["text"])
-        row, entry, count = _count_entries(matches, plan.entry_occurs)
+        plan, (matches, weight, buffer, offsets) = self._plan, self._match(texts)
+        row, entry, count, sums = count_entries(matches, weight, plan)
         n_categories = len(plan.category_name)
         key, source = _to_categories(plan, row, entry)
-        keys = _distinct(key)
+        keys = distinct(key)
         inverse = np.searchsorted(keys, key)
         counts = np.bincount(inverse, weights=count[source], minlength=len(keys)).astype(np.int64)
-        weights = np.bincount(inverse, weights=(count * plan.entry_weight[entry])[source], minlength=len(keys))
+        weights = np.bincount(inverse, weights=sums[source], minlength=len(keys))
         category = keys % n_categories
         rows = keys // n_categories
-        tokens = self._matched_tokens(matches, offsets, keys)
+        tokens = self._matched_tokens(matches, buffer, offsets, keys)
         n_tokens = texts["n_tokens"].cast(pl.Int64).to_numpy()[rows]
         share = np.minimum(tokens, n_tokens) / np.where(n_tokens > 0, n_tokens, 1)
         columns = {
@@ -128,8 +125,8 @@ class Automaton:
         return pl.DataFrame(columns, schema=SCORE_SCHEMA)
 
     def _entry_slice(self, texts: pl.DataFrame) -> pl.DataFrame:
-        plan, (matches, _) = self._plan, self._match(texts["text"])
-        row, entry, count = _count_entries(matches, plan.entry_occurs)
+        plan, (matches, weight, _, _) = self._plan, self._match(texts)
+        row, entry, count, _ = count_entries(matches, weight, plan)
         category = plan.entry_category[entry]
         columns = {
             "text_hash": texts["text_hash"].gather(row),
@@ -140,28 +137,55 @@ class Automaton:
         }
         return pl.DataFrame(columns, schema=ENTRY_SCHEMA)
 
-    def _match(self, texts: pl.Series) -> tuple[_Matches, Positions]:
-        """Return the valid matches of a slice and the offsets of its texts in the UTF-8 buffer."""
-        plan, lowered = self._plan, lower_exact(texts)
+    def _match(self, texts: pl.DataFrame) -> tuple[Matches, Floats, Bytes, Positions]:
+        """Return the matches of a slice that count, their weights, and the UTF-8 buffer with where its texts start."""
+        lowered = lower_exact(texts["text"])
         buffer, offsets = utf8_buffer(lowered)
+        matches = self._words(lowered, buffer, offsets)
+        if self._plan.expressions:
+            matches = _joined(matches, self._expressions(lowered, offsets))
+        if "language" in texts.columns:
+            matches = matches[self._is_covered(texts["language"], matches)]
+        matches, weight = modify(without_shorter(matches, self._plan), self._plan, buffer, offsets)
+        return matches, weight, buffer, offsets
+
+    def _words(self, lowered: pl.Series, buffer: Bytes, offsets: Positions) -> Matches:
+        plan = self._plan
         row, start, literal = self._find(lowered, buffer, offsets)
-        end = start + plan.length[literal]
-        is_bounded = word_before(buffer, start, offsets[row]) != plan.starts_with_word[literal]
-        is_bounded &= word_after(buffer, end, offsets[row + 1]) != plan.ends_with_word[literal]
+        edges = _Edges(plan, buffer, start, start + plan.length[literal], offsets[row], offsets[row + 1], literal)
         hit, target = plan.targets.expand(literal)
         entry = plan.targets.items[target]
-        kept = is_bounded[hit] | ~plan.entry_is_bounded[entry]
+        kept = edges.fit(hit, plan.entry_edge[entry], plan.entry_is_open[entry])
         hit, target, entry = hit[kept], target[kept], entry[kept]
-        return _Matches(row[hit], literal[hit], start[hit], end[hit], entry, plan.rank[target]), offsets
+        end = start[hit] + plan.length[literal[hit]]
+        return Matches(row[hit], literal[hit], start[hit], end, entry, plan.rank[target])
+
+    def _expressions(self, lowered: pl.Series, offsets: Positions) -> Matches:
+        found = find_expressions(lowered, self._plan.expressions)
+        start, end = offsets[found.row] + found.start, offsets[found.row] + found.end
+        no_literal = np.full(len(start), NO_LITERAL)
+        entry = self._plan.expression_entry[found.which]
+        return Matches(found.row, no_literal, start, end, entry, np.zeros(len(start), dtype=np.int64))
+
+    def _is_covered(self, languages: pl.Series, matches: Matches) -> Flags:
+        known = languages.fill_null(UNDETERMINED)
+        names = known.unique().sort()
+        place = pl.Series(np.arange(len(names)))
+        code = known.replace_strict(names, place, return_dtype=pl.Int64).to_numpy()
+        covers = self._plan.covers(names.to_list())
+        return np.asarray(covers[code[matches.row], self._plan.entry_card[matches.entry]], dtype=np.bool_)
 
     def _find(self, lowered: pl.Series, buffer: Bytes, offsets: Positions) -> tuple[Ints, Positions, Ints]:
         """Return row, position in the buffer and literal of every occurrence of every literal."""
+        if not self._plan.literals:
+            none = np.zeros(0, dtype=np.int64)
+            return none, none, none
         frame = lowered.to_frame("text")
         expression = pl.col("text").str.find_many(list(self._plan.literals), overlapping=True)
         found = frame.select(expression)["text"]
         text_start = np.repeat(offsets[:-1], found.list.len().to_numpy())
         within = found.explode(empty_as_null=False).cast(pl.Int64).to_numpy()
-        start = _distinct(text_start + within)
+        start = distinct(text_start + within)
         row = np.searchsorted(offsets, start, side="right") - 1
         index, literal = self._trie.match(buffer, start, offsets[row + 1])
         if len(index) != len(within):
@@ -171,59 +195,65 @@ class Automaton:
             )
         return row[index], start[index], literal
 
-    def _matched_tokens(self, matches: _Matches, offsets: Positions, keys: Ints) -> Ints:
+    def _matched_tokens(self, matches: Matches, buffer: Bytes, offsets: Positions, keys: Ints) -> Ints:
         """Count distinct tokens inside matches for each key (row and output category)."""
         plan, n_categories = self._plan, len(self._plan.category_name)
-        match, token = plan.tokens.expand(matches.literal)
-        position = matches.start[match] + plan.tokens.items[token]
+        word, spoken = np.flatnonzero(matches.literal != NO_LITERAL), np.flatnonzero(matches.literal == NO_LITERAL)
+        match, token = plan.tokens.expand(matches.literal[word])
+        position = matches.start[word[match]] + plan.tokens.items[token]
+        other, place = tokens_in(buffer, matches.start[spoken], matches.end[spoken])
+        match, position = np.concatenate([word[match], spoken[other]]), np.concatenate([position, place])
         key, source = _to_categories(plan, matches.row[match], matches.entry[match])
         span = int(offsets[-1]) + 1
-        distinct = _distinct((key % n_categories) * span + position[source])
-        row = np.searchsorted(offsets, distinct % span, side="right") - 1
-        key_of_token = row * n_categories + distinct // span
+        found = distinct((key % n_categories) * span + position[source])
+        row = np.searchsorted(offsets, found % span, side="right") - 1
+        key_of_token = row * n_categories + found // span
         return np.bincount(np.searchsorted(keys, key_of_token), minlength=len(keys))
 
 
-def _count_entries(matches: _Matches, occurs: Flags) -> tuple[Ints, Ints, Ints]:
-    """Return row, entry and count, sorted by row and entry: 1 for presence, matches for occurrence."""
-    n_entries = len(occurs)
-    key = matches.row * n_entries + matches.entry
-    is_occurrence = occurs[matches.entry]
-    counted = [_distinct(key[~is_occurrence])]
-    if is_occurrence.any():
-        at = np.flatnonzero(is_occurrence)
-        at = at[np.lexsort((matches.rank[at], matches.start[at], key[at]))]
-        counted.append(key[at][_take_leftmost(key[at], matches.start[at], matches.end[at])])
-    ordered = np.sort(np.concatenate(counted))
-    keys = _distinct(ordered)
-    count = np.searchsorted(ordered, keys, side="right") - np.searchsorted(ordered, keys)
-    return keys // n_entries, keys % n_entries, count
+class _Edges:
+    """What stands beside occurrences of literals, and whether entries allow it."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        buffer: Bytes,
+        start: Positions,
+        end: Positions,
+        text_start: Positions,
+        text_end: Positions,
+        literal: Ints,
+    ) -> None:
+        before, after = word_before(buffer, start, text_start), word_after(buffer, end, text_end)
+        starts, ends = plan.starts_with_word[literal], plan.ends_with_word[literal]
+        self._word_start, self._word_end, self._word_open = before != starts, after != ends, ends | after
+        self._token_start, self._token_end = ~before, ~after
+        if (plan.entry_edge == EDGES["token"]).any():
+            at = np.flatnonzero(self._token_start)
+            size = apostrophe_before(buffer, start[at], text_start[at])
+            at, size = at[size > 0], size[size > 0]
+            self._token_start[at] = ~word_before(buffer, start[at] - size, text_start[at])
+            at = np.flatnonzero(self._token_end)
+            size = apostrophe_after(buffer, end[at], text_end[at])
+            at, size = at[size > 0], size[size > 0]
+            self._token_end[at] = ~word_after(buffer, end[at] + size, text_end[at])
+
+    def fit(self, hit: Ints, edge: Ints, is_open: Flags) -> Flags:
+        """Tell of each pair of an occurrence and an entry whether the boundary of the entry is kept."""
+        word = self._word_start[hit] & np.where(is_open, self._word_open[hit], self._word_end[hit])
+        token = self._token_start[hit] & (is_open | self._token_end[hit])
+        return np.asarray(np.choose(edge, [np.ones(len(hit), dtype=np.bool_), word, token]), dtype=np.bool_)
 
 
-def _distinct(values: Ints) -> Ints:
-    """Return the sorted distinct values; sorting beats the hash table of `np.unique` here."""
-    ordered = np.sort(values)
-    is_first = np.ones(len(ordered), dtype=np.bool_)
-    is_first[1:] = ordered[1:] != ordered[:-1]
-    return ordered[is_first]
-
-
-def _take_leftmost(group: Ints, start: Positions, end: Positions) -> Flags:
-    """Choose non-overlapping matches per group as `re.findall` does, from matches sorted by group, start and rank.
-
-    Only groups in which matches overlap are walked one by one, each match once.
-    """
-    taken = np.ones(len(group), dtype=np.bool_)
-    overlaps = np.flatnonzero((group[1:] == group[:-1]) & (start[1:] < end[:-1]))
-    walked = np.flatnonzero(np.isin(group, np.unique(group[overlaps])))
-    current, free_from = -1, 0
-    for at in walked.tolist():
-        if group[at] != current:
-            current, free_from = int(group[at]), 0
-        taken[at] = start[at] >= free_from
-        if taken[at]:
-            free_from = int(end[at])
-    return taken
+def _joined(one: Matches, other: Matches) -> Matches:
+    """Return the matches of both, those of a text in the order in which they start."""
+    both = Matches(
+        *(
+            np.concatenate([getattr(one, name), getattr(other, name)])
+            for name in ("row", "literal", "start", "end", "entry", "rank")
+        )
+    )
+    return both[np.argsort(both.start, kind="stable")]
 
 
 def _to_categories(plan: Plan, row: Ints, entry: Ints) -> tuple[Ints, Ints]:

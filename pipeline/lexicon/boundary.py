@@ -1,8 +1,8 @@
-r"""Word boundaries in UTF-8 text, vectorised: exactly the ``\b`` of Python's `re` on `str`.
+r"""Word boundaries and tokens in UTF-8 text, vectorised: exactly the ``\b`` of Python's `re` on `str`.
 
-What belongs here: the decision whether the character before or after a byte position is a word character. A
-word character is what `str.isalnum` accepts, or the underscore; the two ends of a text count as no word
-character.
+What belongs here: the decision whether the character before or after a byte position is a word character or an
+apostrophe, and where tokens start. A word character is what `str.isalnum` accepts, or the underscore; the two ends of a
+text count as no word character.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ Flags = npt.NDArray[np.bool_]
 
 _ASCII_IS_WORD: Flags = np.array([chr(code).isalnum() or chr(code) == "_" for code in range(128)])
 _LONGEST = 4  # bytes of a UTF-8 character
+_ASCII_APOSTROPHE, _CURLY = 0x27, "’".encode()
+_CHUNK_BYTES = 2**22  # bytes looked at together: positions take eight times that
 
 
 def is_word_character(character: str) -> bool:
@@ -94,3 +96,79 @@ def _decode(buffer: Bytes, position: Positions) -> Positions:
         longer = length > step
         code[longer] = (code[longer] << 6) | (buffer[position[longer] + step] & 0x3F)
     return code
+
+
+def tokens_in(buffer: Bytes, start: Positions, end: Positions) -> tuple[Positions, Positions]:
+    """Return where tokens start in stretches of the buffer, each read as a text of its own.
+
+    Parameters
+    ----------
+    buffer
+        UTF-8 bytes of all texts.
+    start, end
+        The stretches, each of whole characters.
+
+    Returns
+    -------
+    tuple of arrays
+        Index of the stretch and position in the buffer of each token, sorted by both. The rule is that of `tokens.py`
+        with the word characters of this module.
+    """
+    owners, positions = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    size = end - start
+    chunk = (np.cumsum(size) - size) // _CHUNK_BYTES
+    for first, after in zip(*_runs(chunk), strict=True):
+        owner, position = _tokens(buffer, start[first:after], size[first:after])
+        owners.append(owner + first)
+        positions.append(position)
+    return np.concatenate(owners), np.concatenate(positions)
+
+
+def _runs(values: Positions) -> tuple[list[int], list[int]]:
+    cuts = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)] if len(values) else [0]
+    return cuts[:-1], cuts[1:]
+
+
+def _tokens(buffer: Bytes, start: Positions, size: Positions) -> tuple[Positions, Positions]:
+    owner = np.repeat(np.arange(len(size)), size)
+    position = np.arange(len(owner)) + np.repeat(start - (np.cumsum(size) - size), size)
+    lead = buffer[position]
+    is_character = (lead & 0xC0) != 0x80
+    owner, position, lead = owner[is_character], position[is_character], lead[is_character]
+    word = _word_at(buffer, position, np.ones(len(position), dtype=np.bool_))
+    apostrophe = (lead == _ASCII_APOSTROPHE) | _is_curly(buffer, position, lead)
+    goes_on = np.zeros(len(word), dtype=np.bool_)
+    goes_on[1:] = word[:-1] & (owner[1:] == owner[:-1])
+    goes_on[2:] |= apostrophe[1:-1] & word[:-2] & (owner[2:] == owner[:-2])
+    begins = word & ~goes_on
+    return owner[begins], position[begins]
+
+
+def apostrophe_before(buffer: Bytes, position: Positions, text_start: Positions) -> Positions:
+    """Return the bytes of the apostrophe that ends at each position, in its text; 0 where there is none."""
+    size = np.zeros(len(position), dtype=np.int64)
+    one = np.flatnonzero(position - 1 >= text_start)
+    size[one[buffer[position[one] - 1] == _ASCII_APOSTROPHE]] = 1
+    three = np.flatnonzero(position - len(_CURLY) >= text_start)
+    before = position[three] - len(_CURLY)
+    size[three[_is_curly(buffer, before, buffer[before])]] = len(_CURLY)
+    return size
+
+
+def apostrophe_after(buffer: Bytes, position: Positions, text_end: Positions) -> Positions:
+    """Return the bytes of the apostrophe that starts at each position, in its text; 0 where there is none."""
+    size = np.zeros(len(position), dtype=np.int64)
+    inside = np.flatnonzero(position < text_end)
+    lead = buffer[position[inside]]
+    size[inside[lead == _ASCII_APOSTROPHE]] = 1
+    size[inside[_is_curly(buffer, position[inside], lead)]] = len(_CURLY)
+    return size
+
+
+def _is_curly(buffer: Bytes, position: Positions, lead: Bytes) -> Flags:
+    """Tell whether the typographic apostrophe starts at each position, whose byte is `lead`."""
+    found: Flags = lead == _CURLY[0]
+    maybe = np.flatnonzero(found)
+    at = position[maybe]
+    found[maybe] = (buffer[at + 1] == _CURLY[1]) & (buffer[at + 2] == _CURLY[2])
+    return found

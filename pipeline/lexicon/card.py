@@ -1,8 +1,7 @@
-"""Lexicon cards: what a card may say, and the reader that refuses everything else.
+"""Lexicon cards: the reader of one card, which refuses what the engine does not do.
 
-What belongs here: the frozen description of a card, `load_cards` and `fingerprint`. How an entry becomes
-literals is in `pattern.py`; how texts are scored is in `engine.py`. Cards are data under `lexicons/`, one
-TOML file per lexicon.
+What belongs here: `parse_card` and `fingerprint`. What a card is, is in `model.py`; how an entry becomes literals in
+`entries.py`; which cards there are in `load.py`; how texts are scored in `engine.py`.
 """
 
 from __future__ import annotations
@@ -10,156 +9,37 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tomllib
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 import polars as pl
 
+from pipeline.lexicon.entries import entry_of
+from pipeline.lexicon.model import ANY_LANGUAGE, Card, Category, Entry, Example, Level, Modifiers
 from pipeline.lexicon.normalise import normalise
-from pipeline.lexicon.pattern import expand
 from pipeline.lexicon.tokens import TOKEN_PATTERN
 
-LEXICON_FOLDER = Path(__file__).resolve().parents[2] / "lexicons"
-"""The cards that the project ships."""
-
-SCORING_VERSION = 1
+SCORING_VERSION = 2
 """Raise it when the engine gives other scores for the same cards: it is part of the fingerprint."""
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 _CARD_KEYS = {
     "id", "title", "version", "source", "licence", "language", "evidence", "text", "counting", "boundary", "cap",
-    "total", "default", "notes", "categories", "levels", "assertions",
+    "total", "default", "notes", "categories", "levels", "assertions", "overlap", "other_languages", "negation",
+    "boosters",
 }  # fmt: skip
 _TEXT_KEYS = ("id", "title", "version", "source", "licence", "language", "evidence")
-_BOUNDARIES = ("word", "none")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    r"""One entry of a category.
-
-    Parameters
-    ----------
-    pattern
-        The entry as written, also a valid Python regular expression.
-    literals
-        What it denotes, in the order in which a backtracking matcher tries them.
-    boundary
-        ``word``: ``\b`` on both sides, as `re` defines it on `str`; ``none``: matches anywhere.
-    weight
-        What one count adds to ``weight_sum``.
-    """
-
-    pattern: str
-    literals: tuple[str, ...]
-    boundary: str = "word"
-    weight: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Category:
-    """A named, ordered list of entries."""
-
-    name: str
-    entries: tuple[Entry, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """A bucket of the total count: values up to and including `at_most`; the last level has no upper bound."""
-
-    name: str
-    at_most: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """An assertion of a card: the scores that one text must get."""
-
-    text: str
-    counts: Mapping[str, int]
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One lexicon.
-
-    Parameters
-    ----------
-    id, title, version, source, licence, language, evidence
-        Identification and provenance; `evidence` is a tag of METHODS.md (Q, CODE, FIG, S, I, A).
-    text
-        ``raw``: texts as they are, lower-cased; ``normalised``: by the rules of `pipeline.lexicon.normalise` first.
-    counting
-        ``presence``: an entry counts once per text; ``occurrence``: every non-overlapping match counts.
-    cap
-        Upper bound of the count of the total category, or None.
-    total
-        Name of the category that sums the others, or None when the card has no total.
-    default
-        Class of a text in which no category is present, or None when the card does not classify.
-    categories
-        In the order of precedence of a card that classifies.
-    levels
-        Ordered buckets of the total count; may be empty.
-    examples
-        Texts with the counts they must get.
-    """
-
-    id: str
-    title: str
-    version: str
-    source: str
-    licence: str
-    language: str
-    evidence: str
-    text: str
-    counting: str
-    cap: int | None
-    total: str | None
-    default: str | None
-    categories: tuple[Category, ...]
-    levels: tuple[Level, ...] = ()
-    examples: tuple[Example, ...] = ()
-
-
-def load_cards(folder: Path = LEXICON_FOLDER) -> tuple[Card, ...]:
-    """Read every card of a folder.
-
-    Parameters
-    ----------
-    folder
-        Folder with ``*.toml`` files, one card each, named after the card's id.
-
-    Returns
-    -------
-    tuple of Card
-        Sorted by id.
-
-    Raises
-    ------
-    ValueError
-        When the folder has no card, or a card says something that the engine does not support; the sentence
-        names file, category and entry.
-    """
-    paths = sorted(folder.glob("*.toml"))
-    if not paths:
-        raise ValueError(f"{folder} holds no lexicon card; expected files such as airs.toml")
-    cards = tuple(_read(path) for path in paths)
-    return tuple(sorted(cards, key=lambda card: card.id))
-
-
-def card_by_id(cards: Sequence[Card], card_id: str) -> Card:
-    """Return the card with this id; a sentence names the cards there are when it is missing."""
-    for card in cards:
-        if card.id == card_id:
-            return card
-    raise ValueError(f"no lexicon card has the id {card_id!r}; there are {sorted(card.id for card in cards)}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}\Z")
+_CHOICES = {
+    "text": ("raw", "normalised"),
+    "counting": ("presence", "occurrence"),
+    "overlap": ("each", "longest"),
+    "other_languages": ("skip", "score"),
+}
+MOST_SCOPE = 50
 
 
 def fingerprint(cards: Sequence[Card]) -> str:
@@ -183,32 +63,25 @@ def fingerprint(cards: Sequence[Card]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
-def _read(path: Path) -> Card:
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.name} is not a TOML file: {error}") from error
-    try:
-        card = parse_card(raw)
-    except ValueError as error:
-        raise ValueError(f"lexicon card {path.name}: {error}") from error
-    if card.id != path.stem:
-        raise ValueError(f"lexicon card {path.name}: its id is {card.id!r}; name the file {card.id}.toml")
-    return card
-
-
-def parse_card(raw: Mapping[str, Any]) -> Card:
+def parse_card(raw: Mapping[str, Any], categories: Sequence[Category] | None = None) -> Card:
     """Turn the content of a card file into a `Card`, refusing what is unknown, missing or contradictory.
+
+    Parameters
+    ----------
+    raw
+        The content of the file.
+    categories
+        Those of a word list that the card names, in place of its own.
 
     Raises
     ------
     ValueError
         With a sentence that names the category and the entry.
     """
-    _check_header(raw)
-    categories = tuple(_category(item, raw.get("boundary", "word")) for item in raw.get("categories", ()))
-    if raw["text"] == "normalised":
-        _check_normalised(categories)
+    check_header(raw)
+    boundary = raw.get("boundary", "word")
+    if categories is None:
+        categories = [_category(item, boundary) for item in raw.get("categories", ())]
     card = Card(
         **{key: raw[key] for key in _TEXT_KEYS},
         text=raw["text"],
@@ -216,24 +89,35 @@ def parse_card(raw: Mapping[str, Any]) -> Card:
         cap=raw.get("cap"),
         total=raw.get("total"),
         default=raw.get("default"),
-        categories=categories,
+        categories=tuple(categories),
         levels=_levels(raw.get("levels", ())),
         examples=tuple(_example(item) for item in raw.get("assertions", {}).get("examples", ())),
+        overlap=raw.get("overlap", "each"),
+        other_languages=raw.get("other_languages", "skip"),
+        negation=_modifiers(raw, "negation", boundary),
+        boosters=_modifiers(raw, "boosters", boundary),
     )
     _check_card(card, raw.get("assertions", {}).get("entries", {}))
+    if card.text == "normalised":
+        _check_normalised(card)
     return card
 
 
-def _check_header(raw: Mapping[str, Any]) -> None:
+def check_header(raw: Mapping[str, Any]) -> None:
+    """Raise a ValueError when a card lacks a field, or a field is not what it may be."""
     if unknown := set(raw) - _CARD_KEYS:
         raise ValueError(f"unknown keys {sorted(unknown)}; known are {sorted(_CARD_KEYS)}")
     for key in _TEXT_KEYS:
         if not isinstance(raw.get(key), str) or not raw[key].strip():
             raise ValueError(f"{key} must be a non-empty string")
-    if raw.get("text") not in ("raw", "normalised"):
-        raise ValueError('text must be "raw" (lower-cased, otherwise untouched) or "normalised" (pipeline/lexicon)')
-    if raw.get("counting") not in ("presence", "occurrence"):
-        raise ValueError('counting must be "presence" or "occurrence"')
+    for key, choices in _CHOICES.items():
+        if raw.get(key, choices[0] if key in ("overlap", "other_languages") else None) not in choices:
+            raise ValueError(f'{key} must be "{choices[0]}" or "{choices[1]}"')
+    codes = [code.strip() for code in raw["language"].split(",")]
+    if codes != [ANY_LANGUAGE] and not all(_LANGUAGE.match(code) for code in codes):
+        raise ValueError(
+            f'language must be "any" or codes of ISO 639 such as "en" or "en, de", not {raw["language"]!r}'
+        )
     cap = raw.get("cap")
     if cap is not None and (type(cap) is not int or cap < 1 or "total" not in raw):
         raise ValueError("cap must be a positive integer, and needs a total category to cap")
@@ -246,44 +130,57 @@ def _category(item: Mapping[str, Any], default_boundary: str) -> Category:
     boundary, listed = item.get("boundary", default_boundary), item.get("entries")
     if not isinstance(listed, list) or not listed:
         raise ValueError(f"category {name!r} has no entries: a list of one or more is expected")
-    entries = tuple(_entry(name, entry, boundary) for entry in listed)
-    patterns = [entry.pattern for entry in entries]
-    if repeated := {pattern for pattern in patterns if patterns.count(pattern) > 1}:
-        raise ValueError(f"category {name!r}: entries listed twice: {sorted(repeated)}")
-    return Category(name, entries)
+    return Category(name, _entries(f"category {name!r}", listed, boundary))
 
 
-def _entry(category: str, item: str | Mapping[str, Any], boundary: str) -> Entry:
-    fields = dict(item) if isinstance(item, Mapping) else {"pattern": item}
-    pattern = fields.pop("pattern", None)
-    boundary = fields.pop("boundary", boundary)
-    weight = fields.pop("weight", 1.0)
-    where = f"category {category!r}, entry {pattern!r}"
-    if not isinstance(pattern, str) or fields:
-        raise ValueError(f"{where}: an entry is a string or a table of pattern, boundary and weight")
-    if boundary not in _BOUNDARIES:
-        raise ValueError(f"{where}: boundary must be one of {_BOUNDARIES}, not {boundary!r}")
-    if type(weight) not in (int, float):
-        raise ValueError(f"{where}: weight must be a number, not {weight!r}")
-    try:
-        literals = expand(pattern)
-    except ValueError as error:
-        raise ValueError(f"{where} is rejected: {error}") from error
-    if capitals := [literal for literal in literals if literal != literal.lower()]:
-        raise ValueError(f"{where} is rejected: texts are lower-cased, so {capitals[0]!r} can never match")
-    return Entry(pattern, literals, boundary, float(weight))
+def _entries(where: str, listed: Sequence[str | Mapping[str, Any]], boundary: str) -> tuple[Entry, ...]:
+    entries = []
+    for item in listed:
+        try:
+            entries.append(entry_of(item, boundary))
+        except ValueError as error:
+            shown = next(iter(item.values()), None) if isinstance(item, Mapping) else item
+            raise ValueError(f"{where}, entry {shown!r} is rejected: {error}") from error
+    counts = Counter(entry.pattern for entry in entries)
+    if repeated := sorted(pattern for pattern, n in counts.items() if n > 1):
+        raise ValueError(f"{where}: entries listed twice: {repeated}")
+    return tuple(entries)
 
 
-def _check_normalised(categories: Sequence[Category]) -> None:
+def _modifiers(raw: Mapping[str, Any], key: str, boundary: str) -> Modifiers | None:
+    item = raw.get(key)
+    if item is None:
+        return None
+    known = {"entries", "scope", "factor"} if key == "negation" else {"entries", "scope"}
+    scope, factor, listed = item.get("scope"), item.get("factor"), item.get("entries")
+    if set(item) - known or not isinstance(listed, list) or not listed:
+        raise ValueError(f"{key} holds a list of entries and {sorted(known - {'entries'})}, nothing else")
+    if type(scope) is not int or not 1 <= scope <= MOST_SCOPE:
+        raise ValueError(f"{key}: scope is a number of tokens from 1 to {MOST_SCOPE}")
+    if factor is not None and type(factor) not in (int, float):
+        raise ValueError(f"{key}: factor must be a number; without one a negated match does not count")
+    if raw["counting"] == "presence" and (factor is not None or key == "boosters"):
+        raise ValueError(f'{key} that change weights need counting = "occurrence"')
+    entries = _entries(key, listed, boundary)
+    if any(entry.expression for entry in entries):
+        raise ValueError(f"{key}: entries are words and phrases, no expressions")
+    return Modifiers(entries, scope, None if factor is None else float(factor))
+
+
+def _check_normalised(card: Card) -> None:
     """Refuse literals that no normalised text can hold, such as one with a line break; a blank at an end is fine."""
-    for category in categories:
-        for entry in category.entries:
-            framed = pl.Series([f"x{literal}x" for literal in entry.literals])
-            if changed := framed.filter(normalise(framed) != framed).to_list():
-                raise ValueError(
-                    f"category {category.name!r}, entry {entry.pattern!r} is rejected: texts are normalised, so "
-                    f"{changed[0][1:-1]!r} can never match"
-                )
+    listed = [
+        (category.name, entry.pattern, literal)
+        for category in card.categories
+        for entry in category.entries
+        for literal in entry.literals
+    ]
+    framed = pl.Series([f"x{literal}x" for _, _, literal in listed], dtype=pl.String)
+    for at in (normalise(framed) != framed).arg_true().to_list():
+        name, pattern, literal = listed[at]
+        raise ValueError(
+            f"category {name!r}, entry {pattern!r} is rejected: texts are normalised, so {literal!r} can never match"
+        )
 
 
 def _levels(items: Sequence[Mapping[str, Any]]) -> tuple[Level, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import polars as pl
 
 from pipeline.lexicon.automaton import ENTRY_SCHEMA, SCORE_KEY, SCORE_SCHEMA, SLICE_BYTES, Automaton
-from pipeline.lexicon.card import Card
+from pipeline.lexicon.model import Card
 from pipeline.lexicon.normalise import normalise
 from pipeline.lexicon.plan import check_cards
 from pipeline.lexicon.tokens import count_tokens

@@ -6,14 +6,14 @@ each of them feeds. Nothing here sees a text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.lexicon.boundary import is_word_character
-from pipeline.lexicon.card import Card, Entry
+from pipeline.lexicon.model import Card, Entry
 from pipeline.lexicon.tokens import token_starts
 
 Ints = npt.NDArray[np.int64]
@@ -21,6 +21,10 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 NO_CATEGORY = -1
+COUNTED, NEGATION, BOOSTER = 0, 1, 2
+"""Roles of entries."""
+EDGES = {"none": 0, "word": 1, "token": 2}
+UNDETERMINED = "und"
 NO_CAP = np.iinfo(np.int64).max
 
 
@@ -41,10 +45,12 @@ class Groups:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Literals of all cards (L), their targets, the entries (E) and the output categories with totals (C).
+    """Literals of all cards (L), their targets, the entries (E), the output categories with totals (C), the cards (K).
 
     `rank` runs parallel to ``targets.items`` and is the place of the literal among those of its entry.
-    `entry_category` and `entry_total` index the output categories; an entry without total has `NO_CATEGORY`.
+    `entry_category` and `entry_total` index the output categories; an entry without total, and a modifier, has
+    `NO_CATEGORY`. `expressions` are the regular expressions, `expression_entry` the entries that they are of.
+    `scopes` and `factors` are of cards, `scopes` by role; a factor that is not a number takes the match out.
     """
 
     literals: tuple[str, ...]
@@ -54,15 +60,32 @@ class Plan:
     targets: Groups
     rank: Ints
     tokens: Groups
+    expressions: tuple[str, ...]
+    expression_entry: Ints
     entry_pattern: tuple[str, ...]
-    entry_is_bounded: Flags
+    entry_edge: Ints
+    entry_is_open: Flags
     entry_occurs: Flags
     entry_weight: Floats
     entry_category: Ints
     entry_total: Ints
+    entry_card: Ints
+    entry_role: Ints
     category_lexicon: tuple[str, ...]
     category_name: tuple[str, ...]
     category_cap: Ints
+    card_is_longest: Flags
+    card_languages: tuple[frozenset[str] | None, ...]
+    scopes: Mapping[int, Ints]
+    factors: Floats
+
+    def covers(self, languages: Sequence[str]) -> Flags:
+        """Tell of each language and each card whether its texts are scored; one that is undetermined always is."""
+        rows = [
+            [codes is None or language in codes or language == UNDETERMINED for codes in self.card_languages]
+            for language in languages
+        ]
+        return np.array(rows, dtype=np.bool_).reshape(len(languages), len(self.card_languages))
 
 
 def check_cards(cards: Sequence[Card]) -> None:
@@ -78,29 +101,67 @@ def compile_plan(cards: Sequence[Card]) -> Plan:
     outputs = [(card, category.name) for card in cards for category in card.categories]
     outputs += [(card, card.total) for card in cards if card.total is not None]
     index = {(card.id, name): at for at, (card, name) in enumerate(outputs)}
-    entries = [(c, category.name, entry) for c in cards for category in c.categories for entry in category.entries]
-    targets = _targets([entry for _, _, entry in entries])
+    listed = [item for at, card in enumerate(cards) for item in _listed(at, card, index)]
+    entries = [item.entry for item in listed]
+    targets = _targets(entries)
     literals = tuple(targets)
-    totals = [index[card.id, card.total] if card.total else NO_CATEGORY for card, _, _ in entries]
     caps = [card.cap if card.cap and name == card.total else NO_CAP for card, name in outputs]
+    spoken = [(at, entry.expression) for at, entry in enumerate(entries) if entry.expression is not None]
     return Plan(
         literals=literals,
         length=_ints(len(literal.encode()) for literal in literals),
-        starts_with_word=np.array([is_word_character(literal[0]) for literal in literals]),
-        ends_with_word=np.array([is_word_character(literal[-1]) for literal in literals]),
+        starts_with_word=np.array([is_word_character(literal[0]) for literal in literals], dtype=np.bool_),
+        ends_with_word=np.array([is_word_character(literal[-1]) for literal in literals], dtype=np.bool_),
         targets=_group([[entry for entry, _ in pairs] for pairs in targets.values()]),
         rank=_ints(rank for pairs in targets.values() for _, rank in pairs),
         tokens=_group(token_starts(list(literals))),
-        entry_pattern=tuple(entry.pattern for _, _, entry in entries),
-        entry_is_bounded=np.array([entry.boundary == "word" for _, _, entry in entries]),
-        entry_occurs=np.array([card.counting == "occurrence" for card, _, _ in entries]),
-        entry_weight=np.array([entry.weight for _, _, entry in entries], dtype=np.float64),
-        entry_category=_ints(index[card.id, name] for card, name, _ in entries),
-        entry_total=_ints(totals),
+        expressions=tuple(expression for _, expression in spoken),
+        expression_entry=_ints(at for at, _ in spoken),
+        entry_pattern=tuple(entry.pattern for entry in entries),
+        entry_edge=_ints(EDGES[entry.boundary] for entry in entries),
+        entry_is_open=np.array([entry.is_open for entry in entries]),
+        entry_occurs=np.array([cards[item.card].counting == "occurrence" for item in listed]),
+        entry_weight=np.array([entry.weight for entry in entries], dtype=np.float64),
+        entry_category=_ints(item.category for item in listed),
+        entry_total=_ints(item.total for item in listed),
+        entry_card=_ints(item.card for item in listed),
+        entry_role=_ints(item.role for item in listed),
         category_lexicon=tuple(card.id for card, _ in outputs),
         category_name=tuple(name for _, name in outputs),
         category_cap=_ints(caps),
+        card_is_longest=np.array([card.overlap == "longest" for card in cards]),
+        card_languages=tuple(card.scored_languages for card in cards),
+        scopes={
+            NEGATION: _ints(card.negation.scope if card.negation else 0 for card in cards),
+            BOOSTER: _ints(card.boosters.scope if card.boosters else 0 for card in cards),
+        },
+        factors=np.array([_factor(card) for card in cards], dtype=np.float64),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """An entry with the card, the output categories and the role that it has."""
+
+    entry: Entry
+    card: int
+    category: int
+    total: int
+    role: int
+
+
+def _listed(at: int, card: Card, index: Mapping[tuple[str, str], int]) -> Iterator[_Listed]:
+    total = index[card.id, card.total] if card.total else NO_CATEGORY
+    for category in card.categories:
+        for entry in category.entries:
+            yield _Listed(entry, at, index[card.id, category.name], total, COUNTED)
+    for role, modifiers in ((NEGATION, card.negation), (BOOSTER, card.boosters)):
+        for entry in modifiers.entries if modifiers else ():
+            yield _Listed(entry, at, NO_CATEGORY, NO_CATEGORY, role)
+
+
+def _factor(card: Card) -> float:
+    return np.nan if card.negation is None or card.negation.factor is None else card.negation.factor
 
 
 def _targets(entries: Sequence[Entry]) -> dict[str, list[tuple[int, int]]]:

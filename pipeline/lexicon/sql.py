@@ -7,7 +7,8 @@ lower-case identifiers.
 
 from __future__ import annotations
 
-from pipeline.lexicon.card import LEXICON_FOLDER, Card, card_by_id, load_cards
+from pipeline.lexicon.load import LEXICON_FOLDER, card_by_id, load_cards
+from pipeline.lexicon.model import Card
 
 
 def reply_class_sql(card: Card | None = None) -> str:

@@ -6,6 +6,7 @@ ones, without a second pass over the text and without making a string per match.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,7 +33,7 @@ class Trie:
         used = sorted({byte for literal in literals for byte in literal})
         self._column = np.zeros(256, dtype=np.int64)  # column 0: a byte that no literal holds
         self._column[used] = np.arange(1, len(used) + 1)
-        rows: list[list[int]] = [[_DEAD] * (len(used) + 1) for _ in (_DEAD, _ROOT)]
+        rows: list[array[int]] = [array("i", [_DEAD]) * (len(used) + 1) for _ in (_DEAD, _ROOT)]
         ends: dict[int, int] = {}
         for number, literal in enumerate(literals):
             node = _ROOT
@@ -40,12 +41,12 @@ class Trie:
                 column = int(self._column[byte])
                 if rows[node][column] == _DEAD:
                     rows[node][column] = len(rows)
-                    rows.append([_DEAD] * (len(used) + 1))
+                    rows.append(array("i", [_DEAD]) * (len(used) + 1))
                 node = rows[node][column]
             ends[node] = number
-        self._next = np.array(rows, dtype=np.int64)
+        self._next = np.array(rows, dtype=np.int32)
         self._literal = np.array([ends.get(node, _NO_LITERAL) for node in range(len(rows))], dtype=np.int64)
-        self._depth = max(map(len, literals))
+        self._depth = max(map(len, literals), default=0)
 
     def match(self, buffer: Bytes, start: Positions, text_end: Positions) -> tuple[Ints, Ints]:
         """Find every literal that starts at each position and ends within its text.
@@ -74,7 +75,8 @@ class Trie:
             walking, node = walking[goes_on], node[goes_on]
             if not len(walking):
                 break
-        index = np.concatenate([index for index, _ in found])
-        literal = np.concatenate([literal for _, literal in found])
+        none: Ints = np.zeros(0, dtype=np.int64)
+        index = np.concatenate([none, *(index for index, _ in found)])
+        literal = np.concatenate([none, *(literal for _, literal in found)])
         order = np.lexsort((literal, index))
         return index[order], literal[order]

@@ -16,7 +16,8 @@ from pipeline.lexicon import (
     load_cards,
     reply_class_sql,
 )
-from pipeline.lexicon.card import LEXICON_FOLDER, parse_card
+from pipeline.lexicon import LEXICON_FOLDER
+from pipeline.lexicon.card import parse_card
 
 CATEGORY = {"name": "a", "entries": ["no"]}
 CARD_FILE = """
