@@ -74,15 +74,21 @@ def glob_entry(term: str, boundary: str, weight: float) -> Entry:
     return Entry(python, (), "none", weight, expression=expression)
 
 
-def term_entry(term: str, weight: float) -> Entry:
-    """Return the entry of a lower-cased term of a foreign list: token boundaries, a star for the rest of a word."""
-    starred = "*" in term.strip("*") or term.startswith("*")
-    if term.endswith("*") and not starred:
-        return _pattern_entry(quoted(term.rstrip("*")) + _OPEN, "token", weight)
-    if starred and any(character.isalnum() for character in term):
-        python, expression = glob(term)
-        return Entry(python, (), "none", weight, expression=expression)
-    return _pattern_entry(quoted(term), "token", weight)
+def term_entry(term: str, *, has_wildcards: bool) -> Entry:
+    """Return the entry of a lower-cased term of a foreign list, with token boundaries and weight one.
+
+    With `has_wildcards` a star stands for the rest of a word; in lists without, ``f***`` is just that.
+    """
+    if has_wildcards and "*" in term:
+        if not term.strip("* "):
+            raise ValueError("nothing but wildcards")
+        stem = term.rstrip("*")
+        if "*" not in stem:
+            return _pattern_entry(quoted(stem) + _OPEN, "token", 1.0)
+        if any(character.isalnum() for character in term):
+            python, expression = glob(term)
+            return Entry(python, (), "none", expression=expression)
+    return _pattern_entry(quoted(term), "token", 1.0)
 
 
 def quoted(term: str) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-MAX_LENGTH = 300
+MAX_LENGTH = 1000
 _ESCAPES = {"w": "0-9A-Za-z_", "d": "0-9", "s": r" \t\n\r\x0b\x0c"}
 _CONTROLS = "nrt"
 _ASCII_EDGE = r"(?-u:\b)"
@@ -26,7 +26,7 @@ _LETTER = r"[\p{L}\p{N}_]"
 _REFUSED = (
     (re.compile(r"\(\?(?!:)"), "flags, look-around and named groups are not allowed: write (?:...)"),
     (re.compile(r"(?<!\\)[*+?}]\+"), "possessive repetition is not allowed"),
-    (re.compile(r"&&|--|~~|\[\["), "set operations in classes are not allowed"),
+    (re.compile(r"(?<!\\)\[[^\]]*(?:&&|--|~~|\[)"), "set operations in classes are not allowed"),
 )
 
 Ints = npt.NDArray[np.int64]
@@ -101,9 +101,9 @@ def _escape(character: str, is_class: bool) -> str:
         return _ESCAPES[character] if is_class else f"[{_ESCAPES[character]}]"
     if character == "b" and not is_class:
         return _ASCII_EDGE
-    if character and (character in _CONTROLS or (character.isascii() and character.isprintable())):
-        if not character.isalnum() or character in _CONTROLS:
-            return "\\" + character
+    is_punctuation = character.isascii() and character.isprintable() and not character.isalnum()
+    if character and (character in _CONTROLS or is_punctuation):
+        return "\\" + character
     raise ValueError(rf"the escape \{character} is not allowed")
 
 

@@ -77,8 +77,9 @@ def count_entries(matches: Matches, weight: Floats, plan: Plan) -> tuple[Ints, I
     listed, weights = listed[order], weights[order]
     keys = distinct(listed)
     first = np.searchsorted(listed, keys)
-    count = np.append(first[1:], len(listed)) - first
-    sums = np.bincount(np.repeat(np.arange(len(keys)), count), weights=weights, minlength=len(keys))
+    count: Ints = np.diff(np.append(first, len(listed))).astype(np.int64)
+    owner = np.repeat(np.arange(len(keys)), count)
+    sums: Floats = np.bincount(owner, weights=weights, minlength=len(keys)).astype(np.float64)
     return keys // n_entries, keys % n_entries, count, sums
 
 

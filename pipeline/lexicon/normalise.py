@@ -15,7 +15,10 @@ a joiner are looked at by Python, one by one.
 
 from __future__ import annotations
 
+import functools
 import re
+import sys
+import unicodedata
 from collections.abc import Callable
 
 import polars as pl
@@ -24,6 +27,7 @@ _HIDDEN = (
     r"[\x{00}\x{7F}-\x{9F}\x{AD}\x{115F}\x{1160}\x{180E}\x{200B}\x{200C}\x{200E}\x{200F}\x{202A}-\x{202E}\x{2060}-\x{206F}"
     r"\x{3164}\x{FEFF}\x{FFA0}\x{E0000}-\x{E007F}]"
 )
+_SPACES = r"  |^\s|\s$|[^\S ]"
 _JOINER = "\u200d"
 # What may stand before the joiner (an emoji, its colour of skin, its presentation) and after it.
 _PICTURES = "\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
@@ -76,8 +80,34 @@ def normalise(texts: pl.Series) -> pl.Series:
     """
     hidden = _by_hand(texts, _SUSPECT, mend).str.replace_all(_HIDDEN, "")
     joined = _by_hand(hidden, _JOINER, lambda text: _LOOSE_JOINER.sub("", text))
-    composed = joined.str.normalize("NFKC")
-    return composed.str.replace_all(_HIDDEN, "").str.replace_all(r"\s+", " ").str.strip_chars(" ")
+    composed = _where(joined, _unstable(), lambda some: some.str.normalize("NFKC").str.replace_all(_HIDDEN, ""))
+    folded = composed.str.replace_all("\n", " ", literal=True).str.strip_chars(" ")
+    return _where(folded, _SPACES, lambda some: some.str.replace_all(r"\s+", " ").str.strip_chars(" "))
+
+
+def _where(texts: pl.Series, pattern: str, change: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """Apply a function on columns to the texts that hold a pattern, and to no other."""
+    rows = texts.str.contains(pattern).arg_true()
+    return texts if rows.is_empty() else texts.clone().scatter(rows, change(texts.gather(rows)))
+
+
+@functools.cache
+def _unstable() -> str:
+    """Return the class of the characters that NFKC may change, alone or after another; all others are left out fast."""
+    codes = [code for code in range(0x80, sys.maxunicode + 1) if not 0xD800 <= code < 0xE000 and _may_change(chr(code))]
+    firsts = [code for code, before in zip(codes, [-2, *codes], strict=False) if code != before + 1]
+    lasts = [code for code, after in zip(codes, [*codes[1:], -2], strict=True) if after != code + 1]
+    return "[" + "".join(f"\\x{{{a:x}}}-\\x{{{b:x}}}" for a, b in zip(firsts, lasts, strict=True)) + "]"
+
+
+def _may_change(character: str) -> bool:
+    """Tell whether a character changes, joins the one before it, or is not known to this version of Unicode."""
+    return (
+        unicodedata.combining(character) != 0
+        or unicodedata.category(character) in ("Cn", "Mc", "Mn")
+        or "\u1160" <= character <= "\u11ff"
+        or unicodedata.normalize("NFKC", character) != character
+    )
 
 
 def mend(text: str) -> str:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
-from pipeline.lexicon.boundary import is_word_character
+from pipeline.lexicon.boundary import is_word_character, token_starts_in, utf8_buffer, word_flags
 from pipeline.lexicon.model import Card, Entry
-from pipeline.lexicon.tokens import token_starts
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -47,7 +47,7 @@ class Groups:
 class Plan:
     """Literals of all cards (L), their targets, the entries (E), the output categories with totals (C), the cards (K).
 
-    `rank` runs parallel to ``targets.items`` and is the place of the literal among those of its entry.
+    `is_at_word_start`: no entry allows the literal but where a word starts. `rank` runs parallel to ``targets.items`` and is the place of the literal among those of its entry.
     `entry_category` and `entry_total` index the output categories; an entry without total, and a modifier, has
     `NO_CATEGORY`. `expressions` are the regular expressions, `expression_entry` the entries that they are of.
     `scopes` and `factors` are of cards, `scopes` by role; a factor that is not a number takes the match out.
@@ -57,6 +57,7 @@ class Plan:
     length: Ints
     starts_with_word: Flags
     ends_with_word: Flags
+    is_at_word_start: Flags
     targets: Groups
     rank: Ints
     tokens: Groups
@@ -114,7 +115,8 @@ def compile_plan(cards: Sequence[Card]) -> Plan:
         ends_with_word=np.array([is_word_character(literal[-1]) for literal in literals], dtype=np.bool_),
         targets=_group([[entry for entry, _ in pairs] for pairs in targets.values()]),
         rank=_ints(rank for pairs in targets.values() for _, rank in pairs),
-        tokens=_group(token_starts(list(literals))),
+        is_at_word_start=_at_word_start(entries, targets),
+        tokens=_tokens(literals),
         expressions=tuple(expression for _, expression in spoken),
         expression_entry=_ints(at for at, _ in spoken),
         entry_pattern=tuple(entry.pattern for entry in entries),
@@ -171,6 +173,25 @@ def _targets(entries: Sequence[Entry]) -> dict[str, list[tuple[int, int]]]:
         for rank, literal in enumerate(entry.literals):
             targets.setdefault(literal, []).append((number, rank))
     return dict(sorted(targets.items()))
+
+
+def _at_word_start(entries: Sequence[Entry], targets: Mapping[str, Sequence[tuple[int, int]]]) -> Flags:
+    return np.array(
+        [
+            is_word_character(literal[0]) and all(entries[entry].boundary != "none" for entry, _ in pairs)
+            for literal, pairs in targets.items()
+        ],
+        dtype=np.bool_,
+    )
+
+
+def _tokens(literals: Sequence[str]) -> Groups:
+    """Return the offsets in bytes at which the tokens of each literal start."""
+    buffer, offsets = utf8_buffer(pl.Series(literals, dtype=pl.String))
+    starts = token_starts_in(buffer, word_flags(buffer), offsets)
+    owner = np.searchsorted(offsets, starts, side="right") - 1
+    first = np.searchsorted(owner, np.arange(len(literals) + 1)).astype(np.int64)
+    return Groups(first, starts - offsets[owner])
 
 
 def _ints(values: Iterable[int]) -> Ints:

@@ -1,7 +1,7 @@
 """Which literals stand at given byte positions: a trie walked at all positions at once.
 
-What belongs here: only that. The Aho-Corasick pass of polars says where literals start; this says which
-ones, without a second pass over the text and without making a string per match.
+What belongs here: only that. Where literals may start is known before, from the starts of words or from the Aho-Corasick
+pass of polars; this says which ones do, without a second pass over the text and without making a string per match.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ Ints = npt.NDArray[np.int64]
 
 _DEAD, _ROOT = 0, 1
 _NO_LITERAL = -1
+_TABLE_BYTES = 3
 
 
 class Trie:
@@ -31,8 +32,9 @@ class Trie:
 
     def __init__(self, literals: Sequence[bytes]) -> None:
         used = sorted({byte for literal in literals for byte in literal})
-        self._column = np.zeros(256, dtype=np.int64)  # column 0: a byte that no literal holds
+        self._column = np.zeros(256, dtype=np.uint8)  # column 0: a byte that no literal holds
         self._column[used] = np.arange(1, len(used) + 1)
+        self._width = len(used) + 1
         rows: list[array[int]] = [array("i", [_DEAD]) * (len(used) + 1) for _ in (_DEAD, _ROOT)]
         ends: dict[int, int] = {}
         for number, literal in enumerate(literals):
@@ -47,6 +49,16 @@ class Trie:
         self._next = np.array(rows, dtype=np.int32)
         self._literal = np.array([ends.get(node, _NO_LITERAL) for node in range(len(rows))], dtype=np.int64)
         self._depth = max(map(len, literals), default=0)
+        self._length = np.array([len(literal) for literal in literals], dtype=np.int64)
+        self._is_leaf = ~(self._next != _DEAD).any(axis=1)
+        # What the first bytes lead to, in one table: most positions end there.
+        self._table = np.array([_ROOT], dtype=np.int32)
+        self._early: dict[int, Ints] = {}
+        for depth in range(1, _TABLE_BYTES + 1):
+            self._table = self._next[self._table].ravel()
+            ended = self._literal[self._table]
+            if depth < _TABLE_BYTES and (ended != _NO_LITERAL).any():
+                self._early[depth] = ended
 
     def match(self, buffer: Bytes, start: Positions, text_end: Positions) -> tuple[Ints, Ints]:
         """Find every literal that starts at each position and ends within its text.
@@ -63,20 +75,38 @@ class Trie:
         tuple of arrays
             Index into `start` and literal, one pair per match, sorted by both.
         """
-        walking = np.flatnonzero(start < text_end)
-        node = np.full(len(walking), _ROOT)
-        found: list[tuple[Ints, Ints]] = []
-        for depth in range(self._depth):
-            node = self._next[node, self._column[buffer[start[walking] + depth]]]
+        column = np.append(self._column[buffer], np.zeros(_TABLE_BYTES, dtype=np.uint8))
+        code = column[start].astype(np.int64)
+        for step in range(1, _TABLE_BYTES):
+            code = code * self._width + column[start + step]
+        node = self._table[code]
+        walking = np.flatnonzero(node != _DEAD)
+        index, literal = self._short(code)
+        found = [(index, literal)]
+        node, at, left = node[walking], start[walking], text_end[walking]
+        for depth in range(_TABLE_BYTES, self._depth + 1):
             ended = self._literal[node]
             here = np.flatnonzero(ended != _NO_LITERAL)
             found.append((walking[here], ended[here]))
-            goes_on = (node != _DEAD) & (start[walking] + depth + 1 < text_end[walking])
-            walking, node = walking[goes_on], node[goes_on]
+            goes_on = np.flatnonzero((at + depth < left) & ~self._is_leaf[node])
+            walking, node, at, left = walking[goes_on], node[goes_on], at[goes_on], left[goes_on]
+            node = self._next[node, column[at + depth]]
+            goes_on = np.flatnonzero(node != _DEAD)
+            walking, node, at, left = walking[goes_on], node[goes_on], at[goes_on], left[goes_on]
             if not len(walking):
                 break
-        none: Ints = np.zeros(0, dtype=np.int64)
-        index = np.concatenate([none, *(index for index, _ in found)])
-        literal = np.concatenate([none, *(literal for _, literal in found)])
+        index, literal = (np.concatenate([pair[side] for pair in found]) for side in (0, 1))
+        inside = start[index] + self._length[literal] <= text_end[index]
+        index, literal = index[inside], literal[inside]
         order = np.lexsort((literal, index))
         return index[order], literal[order]
+
+    def _short(self, code: Ints) -> tuple[Ints, Ints]:
+        """Return the literals that end before the table does: index of the code and literal."""
+        found: list[tuple[Ints, Ints]] = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))]
+        for depth, ended in self._early.items():
+            literal = ended[code // self._width ** (_TABLE_BYTES - depth)]
+            here = np.flatnonzero(literal != _NO_LITERAL)
+            found.append((here, literal[here]))
+        index, literal = (np.concatenate([pair[side] for pair in found]) for side in (0, 1))
+        return index, literal

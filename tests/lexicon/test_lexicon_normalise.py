@@ -5,7 +5,7 @@ import unicodedata
 import polars as pl
 import pytest
 from hostile import HOSTILE, TEXTS
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lexicon_helpers import MINIMAL, frame_of
 
@@ -117,6 +117,7 @@ parts = st.sampled_from([
 ])  # fmt: skip
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.lists(st.lists(parts, max_size=12).map("".join), max_size=8))
 def test_columns_equal_the_rules_text_by_text(texts: list[str]) -> None:
     whole = normalise(pl.Series(texts, dtype=pl.String))

@@ -11,7 +11,7 @@ import pytest
 from lexicon_helpers import MINIMAL, archive_files, frame_of, oracle_pattern, text_hash
 
 from pipeline.lexicon import Card, Engine, reply_class_sql
-from pipeline.lexicon.boundary import utf8_buffer, word_after, word_before
+from pipeline.lexicon.boundary import utf8_buffer, word_after, word_before, word_flags
 from pipeline.lexicon.card import parse_card
 from pipeline.lexicon.lower import lower_exact
 
@@ -61,11 +61,12 @@ def test_every_code_point_is_a_word_character_as_in_re() -> None:
     is_word = re.compile(r"\w").match
     expected = [is_word(character) is not None for character in characters]
     buffer, offsets = utf8_buffer(pl.Series(characters))
-    assert word_after(buffer, offsets[:-1].copy(), offsets[1:]).tolist() == expected
-    assert word_before(buffer, offsets[1:].copy(), offsets[:-1]).tolist() == expected
+    flags = word_flags(buffer)
+    assert word_after(flags, offsets[:-1].copy(), offsets[1:]).tolist() == expected
+    assert word_before(flags, offsets[1:].copy(), offsets[:-1]).tolist() == expected
     # The same positions with the text ending, or starting, right there: the end of a text is no word character.
-    assert not word_after(buffer, offsets[1:].copy(), offsets[1:]).any()
-    assert not word_before(buffer, offsets[:-1].copy(), offsets[:-1]).any()
+    assert not word_after(flags, offsets[1:].copy(), offsets[1:]).any()
+    assert not word_before(flags, offsets[:-1].copy(), offsets[:-1]).any()
 
 
 def test_every_code_point_is_lowered_as_in_python() -> None:

@@ -66,7 +66,7 @@ def read_list(path: Path, name: str | None = None) -> ForeignList:
     chosen = FORMATS[name] if name else next((one for one in FORMATS.values() if one.recognises(lines)), None)
     if chosen is None:
         raise ValueError(f"{path.name} is in no format that is known ({', '.join(sorted(FORMATS))})")
-    categories, told = collect(chosen.read(lines))
+    categories, told = collect(chosen.read(lines), has_wildcards=chosen.has_wildcards)
     if not categories:
         reasons = "; ".join(f"line {line.number}: {line.reason}" for line in told if line.status == "rejected")
         raise ValueError(f"{path.name}, read as {chosen.title}, holds no term ({reasons[:300] or 'it is empty'})")

@@ -46,12 +46,13 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A foreign format: how it is told by the lines of a file, and how they are read."""
+    """A foreign format: how it is told by the lines of a file, how they are read, and whether a star is a wildcard."""
 
     name: str
     title: str
     recognises: Callable[[Sequence[str]], bool]
     read: Callable[[Sequence[str]], Iterator[Term | Line]]
+    has_wildcards: bool = False
 
 
 @dataclass(slots=True)
@@ -117,7 +118,9 @@ def identifier(name: str) -> str:
     return words if words[:1].isalpha() else f"c_{words}".strip("_")[:_LONGEST_NAME]
 
 
-def collect(found: Iterable[Term | Line]) -> tuple[tuple[Category, ...], tuple[Line, ...]]:
+def collect(
+    found: Iterable[Term | Line], *, has_wildcards: bool
+) -> tuple[tuple[Category, ...], tuple[Line, ...]]:
     """Return the categories that the terms make, and what became of each line, in order."""
     items, sums = list(found), _Sums()
     terms = [item for item in items if isinstance(item, Term)]
@@ -126,16 +129,16 @@ def collect(found: Iterable[Term | Line]) -> tuple[tuple[Category, ...], tuple[L
         if isinstance(item, Line):
             sums.say(item.number, item.status, item.reason)
     for term, text in zip(terms, texts, strict=True):
-        _add(sums, term, text.lower())
+        _add(sums, term, text.lower(), has_wildcards)
     return _categories(sums), tuple(_line(n, said) for n, said in sorted(sums.lines.items()))
 
 
-def _add(sums: _Sums, term: Term, text: str) -> None:
+def _add(sums: _Sums, term: Term, text: str, has_wildcards: bool) -> None:
     if not text:
         sums.say(term.line, "rejected", "the term is empty, or holds nothing that can be seen")
         return
     try:
-        entry = term_entry(text, 1.0)
+        entry = term_entry(text, has_wildcards=has_wildcards)
     except ValueError as error:
         sums.say(term.line, "rejected", f"{text!r}: {error}")
         return

@@ -1,9 +1,9 @@
 """LIWC dictionaries: ``.dic`` (also Moral Foundations and MFD2) and ``.dicx``.
 
 A ``.dic`` file names its categories between two lines ``%``, an id and a name each, and lists terms with ids below.
-Ids may follow one or more tabs or blanks. A conditional id such as ``<of>131/125`` or ``(02 134)125/464`` depends on the
-words around a term: its last id, which holds elsewhere, is read, and the line is noted. A ``.dicx`` file is a table with
-the header ``DicTerm`` and a column per category, in which an X or a weight stands.
+Ids may follow one or more tabs or blanks. A conditional id such as ``<of>131/125`` or ``(02 134)125/464`` depends on
+the words around a term: its last id, which holds elsewhere, is read, and the line is noted. A ``.dicx`` file is a table
+with the header ``DicTerm`` and a column per category, in which an X or a weight stands.
 """
 
 from __future__ import annotations
@@ -114,5 +114,5 @@ def _dicx_term(at: int, row: list[str] | None, names: list[str]) -> Term | Line:
     return Term(at, term, weights)
 
 
-DIC = Format("liwc_dic", "LIWC or Moral Foundations dictionary (.dic)", _is_dic, _read_dic)
-DICX = Format("liwc_dicx", "LIWC-22 dictionary (.dicx)", _is_dicx, _read_dicx)
+DIC = Format("liwc_dic", "LIWC or Moral Foundations dictionary (.dic)", _is_dic, _read_dic, has_wildcards=True)
+DICX = Format("liwc_dicx", "LIWC-22 dictionary (.dicx)", _is_dicx, _read_dicx, has_wildcards=True)
