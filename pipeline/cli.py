@@ -48,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     look = verbs.add_parser("inspect", help="look at files of any layout, write a first corpus.toml for them")
     look.add_argument("path")
     look.add_argument("--out", help="where the corpus.toml goes; beside the files without it")
+    words = verbs.add_parser("lexicon", help="tell how a word list is read, and which lines are not")
+    words.add_argument("path")
     docs = verbs.add_parser("docs", help="write the generated documents, or check that they are current")
     docs.add_argument("--check", action="store_true")
     try:
@@ -289,6 +291,23 @@ def _docs(options: argparse.Namespace) -> int:
     return 0
 
 
+def _lexicon(options: argparse.Namespace) -> int:
+    from pipeline.lexicon.foreign import STATUSES
+    from pipeline.lexicon.load import bare_card
+
+    card, found = bare_card(Path(options.path))
+    out = Console(highlight=False, markup=False, soft_wrap=True)
+    out.print(f"{found.name}: {found.title}; {', '.join(f'{found.count(s)} {s}' for s in STATUSES)} lines")
+    if found.encoding_note:
+        out.print(found.encoding_note)
+    for line in found.lines:
+        if line.reason:
+            out.print(f"line {line.number} {line.status}: {line.reason}")
+    for category in card.categories:
+        out.print(f"category {category.name}: {len(category.entries)} entries")
+    return 0
+
+
 _VERBS = {
     "run": _run,
     "demo": _demo,
@@ -299,4 +318,5 @@ _VERBS = {
     "summary": _summary,
     "docs": _docs,
     "inspect": _inspect,
+    "lexicon": _lexicon,
 }

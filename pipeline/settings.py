@@ -44,6 +44,8 @@ class Settings:
         False, from ``ETHOGRAM_TEACHER=none``, leaves embeddings out.
     teacher_texts
         Texts per corpus that the teacher reads, chosen by hash; all of them when there are no more.
+    own_lexicons
+        Folder of the user's own cards and word lists, from ``ETHOGRAM_LEXICONS``; None when there is none.
     """
 
     home: Path
@@ -60,6 +62,7 @@ class Settings:
     teacher: Path | None = None
     has_teacher: bool = True
     teacher_texts: int = 1500
+    own_lexicons: Path | None = None
 
     @property
     def memory_bytes(self) -> int:
@@ -99,6 +102,7 @@ class Settings:
             teacher=_folder(env, "ETHOGRAM_TEACHER", home) if teacher not in ("", NO_TEACHER) else None,
             has_teacher=teacher != NO_TEACHER,
             teacher_texts=_integer(env, "ETHOGRAM_TEACHER_TEXTS", 1500, least=0),
+            own_lexicons=_folder(env, "ETHOGRAM_LEXICONS", home) if env.get("ETHOGRAM_LEXICONS", "").strip() else None,
         )
 
 

@@ -13,6 +13,7 @@ from pipeline.steps.embedding import EMBEDDING_STEPS
 from pipeline.steps.feature import FEATURE_STEPS
 from pipeline.steps.homophily import HOMOPHILY_STEPS
 from pipeline.steps.norms import NORM_STEPS
+from pipeline.steps.lexicon import LEXICON_STEPS
 from pipeline.steps.step import Check, Outcome, Progress, Step, StepContext, run_step
 
 _IN_ORDER = (
@@ -23,6 +24,7 @@ _IN_ORDER = (
     *CONVERGENCE_STEPS,
     *COORDINATION_STEPS,
     *NORM_STEPS,
+    *LEXICON_STEPS,
     *ANALYSIS_STEPS,
     *COMPARISON_STEPS,
 )

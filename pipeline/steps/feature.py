@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from pipeline.language.identify import LIBRARY, identify
-from pipeline.lexicon import Engine, count_tokens, fingerprint, load_cards, reply_class_sql
+from pipeline.lexicon import Engine, card_by_id, count_tokens, fingerprint, load_cards, reply_class_sql
 from pipeline.network.interactions import interaction_sql
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data, Query, Staged, Warehouse
@@ -53,14 +53,21 @@ def _quoted(path: object) -> str:
     return str(path).replace("'", "''")
 
 
-def _cards(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object], Any]:
+def lexicon_cards(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object], Any]:
+    """Return the fingerprint of all cards, the project's and the user's own, and the cards."""
     del corpus_id
-    cards = load_cards(warehouse.settings.lexicons)
+    cards = load_cards(warehouse.settings.lexicons, warehouse.settings.own_lexicons)
     return {"cards": fingerprint(cards)}, cards
 
 
+def _reply_card(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object], Any]:
+    _, cards = lexicon_cards(warehouse, corpus_id)
+    chosen = card_by_id(cards, "reply")
+    return {"cards": fingerprint([chosen])}, chosen
+
+
 def _batches(context: StepContext) -> Iterator[pl.DataFrame]:
-    texts = context.warehouse.read("text", context.corpus_id).select("text_hash", "text", "n_tokens")
+    texts = context.warehouse.read("text", context.corpus_id).select("text_hash", "text", "n_tokens", "language")
     total = int(texts.select(pl.len()).collect().item())
     for start in range(0, total, BATCH_ROWS):
         yield texts.slice(start, BATCH_ROWS).collect()
@@ -81,8 +88,7 @@ def _lexicon_score(context: StepContext) -> Mapping[str, Data]:
 
 
 def _reply_class(context: StepContext) -> Mapping[str, Data]:
-    card = next(card for card in context.state if card.id == "reply")
-    return {"reply_class": Query(context.con, reply_class_sql(card))}
+    return {"reply_class": Query(context.con, reply_class_sql(context.state))}
 
 
 def _interaction(context: StepContext) -> Mapping[str, Data]:
@@ -106,7 +112,7 @@ FEATURE_STEPS = (
         compute=_lexicon_score,
         modules=("pipeline.steps.feature", "pipeline.lexicon"),
         libraries=("polars", "numpy"),
-        prepare=_cards,
+        prepare=lexicon_cards,
         description="All lexicons of lexicons/ on every distinct text, in one pass.",
     ),
     Step(
@@ -115,7 +121,7 @@ FEATURE_STEPS = (
         reads=("message", "lexicon_score"),
         compute=_reply_class,
         modules=("pipeline.steps.feature", "pipeline.lexicon.sql"),
-        prepare=_cards,
+        prepare=_reply_card,
         description="The class of every comment by the reply rules: toxic, enforce, endorse or other.",
     ),
     Step(

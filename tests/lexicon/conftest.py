@@ -22,7 +22,8 @@ def real_texts(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.fixture(scope="session")
 def cards() -> tuple[Card, ...]:
-    return load_cards()
+    """The published rules and the protocol posts, which `re` can look for in all texts."""
+    return tuple(card for card in load_cards() if card.id in ("airs", "reply", "token_mint"))
 
 
 @pytest.fixture(scope="session")

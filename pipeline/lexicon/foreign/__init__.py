@@ -5,6 +5,7 @@ What belongs here: which formats there are, and the reading of one file. A card 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,18 +59,22 @@ def read_list(path: Path, name: str | None = None) -> ForeignList:
     ValueError
         When the format is unknown, or the file holds no term; the sentence names the file.
     """
-    data = path.read_bytes()
+    return _read(path.read_bytes(), path.name, name)
+
+
+@functools.lru_cache(maxsize=32)
+def _read(data: bytes, file_name: str, name: str | None) -> ForeignList:
     text, encoding_note = decode(data)
     lines = split_lines(text)
     if name is not None and name not in FORMATS:
         raise ValueError(f"format {name!r} is not known; word lists are {sorted(FORMATS)}")
     chosen = FORMATS[name] if name else next((one for one in FORMATS.values() if one.recognises(lines)), None)
     if chosen is None:
-        raise ValueError(f"{path.name} is in no format that is known ({', '.join(sorted(FORMATS))})")
+        raise ValueError(f"{file_name} is in no format that is known ({', '.join(sorted(FORMATS))})")
     categories, told = collect(chosen.read(lines), has_wildcards=chosen.has_wildcards)
     if not categories:
         reasons = "; ".join(f"line {line.number}: {line.reason}" for line in told if line.status == "rejected")
-        raise ValueError(f"{path.name}, read as {chosen.title}, holds no term ({reasons[:300] or 'it is empty'})")
+        raise ValueError(f"{file_name}, read as {chosen.title}, holds no term ({reasons[:300] or 'it is empty'})")
     return ForeignList(
-        path.name, chosen.name, chosen.title, hashlib.sha256(data).hexdigest(), encoding_note, categories, told
+        file_name, chosen.name, chosen.title, hashlib.sha256(data).hexdigest(), encoding_note, categories, told
     )

@@ -118,9 +118,7 @@ def identifier(name: str) -> str:
     return words if words[:1].isalpha() else f"c_{words}".strip("_")[:_LONGEST_NAME]
 
 
-def collect(
-    found: Iterable[Term | Line], *, has_wildcards: bool
-) -> tuple[tuple[Category, ...], tuple[Line, ...]]:
+def collect(found: Iterable[Term | Line], *, has_wildcards: bool) -> tuple[tuple[Category, ...], tuple[Line, ...]]:
     """Return the categories that the terms make, and what became of each line, in order."""
     items, sums = list(found), _Sums()
     terms = [item for item in items if isinstance(item, Term)]

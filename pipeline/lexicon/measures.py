@@ -1,0 +1,215 @@
+"""How often the categories of all lexicons occur in a corpus: rows of ``analysis.measure``, family ``lexicon``.
+
+What belongs here: from scores of distinct texts to shares of messages and of texts, and their intervals. A message in a
+language that a card does not cover is not scored, and stands neither above nor below the line; the row warns where
+such messages are many. Intervals treat agents as the units: Taylor linearisation of a ratio of sums over agents
+(Cochran 1977, Sampling Techniques, 6.4 and 11), on the logit scale for shares, so that they stay between 0 and 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import duckdb
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy import stats
+
+from pipeline.activity.resampling import NO_INTERVAL, Interval
+from pipeline.activity.row import row
+from pipeline.language.covered import WORD, coverage
+from pipeline.lexicon.model import Card
+from pipeline.schema import Measure
+
+FAMILY = "lexicon"
+UNIT = "lexicon"
+FEWEST_AGENTS = 20
+THEMES = "holtz_themes"
+"""The card whose shares of distinct texts are also measures of the corpus, since a study printed them."""
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_MESSAGES = """
+SELECT COALESCE('0:' || agent_id, '1:' || message_id) AS author, text_hash, CAST(count(*) AS BIGINT) AS messages,
+       bool_or(agent_id IS NULL) AS is_unknown
+FROM message GROUP BY ALL ORDER BY author, text_hash
+"""
+_TEXTS = "SELECT text_hash, language, n_tokens FROM text ORDER BY text_hash"
+_SCORES = """
+SELECT text_hash, "count" AS n, weight_sum, share FROM lexicon_score
+WHERE lexicon = $lexicon AND category = $category ORDER BY text_hash
+"""
+
+
+def lexicon_measures(con: duckdb.DuckDBPyConnection, cards: Sequence[Card], *, level: float = 0.95) -> list[Measure]:
+    """Compute how often each category of each card occurs.
+
+    Parameters
+    ----------
+    con
+        Connection with the views ``message``, ``text`` and ``lexicon_score`` of one corpus.
+    cards
+        The cards of the scores.
+    level
+        Level of the intervals.
+
+    Returns
+    -------
+    list of Measure
+        Of each category, by its id ``card/category``: ``lexicon_message_share`` (messages with a hit),
+        ``lexicon_text_share`` (distinct texts with a hit), ``lexicon_token_share`` (mean over messages of the tokens
+        inside matches as a share of all), and for cards with weights ``lexicon_weight_mean`` (mean sum of weights).
+    """
+    texts = con.sql(_TEXTS).pl().with_row_index("at")
+    held = con.sql(_MESSAGES).pl().join(texts.select("text_hash", "at"), on="text_hash", how="inner")
+    held = held.sort("author", "text_hash")
+    sums = _Sums(held, texts)
+    rows: list[Measure] = []
+    for card in cards:
+        base = _Base.of(card, sums)
+        names = [category.name for category in card.categories] + ([card.total] if card.total else [])
+        for name in names:
+            found = con.execute(_SCORES, {"lexicon": card.id, "category": name}).pl()
+            rows += _rows(card, name, found, base, sums, level)
+    return rows
+
+
+class _Sums:
+    """Messages by author and text, and sums over the authors."""
+
+    def __init__(self, held: pl.DataFrame, texts: pl.DataFrame) -> None:
+        self.texts, self.place = texts, texts.select("text_hash", "at")
+        self.text = held["at"].cast(pl.Int64).to_numpy()
+        self.messages = held["messages"].to_numpy().astype(np.float64)
+        authors = held["author"].rle_id().cast(pl.Int64)
+        self.author, self.n_authors = authors.to_numpy(), int(authors.max() or 0) + 1 if len(authors) else 0
+        self.has_unknown = bool(held["is_unknown"].any())
+
+    def by_author(self, values: Floats) -> Floats:
+        """Return the sum over the messages of each author of a value of their texts, in a fixed order."""
+        weights = values[self.text] * self.messages
+        return np.bincount(self.author, weights=weights, minlength=self.n_authors).astype(np.float64)
+
+
+class _Base:
+    """What the shares of a card are of: its texts, by author, and what is to be said of its languages."""
+
+    def __init__(self, is_scored: Floats, has_tokens: Floats, sums: _Sums, words: list[str]) -> None:
+        self.is_scored, self.words = is_scored, words
+        self.messages, self.with_tokens = sums.by_author(is_scored), sums.by_author(is_scored * has_tokens)
+        self.n_texts = int(is_scored.sum())
+
+    @classmethod
+    def of(cls, card: Card, sums: _Sums) -> _Base:
+        languages, codes = sums.texts["language"].fill_null("und"), card.scored_languages
+        scored = np.ones(sums.texts.height) if codes is None else None
+        if scored is None:
+            scored = languages.is_in(sorted([*(codes or ()), "und"])).to_numpy().astype(np.float64)
+        copies = np.bincount(sums.text, weights=sums.messages, minlength=sums.texts.height).astype(np.int64)
+        covered = coverage(languages, pl.Series(copies), card.languages) if card.languages else None
+        words = [WORD] if covered is not None and covered.is_warned else []
+        has_tokens = (sums.texts["n_tokens"] > 0).to_numpy().astype(np.float64)
+        return cls(scored, has_tokens, sums, words)
+
+
+def _rows(card: Card, name: str, found: pl.DataFrame, base: _Base, sums: _Sums, level: float) -> Iterator[Measure]:
+    placed = found.join(sums.place, on="text_hash", how="inner")
+    at = placed["at"].cast(pl.Int64).to_numpy()
+    columns = {"hit": np.ones(len(at)), "share": placed["share"].fill_null(0).to_numpy()}
+    columns["weight"] = placed["weight_sum"].to_numpy()
+    dense = {key: _dense(sums.texts.height, at, values) for key, values in columns.items()}
+    words = [*base.words, *(["null_authors"] if sums.has_unknown else []), "composition_sensitive"]
+    words += ["few_agents"] if sums.n_authors < FEWEST_AGENTS else []
+    where = {"unit": UNIT, "unit_id": f"{card.id}/{name}"}
+    measures = [("lexicon_message_share", "hit", base.messages), ("lexicon_token_share", "share", base.with_tokens)]
+    measures += [("lexicon_weight_mean", "weight", base.messages)] if card.is_weighted else []
+    for measure_id, key, below in measures:
+        above = sums.by_author(dense[key] * base.is_scored)
+        yield _ratio_row(measure_id, above, below, "messages", words, level, where)
+    hits = int((dense["hit"] * base.is_scored).sum())
+    yield _text_row("lexicon_text_share", hits, base, words, level, where)
+    if card.id == THEMES:
+        yield _text_row(f"theme_{name}_share", hits, base, words, level, {})
+
+
+def _dense(size: int, at: Ints, values: Floats) -> Floats:
+    result = np.zeros(size)
+    result[at] = values
+    return result
+
+
+def _text_row(
+    measure_id: str, hits: int, base: _Base, words: list[str], level: float, where: Mapping[str, str]
+) -> Measure:
+    """Return a share of distinct texts; what texts there are was not drawn, and the interval takes them for drawn."""
+    n = base.n_texts
+    interval = NO_INTERVAL
+    if 0 < hits < n:
+        low, high = _wilson(hits, n, level)
+        interval = Interval(low, high, "wilson")
+    kept = [word for word in words if word not in ("few_agents", "null_authors")] + ["independence_assumed"]
+    kept += ["no_variation"] if n and hits in (0, n) else []
+    built = row(FAMILY, measure_id, hits / n if n else None, n, "texts", level=level, interval=interval, warnings=kept)
+    return replace(built, **where)
+
+
+def _wilson(hits: int, n: int, level: float) -> tuple[float, float]:
+    found = stats.binomtest(hits, n).proportion_ci(level, method="wilson")
+    return float(found.low), float(found.high)
+
+
+def _ratio_row(
+    measure_id: str,
+    above: Floats,
+    below: Floats,
+    n_unit: str,
+    words: list[str],
+    level: float,
+    where: Mapping[str, str],
+) -> Measure:
+    total = float(below.sum())
+    value = float(above.sum()) / total if total else None
+    is_share = measure_id != "lexicon_weight_mean"
+    interval = NO_INTERVAL if value is None else ratio_interval(above, below, level=level, is_share=is_share)
+    flat = ["no_variation"] if value is not None and len(below) >= FEWEST_AGENTS and interval.low is None else []
+    built = row(
+        FAMILY, measure_id, value, round(total), n_unit, level=level, interval=interval, warnings=[*words, *flat]
+    )
+    return replace(built, **where)
+
+
+def ratio_interval(above: Floats, below: Floats, *, level: float, is_share: bool) -> Interval:
+    """Return the interval of a ratio of sums over agents by linearisation.
+
+    Parameters
+    ----------
+    above, below
+        What each agent adds above and below the line, shape (agents,); agents with nothing below are left out.
+    level
+        Level of the interval, from the t distribution on agents − 1 degrees of freedom.
+    is_share
+        True for a ratio between 0 and 1: the interval is made on the logit scale (Korn & Graubard 1998).
+
+    Returns
+    -------
+    Interval
+        Empty with fewer than `FEWEST_AGENTS` agents, where nothing varies, and for a share of 0 or 1.
+    """
+    kept = below > 0
+    above, below = above[kept], below[kept]
+    n, total = len(below), float(below.sum())
+    if n < FEWEST_AGENTS:
+        return NO_INTERVAL
+    value = float(above.sum()) / total
+    error = float(np.sqrt(n / (n - 1) * np.square(above - value * below).sum())) / total
+    if error == 0 or (is_share and not 0 < value < 1):
+        return NO_INTERVAL
+    reach = float(stats.t.ppf((1 + level) / 2, n - 1)) * error
+    if not is_share:
+        return Interval(value - reach, value + reach, "linearised_agents")
+    centre, reach = float(np.log(value / (1 - value))), reach / (value * (1 - value))
+    low, high = (float(1 / (1 + np.exp(-(centre + side)))) for side in (-reach, reach))
+    return Interval(low, high, "linearised_agents_logit")

@@ -1,0 +1,64 @@
+"""Rows of family lexicon: values by hand, intervals against a bootstrap over agents, languages left out."""
+
+import duckdb
+import numpy as np
+import polars as pl
+import pytest
+from lexicon_helpers import MINIMAL, frame_of
+
+from pipeline.lexicon import Engine
+from pipeline.lexicon.card import parse_card
+from pipeline.lexicon.measures import lexicon_measures, ratio_interval
+from pipeline.published.load import load_measure_dictionary
+
+CLOSE = 0.15  # of the width: a percentile bootstrap of 4,000 draws and a linearisation differ by less
+
+
+def test_values_are_those_counted_by_hand() -> None:
+    texts = ["no no yes", "yes", "", "no", "nein no"]
+    frame = frame_of(texts).with_columns(language=pl.Series(["en", "en", None, "und", "de"]))
+    entries = [{"pattern": "no", "weight": 2}]
+    card = parse_card({**MINIMAL, "counting": "occurrence", "categories": [{"name": "a", "entries": entries}]})
+    held = [(0, "x"), (0, "y"), (1, "x"), (2, "x"), (3, None), (4, "y")]
+    message = pl.DataFrame(
+        {"message_id": [str(n) for n in range(6)], "agent_id": [agent for _, agent in held],
+         "text_hash": [f"{at:08d}" for at, _ in held]}
+    )  # fmt: skip
+    with duckdb.connect() as con:
+        con.register("message", message.to_arrow())
+        con.register("text", frame.to_arrow())
+        con.register("lexicon_score", Engine([card]).score(frame).to_arrow())
+        rows = lexicon_measures(con, [card])
+    values = {row.measure_id: (row.value, row.n, row.n_unit) for row in rows}
+    assert values == {
+        "lexicon_message_share": (pytest.approx(3 / 5), 5, "messages"),
+        "lexicon_text_share": (pytest.approx(2 / 4), 4, "texts"),
+        "lexicon_token_share": (pytest.approx((2 / 3 + 2 / 3 + 0 + 1) / 4), 4, "messages"),
+        "lexicon_weight_mean": (pytest.approx((4 + 4 + 2) / 5), 5, "messages"),
+    }
+    assert all(row.unit_id == "mini/a" and "language_unsupported" in (row.warnings or "") for row in rows)
+    assert set(values) <= set(load_measure_dictionary()["measure_id"])
+
+
+def test_interval_is_that_of_a_bootstrap_over_agents() -> None:
+    rng = np.random.default_rng(5)
+    below = rng.poisson(6, 400) + 1.0
+    above = rng.binomial(below.astype(int), rng.beta(1, 5, 400)).astype(float)
+    found = ratio_interval(above, below, level=0.95, is_share=True)
+    drawn = rng.integers(0, 400, (4000, 400))
+    low, high = np.quantile(above[drawn].sum(1) / below[drawn].sum(1), [0.025, 0.975])
+    assert found.low is not None
+    assert found.high is not None
+    assert abs(found.low - low) < CLOSE * (high - low)
+    assert abs(found.high - high) < CLOSE * (high - low)
+
+
+def test_coverage_where_the_share_is_known() -> None:
+    rng = np.random.default_rng(11)
+    hits = 0
+    for _ in range(400):
+        below = rng.poisson(5, 150) + 1.0
+        above = rng.binomial(below.astype(int), rng.beta(2, 8, 150)).astype(float)
+        found = ratio_interval(above, below, level=0.95, is_share=True)
+        hits += found.low is not None and found.high is not None and found.low < 0.2 < found.high
+    assert 0.92 <= hits / 400 <= 0.98  # 95 % give or take 2.7 standard errors of 400 runs
