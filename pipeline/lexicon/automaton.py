@@ -19,7 +19,6 @@ import numpy as np
 import polars as pl
 
 from pipeline.lexicon.boundary import (
-    Bytes,
     Positions,
     apostrophe_after,
     apostrophe_before,

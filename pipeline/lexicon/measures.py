@@ -8,7 +8,7 @@ such messages are many. Intervals treat agents as the units: Taylor linearisatio
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import duckdb
@@ -72,7 +72,7 @@ def lexicon_measures(con: duckdb.DuckDBPyConnection, cards: Sequence[Card], *, l
         base = _Base.of(card, sums)
         names = [category.name for category in card.categories] + ([card.total] if card.total else [])
         for name in names:
-            found = con.execute(_SCORES, {"lexicon": card.id, "category": name}).pl()
+            found = con.sql(_SCORES, params={"lexicon": card.id, "category": name}).pl()
             rows += _rows(card, name, found, base, sums, level)
     return rows
 
@@ -85,7 +85,8 @@ class _Sums:
         self.text = held["at"].cast(pl.Int64).to_numpy()
         self.messages = held["messages"].to_numpy().astype(np.float64)
         authors = held["author"].rle_id().cast(pl.Int64)
-        self.author, self.n_authors = authors.to_numpy(), int(authors.max() or 0) + 1 if len(authors) else 0
+        self.author = authors.to_numpy()
+        self.n_authors = int(self.author[-1]) + 1 if len(self.author) else 0
         self.has_unknown = bool(held["is_unknown"].any())
 
     def by_author(self, values: Floats) -> Floats:
@@ -123,7 +124,7 @@ def _rows(card: Card, name: str, found: pl.DataFrame, base: _Base, sums: _Sums, 
     dense = {key: _dense(sums.texts.height, at, values) for key, values in columns.items()}
     words = [*base.words, *(["null_authors"] if sums.has_unknown else []), "composition_sensitive"]
     words += ["few_agents"] if sums.n_authors < FEWEST_AGENTS else []
-    where = {"unit": UNIT, "unit_id": f"{card.id}/{name}"}
+    where = (UNIT, f"{card.id}/{name}")
     measures = [("lexicon_message_share", "hit", base.messages), ("lexicon_token_share", "share", base.with_tokens)]
     measures += [("lexicon_weight_mean", "weight", base.messages)] if card.is_weighted else []
     for measure_id, key, below in measures:
@@ -132,7 +133,7 @@ def _rows(card: Card, name: str, found: pl.DataFrame, base: _Base, sums: _Sums, 
     hits = int((dense["hit"] * base.is_scored).sum())
     yield _text_row("lexicon_text_share", hits, base, words, level, where)
     if card.id == THEMES:
-        yield _text_row(f"theme_{name}_share", hits, base, words, level, {})
+        yield _text_row(f"theme_{name}_share", hits, base, words, level, ("corpus", "corpus"))
 
 
 def _dense(size: int, at: Ints, values: Floats) -> Floats:
@@ -142,7 +143,7 @@ def _dense(size: int, at: Ints, values: Floats) -> Floats:
 
 
 def _text_row(
-    measure_id: str, hits: int, base: _Base, words: list[str], level: float, where: Mapping[str, str]
+    measure_id: str, hits: int, base: _Base, words: list[str], level: float, where: tuple[str, str]
 ) -> Measure:
     """Return a share of distinct texts; what texts there are was not drawn, and the interval takes them for drawn."""
     n = base.n_texts
@@ -153,7 +154,7 @@ def _text_row(
     kept = [word for word in words if word not in ("few_agents", "null_authors")] + ["independence_assumed"]
     kept += ["no_variation"] if n and hits in (0, n) else []
     built = row(FAMILY, measure_id, hits / n if n else None, n, "texts", level=level, interval=interval, warnings=kept)
-    return replace(built, **where)
+    return replace(built, unit=where[0], unit_id=where[1])
 
 
 def _wilson(hits: int, n: int, level: float) -> tuple[float, float]:
@@ -168,7 +169,7 @@ def _ratio_row(
     n_unit: str,
     words: list[str],
     level: float,
-    where: Mapping[str, str],
+    where: tuple[str, str],
 ) -> Measure:
     total = float(below.sum())
     value = float(above.sum()) / total if total else None
@@ -178,7 +179,7 @@ def _ratio_row(
     built = row(
         FAMILY, measure_id, value, round(total), n_unit, level=level, interval=interval, warnings=[*words, *flat]
     )
-    return replace(built, **where)
+    return replace(built, unit=where[0], unit_id=where[1])
 
 
 def ratio_interval(above: Floats, below: Floats, *, level: float, is_share: bool) -> Interval:

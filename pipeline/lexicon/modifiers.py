@@ -18,7 +18,8 @@ from pipeline.lexicon.plan import BOOSTER, COUNTED, NEGATION, Flags, Floats, Int
 def modify(matches: Matches, plan: Plan, read_tokens: Callable[[], Positions]) -> tuple[Matches, Floats]:
     """Return the matches that count, without the modifiers and without what negation takes out, and their weights.
 
-    `read_tokens` gives the positions at which the tokens of the slice start. A booster adds its weight to the size of the weight of the match, whatever its sign; then negation multiplies it.
+    `read_tokens` gives the positions at which the tokens of the slice start. A booster adds its weight to the
+    size of the weight of the match, whatever its sign; then negation multiplies it.
     Several boosters add up; several negations are one.
     """
     role = plan.entry_role[matches.entry]

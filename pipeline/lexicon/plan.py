@@ -47,7 +47,8 @@ class Groups:
 class Plan:
     """Literals of all cards (L), their targets, the entries (E), the output categories with totals (C), the cards (K).
 
-    `is_at_word_start`: no entry allows the literal but where a word starts. `rank` runs parallel to ``targets.items`` and is the place of the literal among those of its entry.
+    `is_at_word_start`: no entry allows the literal but where a word starts. `rank` runs parallel to
+    ``targets.items`` and is the place of the literal among those of its entry.
     `entry_category` and `entry_total` index the output categories; an entry without total, and a modifier, has
     `NO_CATEGORY`. `expressions` are the regular expressions, `expression_entry` the entries that they are of.
     `scopes` and `factors` are of cards, `scopes` by role; a factor that is not a number takes the match out.

@@ -1,6 +1,7 @@
 """Which literals stand at given byte positions: a trie walked at all positions at once.
 
-What belongs here: only that. Where literals may start is known before, from the starts of words or from the Aho-Corasick
+What belongs here: only that. Where literals may start is known before, from the starts of words or from the
+Aho-Corasick
 pass of polars; this says which ones do, without a second pass over the text and without making a string per match.
 """
 

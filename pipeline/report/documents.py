@@ -135,13 +135,17 @@ _OWN_LISTS = f"""\
 An entry is a pattern (`rules?`, `(a|b) c`; one that ends in `\\w*` is a prefix), a table `{{ glob = "un*able" }}`, or a
 table `{{ regex = "..." }}` of the subset that Python and Rust read alike, with `\\w`, `\\d`, `\\s` and `\\b` of ASCII.
 Boundary `word` is `\\b` on both sides; `token` lets no letter and no apostrophe before a letter touch; `none` matches
-anywhere. Overlap `each` looks for every entry alone; `longest` lets, of the matches of a card that overlap, the leftmost
-and longest count, and all with the same span. Texts known to be of a language that the card does not name are not scored,
+anywhere. Overlap `each` looks for every entry alone; `longest` lets, of the matches of a card that overlap, the
+leftmost
+and longest count, and all with the same span. Texts known to be of a language that the card does not name are not
+scored,
 unless it says `other_languages = "score"`; undetermined ones are.
 
 Your own lists stay your own. Put them in a folder and name it in `ETHOGRAM_LEXICONS`: cards (`.toml`), and lists in the
-format of another tool, told by their content: {"; ".join(one.title for one in LISTS.values())}. A card may name the list
-beside it (`file = "LIWC2015.dic"`) and its language; a list without a card gets one, for any language. Terms are tokens,
+format of another tool, told by their content: {"; ".join(one.title for one in LISTS.values())}. A card may name the
+list
+beside it (`file = "LIWC2015.dic"`) and its language; a list without a card gets one, for any language. Terms are
+tokens,
 counted as often as they occur, the longest first; a star stands for the rest of a word in LIWC's formats only.
 `python -m pipeline lexicon FILE` tells of every line whether it was read, and why not.
 """

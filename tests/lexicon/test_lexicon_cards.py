@@ -8,6 +8,7 @@ import pytest
 from lexicon_helpers import MINIMAL, frame_of
 
 from pipeline.lexicon import (
+    LEXICON_FOLDER,
     Card,
     Engine,
     card_by_id,
@@ -16,7 +17,6 @@ from pipeline.lexicon import (
     load_cards,
     reply_class_sql,
 )
-from pipeline.lexicon import LEXICON_FOLDER
 from pipeline.lexicon.card import parse_card
 
 CATEGORY = {"name": "a", "entries": ["no"]}

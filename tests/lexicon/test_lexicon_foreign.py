@@ -62,7 +62,8 @@ def test_dicx_with_commas_in_terms(tmp_path: Path) -> None:
     ("name", "text", "kind", "expected", "rejected"),
     [
         (
-            "emolex.txt", "English Word\tanger\tjoy\tGerman Word\nabuse\t1\t0\tMissbrauch\nglad\t0\t1\tfroh\nbad\tx\t0\tb\n",
+            "emolex.txt",
+            "English Word\tanger\tjoy\tGerman Word\nabuse\t1\t0\tMissbrauch\nglad\t0\t1\tfroh\nbad\tx\t0\tb\n",
             "wide", {"anger": {"missbrauch": 1}, "joy": {"froh": 1}}, [4],
         ),
         (

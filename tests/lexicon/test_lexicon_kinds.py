@@ -112,7 +112,8 @@ def test_other_languages_are_not_scored_unless_the_card_says_so() -> None:
     texts = frame_of(["no", "no", "no", "no"]).with_columns(language=pl.Series(["en", "de", "und", None]))
     category = [{"name": "a", "entries": ["no"]}]
     for language, other, expected in (
-        ("en", "skip", [0, 2, 3]), ("en, de", "skip", [0, 1, 2, 3]), ("fr", "score", [0, 1, 2, 3]), ("any", "skip", [0, 1, 2, 3]),
+        ("en", "skip", [0, 2, 3]), ("en, de", "skip", [0, 1, 2, 3]), ("fr", "score", [0, 1, 2, 3]),
+        ("any", "skip", [0, 1, 2, 3]),
     ):  # fmt: skip
         scores = made(language=language, other_languages=other, categories=category).score(texts)
         assert scores["text_hash"].cast(pl.Int64).to_list() == expected
