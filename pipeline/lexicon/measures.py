@@ -133,7 +133,14 @@ def _rows(card: Card, name: str, found: pl.DataFrame, base: _Base, sums: _Sums, 
     hits = int((dense["hit"] * base.is_scored).sum())
     yield _text_row("lexicon_text_share", hits, base, words, level, where)
     if card.id == THEMES:
-        yield _text_row(f"theme_{name}_share", hits, base, words, level, ("corpus", "corpus"))
+        yield _text_row(
+            f"{name}_share" if name == "my_human" else f"theme_{name}_share",
+            hits,
+            base,
+            words,
+            level,
+            ("corpus", "corpus"),
+        )
 
 
 def _dense(size: int, at: Ints, values: Floats) -> Floats:

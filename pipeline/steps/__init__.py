@@ -12,8 +12,8 @@ from pipeline.steps.corpus import CORPUS_STEPS
 from pipeline.steps.embedding import EMBEDDING_STEPS
 from pipeline.steps.feature import FEATURE_STEPS
 from pipeline.steps.homophily import HOMOPHILY_STEPS
-from pipeline.steps.norms import NORM_STEPS
 from pipeline.steps.lexicon import LEXICON_STEPS
+from pipeline.steps.norms import NORM_STEPS
 from pipeline.steps.step import Check, Outcome, Progress, Step, StepContext, run_step
 
 _IN_ORDER = (
