@@ -133,14 +133,8 @@ def _rows(card: Card, name: str, found: pl.DataFrame, base: _Base, sums: _Sums, 
     hits = int((dense["hit"] * base.is_scored).sum())
     yield _text_row("lexicon_text_share", hits, base, words, level, where)
     if card.id == THEMES:
-        yield _text_row(
-            f"{name}_share" if name == "my_human" else f"theme_{name}_share",
-            hits,
-            base,
-            words,
-            level,
-            ("corpus", "corpus"),
-        )
+        own = f"{name}_share" if name == "my_human" else f"theme_{name}_share"
+        yield _text_row(own, hits, base, words, level, ("corpus", "corpus"))
 
 
 def _dense(size: int, at: Ints, values: Floats) -> Floats:
