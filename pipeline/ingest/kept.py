@@ -15,7 +15,7 @@ import shutil
 import zlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +67,11 @@ class Kept:
     def key(self, file: SourceFile, adapter_version: str) -> str:
         """Return the name of the entry of a file: a digest of all that decides what is staged of it.
 
-        Among that is the path, since adapters take names of tables, runs and times from it; its number is not.
+        That is all that the scan says of it but the archive around it, whose digest is in its own: among that the path,
+        since adapters take names of tables, runs and times from it. The number of the file is not.
         """
-        decides = (
-            self.code, adapter_version, file.path, file.content, file.sha256, file.size, file.container, file.format,
-            file.follow_direction,
-        )  # fmt: skip
-        return hashlib.sha256(json.dumps(decides).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        decides = (self.code, adapter_version, asdict(replace(file, outer=None)))
+        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
     def take(self, number: int, file: SourceFile, adapter_version: str, into: Path) -> Entry | None:
         """Return the entry of a file, with its parts in the folder `into`; None where there is none that is whole."""
