@@ -40,6 +40,8 @@ class Settings:
         Tables with more rows are views over files in the catalogue, not native tables.
     teacher
         Folder of the embedding teacher; ``None`` takes the installed package or the hub.
+    kept
+        How much of what ingestion staged of large files is kept for the next one, of all corpora together.
     has_teacher
         False, from ``ETHOGRAM_TEACHER=none``, leaves embeddings out.
     teacher_texts
@@ -59,6 +61,7 @@ class Settings:
     bootstrap_draws: int = 1000
     permutation_draws: int = 1000
     native_max_rows: int = 20_000_000
+    kept: str = "20GB"
     teacher: Path | None = None
     has_teacher: bool = True
     teacher_texts: int = 1500
@@ -67,11 +70,12 @@ class Settings:
     @property
     def memory_bytes(self) -> int:
         """The memory limit as a number of bytes."""
-        match = _MEMORY.match(self.memory_limit)
-        if match is None:
-            raise ValueError(f"the memory limit is {self.memory_limit!r}: expected an amount such as 3GB")
-        base, power = (1024 if "i" in match["unit"].lower() else 1000), "KMGT".index(match["unit"][0].upper()) + 1
-        return int(float(match["amount"]) * base**power)
+        return _bytes(self.memory_limit, "the memory limit")
+
+    @property
+    def kept_bytes(self) -> int:
+        """The limit of what is kept as a number of bytes."""
+        return _bytes(self.kept, "the limit of what is kept")
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -99,11 +103,20 @@ class Settings:
             memory_limit=_memory(env, "ETHOGRAM_MEMORY", "3GB"),
             seed=_integer(env, "ETHOGRAM_SEED", 20260127, least=0),
             native_max_rows=_integer(env, "ETHOGRAM_NATIVE_MAX_ROWS", 20_000_000, least=0),
+            kept=_memory(env, "ETHOGRAM_KEPT", "20GB"),
             teacher=_folder(env, "ETHOGRAM_TEACHER", home) if teacher not in ("", NO_TEACHER) else None,
             has_teacher=teacher != NO_TEACHER,
             teacher_texts=_integer(env, "ETHOGRAM_TEACHER_TEXTS", 1500, least=0),
             own_lexicons=_folder(env, "ETHOGRAM_LEXICONS", home) if env.get("ETHOGRAM_LEXICONS", "").strip() else None,
         )
+
+
+def _bytes(text: str, what: str) -> int:
+    match = _MEMORY.match(text)
+    if match is None:
+        raise ValueError(f"{what} is {text!r}: expected an amount such as 3GB")
+    base, power = (1024 if "i" in match["unit"].lower() else 1000), "KMGT".index(match["unit"][0].upper()) + 1
+    return int(float(match["amount"]) * base**power)
 
 
 def _folder(env: Mapping[str, str], name: str, default: Path) -> Path:

@@ -56,10 +56,13 @@ class Bodies:
     ----------
     limit
         Bytes that are kept at most.
+    stamps
+        `stamp_of` the files that were not kept, as they were before their digest was taken.
     """
 
     limit: int = KEPT_BYTES
     kept: dict[str, Body] = field(default_factory=dict)
+    stamps: dict[str, tuple[int, ...]] = field(default_factory=dict)
     size: int = 0
     _chunk: memoryview = field(default_factory=lambda: memoryview(b""))
     _used: int = 0
@@ -81,7 +84,8 @@ class Bodies:
         """
         descriptor = os.open(path, os.O_RDONLY, dir_fd=folder)
         try:
-            expected = os.fstat(descriptor).st_size
+            state = os.fstat(descriptor)
+            expected = state.st_size
             if expected <= LARGEST_BYTES and self.size + expected <= self.limit:
                 body = self._read_whole(descriptor, expected)
                 if body is not None:
@@ -91,6 +95,7 @@ class Bodies:
                     digest = hashlib.sha256(view).hexdigest()
                     return Reading(digest, len(body), bytes(view[:HEAD_BYTES]), bytes(view[-TAIL_BYTES:]))
                 os.lseek(descriptor, 0, os.SEEK_SET)
+            self.stamps[path] = stamp_of(state)
             return _read_on(descriptor)
         finally:
             os.close(descriptor)
@@ -115,6 +120,11 @@ class Bodies:
             return None
         self._used = end
         return Body(self._chunk, start, end)
+
+
+def stamp_of(state: os.stat_result) -> tuple[int, ...]:
+    """Return what changes whenever a file is written or replaced."""
+    return state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino
 
 
 def _read_on(descriptor: int) -> Reading:

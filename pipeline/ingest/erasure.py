@@ -146,6 +146,27 @@ UNION SELECT message_id FROM erased_message
 """
 
 
+_TOUCHED = f"""
+SELECT file_no FROM erased_row
+UNION SELECT file_no FROM all_obs_agent WHERE {_is_erased("agent_id", "name")}
+UNION SELECT file_no FROM ({{memberships}}) WHERE {_is_erased("agent_id", "agent_name")}
+UNION SELECT file_no FROM all_obs_reject WHERE EXISTS (SELECT 1 FROM erased_token t WHERE contains(excerpt, t.token))
+"""
+
+
+def touched(con: duckdb.DuckDBPyConnection, memberships: str) -> frozenset[int]:
+    """Return the numbers of the files in which anything was erased, after `apply` of a list that is not empty.
+
+    Parameters
+    ----------
+    con
+        The connection of the ingestion.
+    memberships
+        A SELECT of the memberships with the numbers of their files, which those that are merged do not have.
+    """
+    return frozenset(number for (number,) in con.sql(_TOUCHED.format(memberships=memberships)).fetchall())
+
+
 def apply(con: duckdb.DuckDBPyConnection, erase: EraseList) -> None:
     """Take what is listed out of the views ``st_*`` of all staged observations; nothing happens for an empty list.
 

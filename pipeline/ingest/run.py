@@ -13,9 +13,10 @@ import polars as pl
 
 from pipeline.ingest import events, merge
 from pipeline.ingest.config import CorpusConfig
-from pipeline.ingest.erasure import without_erased
+from pipeline.ingest.erasure import touched, without_erased
 from pipeline.ingest.formats.unread import is_known_unread
 from pipeline.ingest.gaps import collection_gaps
+from pipeline.ingest.kept import Kept
 from pipeline.ingest.scan import Scan
 from pipeline.ingest.staging import Stager
 from pipeline.ingest.synthetic import WORD, with_warnings
@@ -53,6 +54,7 @@ def ingest(
     *,
     redact: Callable[[str], str],
     progress: Callable[[int], None] = lambda _: None,
+    kept: Kept | None = None,
 ) -> Ingestion:
     """Read all files of a corpus.
 
@@ -70,6 +72,8 @@ def ingest(
         Replaces credentials and addresses in the excerpts of quarantined records.
     progress
         Called with the number of bytes read since the last call.
+    kept
+        What earlier ingestions staged of large files, which is brought up to date; None reads everything.
 
     Returns
     -------
@@ -96,8 +100,11 @@ def ingest(
     con.register("files_frame", files.to_arrow())
     con.execute("CREATE OR REPLACE TEMP TABLE files AS SELECT * FROM files_frame")
     con.unregister("files_frame")
-    Stager(con, staging).run(scan, progress)
+    stager = Stager(con, staging, kept)
+    stager.run(scan, progress)
     merge.prepare(con, config.erase)
+    # Only now is it known who else an erased agent is; and nothing of a file that holds one stays.
+    stager.keep(scan, touched(con, stager.staged.memberships()) if config.erase else frozenset())
     find_walls(con)
     con.execute(_COUNTS)
     frames = {

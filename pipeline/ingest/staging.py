@@ -2,7 +2,7 @@
 
 A few batches are in memory at a time, each worked on by a thread with a cursor of its own; what a batch yields are
 tables of the schema ``staged``, or files where there are many, from which `merge` reads. Their names follow the order
-of reading, so threads change nothing in the result.
+of reading, so threads change nothing in the result. What was staged of a large file before is taken as it is.
 """
 
 from __future__ import annotations
@@ -22,17 +22,15 @@ from pipeline.ingest.config import MAPPED
 from pipeline.ingest.formats import Adapter, kind_of_rows
 from pipeline.ingest.formats.base import NO_MESSAGES_READ, RECORDS_DDL, REJECTS_DDL
 from pipeline.ingest.framing import Bad, Batch, repaired_table
+from pipeline.ingest.kept import Kept
 from pipeline.ingest.packed import all_batches
 from pipeline.ingest.repair import Rejected
+from pipeline.ingest.reuse import Reuse
 from pipeline.ingest.scan import Scan
+from pipeline.ingest.staged import STAGED, Staged
 
-STAGED = ("obs_message", "obs_agent", "obs_community", "obs_membership", "obs_reject", "obs_event")
 MOST_WORKERS = 4
 HELD_BATCHES = 8  # as tables; further ones are files
-# Read once and thrown away: little time goes to making these files small.
-STAGED_OPTIONS = "FORMAT parquet, COMPRESSION snappy, DICTIONARY_SIZE_LIMIT 1, WRITE_BLOOM_FILTER false"
-# The row a message has in its file counts from the start of its batch until the batches before it are known.
-_COLUMNS = {"obs_message": ", ".join(mapping.OBSERVED_COLUMNS), "obs_membership": "*"}
 SEE_REASON = "see the meaning of the reason"
 
 # Position in reading order within the file, where documents have other numbers of rows than one; what was rejected
@@ -73,14 +71,17 @@ class Stager:
         A connection of this ingestion alone; every worker opens a cursor on it.
     spool
         Folder for what has to be unpacked.
+    kept
+        What was staged of large files before; None where nothing is to be kept.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, spool: Path) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, spool: Path, kept: Kept | None = None) -> None:
         self.con = con
         self.spool = spool
         self.n_batches = 0
         self.paths: pa.Table | None = None
-        self.staged = _Staged(spool)
+        self.staged = Staged(spool)
+        self.reuse = Reuse(kept, self.staged)
         threads = int(con.sql("SELECT current_setting('threads')").fetchall()[0][0])
         self.n_workers = min(threads, MOST_WORKERS)
         con.execute("CREATE SCHEMA staged")
@@ -105,11 +106,13 @@ class Stager:
                 chosen = [(n, f) for n, f in enumerate(scan.files) if f.status == "read" and f.format == name]
                 adapter = scan.adapters[name]
                 kind_of = adapter.table_kind if name == MAPPED else partial(kind_of_rows, name)
-                source = all_batches(scan, chosen, kind_of, adapter.documents, self.spool)
+                source = all_batches(
+                    scan, self.reuse.not_staged(chosen, adapter, self.spool), kind_of, adapter.documents, self.spool
+                )
                 if adapter.is_canonical:
                     numbers = pa.array([n for n, _ in chosen], pa.int32())
                     self.paths = pa.table({"file_no": numbers, "path": [f.content_path for _, f in chosen]})
-                self._stage(adapter, pool, source, progress)
+                self._stage(scan, adapter, pool, source, progress)
         worker = _Worker(self.con.cursor(), self.staged)
         worker.rejects(bad, self.n_batches)
         worker.close()
@@ -117,7 +120,12 @@ class Stager:
             self.con.execute(f"CREATE VIEW st_{name} AS {self.staged.select(name)}")
 
     def _stage(
-        self, adapter: Adapter, pool: ThreadPoolExecutor, source: Iterator[Batch], progress: Callable[[int], None]
+        self,
+        scan: Scan,
+        adapter: Adapter,
+        pool: ThreadPoolExecutor,
+        source: Iterator[Batch],
+        progress: Callable[[int], None],
     ) -> None:
         """Hand the batches to the workers, never more than one beyond what they can hold."""
         waiting: list[tuple[Future[None], int]] = []
@@ -125,6 +133,7 @@ class Stager:
         for batch in source:
             base: Future[int] | None = None
             after: Future[int] = Future()
+            self.reuse.note(batch, scan, adapter)
             if batch.single is not None:
                 base, bases[batch.single] = bases.get(batch.single), after
             future = pool.submit(self._work, adapter, batch, self.n_batches, base, after)
@@ -136,7 +145,7 @@ class Stager:
             _finish(waiting.pop(0), progress)
 
     def _work(self, adapter: Adapter, batch: Batch, number: int, base: Future[int] | None, after: Future[int]) -> None:
-        worker = _Worker(self.con.cursor(), self.staged)
+        worker = _Worker(self.con.cursor(), self.staged, batch.single)
         if adapter.is_canonical:
             worker.con.register("source_paths", self.paths)
         try:
@@ -148,6 +157,10 @@ class Stager:
         finally:
             worker.close()
 
+    def keep(self, scan: Scan, without: frozenset[int]) -> None:
+        """Keep what was staged of large files but those whose numbers are in `without`; call it once all is merged."""
+        self.reuse.keep(self.con, scan, self.n_batches, HELD_BATCHES, without)
+
 
 def _finish(waiting: tuple[Future[None], int], progress: Callable[[int], None]) -> None:
     future, n_bytes = waiting
@@ -155,47 +168,13 @@ def _finish(waiting: tuple[Future[None], int], progress: Callable[[int], None]) 
     progress(n_bytes)
 
 
-class _Staged:
-    """What the batches staged: tables of the first ones, with the number of rows before them, and files of the others.
-
-    A query over all of them holds a block of each column of each table at once, so a large dump is not left in tables.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.tables: dict[str, list[tuple[str, int]]] = {name: [] for name in STAGED}
-        self.files: dict[str, list[str]] = {name: [] for name in STAGED}
-
-    def add(self, con: duckdb.DuckDBPyConnection, name: str, table: str, base: int, number: int) -> None:
-        """Take a table of the batch `number`, and write it to a file where there are many already."""
-        if number < HELD_BATCHES:
-            self.tables[name].append((table, base))
-            return
-        path = str(self.folder / f"{table.removeprefix('staged.')}.parquet").replace("'", "''")
-        con.execute(f"COPY ({_shifted(name, table, base)}) TO '{path}' ({STAGED_OPTIONS})")
-        con.execute(f"DROP TABLE {table}")
-        self.files[name].append(path)
-
-    def select(self, name: str) -> str:
-        """Return the SELECT of all observations of a kind, with rows that count from the start of their file."""
-        parts = [_shifted(name, table, base) for table, base in sorted(self.tables[name])]
-        if files := sorted(self.files[name]):
-            listed = ", ".join(f"'{path}'" for path in files)
-            parts.append(f"SELECT * FROM read_parquet([{listed}])")
-        return " UNION ALL BY NAME ".join(parts)
-
-
-def _shifted(name: str, table: str, base: int) -> str:
-    shifted = "" if name == "obs_membership" else f" REPLACE (source_row + {base:d} AS source_row)"
-    return f"SELECT *{shifted} FROM (SELECT {_COLUMNS.get(name, '*')} FROM {table})"
-
-
 class _Worker:
     """Works on one batch at a time, in temporary tables that nobody else sees."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, staged: _Staged) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, staged: Staged, single: int | None = None) -> None:
         self.con = con
         self.staged = staged
+        self.single = single
         con.execute("SET TimeZone = 'UTC'")
 
     def close(self) -> None:
@@ -323,7 +302,7 @@ class _Worker:
             if is_there.get(name, True):
                 self._stage(name, number, base)
         if usual is not None:
-            self.staged.add(con, "obs_message", usual, base, number)
+            self._hand_over("obs_message", usual, number, base)
 
     def _stage(self, name: str, number: int, base: int) -> None:
         """Make a table of the observations of one kind, without those that are no use."""
@@ -331,7 +310,10 @@ class _Worker:
         is_whole = name in ("obs_membership", "obs_reject")
         kept = f"SELECT * FROM {name}" if is_whole else f"SELECT * EXCLUDE (fault) FROM {name} WHERE fault IS NULL"
         self.con.execute(f"CREATE TABLE {table} AS {kept}")
-        self.staged.add(self.con, name, table, base, number)
+        self._hand_over(name, table, number, base)
+
+    def _hand_over(self, name: str, table: str, number: int, base: int) -> None:
+        self.staged.add(self.con, name, table, base, self.single, is_held=number < HELD_BATCHES)
 
 
 def _only(documents: pa.Table, wanted: list[tuple[int, int]]) -> pa.Table:

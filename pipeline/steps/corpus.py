@@ -10,11 +10,13 @@ from typing import Any
 from pipeline.ingest import ingest, load_config, scan
 from pipeline.ingest.expectations import excesses, shortfalls
 from pipeline.ingest.formats import FORMATS
+from pipeline.ingest.kept import Kept
 from pipeline.ingest.recognise import NOT_BY_NAME
 from pipeline.steps.step import Check, Progress, Step, StepContext
-from pipeline.warehouse import Data, Query, Warehouse, redact
+from pipeline.warehouse import Data, Query, Warehouse, fingerprint, redact
 from pipeline.warehouse.files import temporary_folder
 
+LIBRARIES = ("duckdb", "polars", "pyarrow", "zstandard")
 INGESTION_TABLES = (
     "corpus", "run", "slice", "source_file", "quarantine", "agent", "agent_snapshot", "community",
     "community_snapshot", "membership_event", "message", "message_snapshot", "tie_event", "reaction", "exposure",
@@ -49,12 +51,17 @@ def _compute(context: StepContext) -> Mapping[str, Data]:
     total = sum(file.size for file in found.files if file.status == "read")
     staging = context.folder / "staging"
     staging.mkdir()
-    reading = _Reading(total, context.progress)
-    result = ingest(found, config, context.con, staging, redact=redact, progress=reading)
+    # What follows from a file follows from these; of corpus.toml only its rules for records, since `Scan` has the rest.
+    code = fingerprint(config={"records": str(config.records)}, modules=("pipeline.ingest",), libraries=LIBRARIES)
+    kept = Kept(context.warehouse.layout.staged(context.corpus_id), code, context.settings.kept_bytes)
+    reading = _Reading(total, kept, context.progress)
+    result = ingest(found, config, context.con, staging, redact=redact, progress=reading, kept=kept)
     queries = {
         # No table holds more than what was read, and only messages may hold nearly all of it.
         name: Query(
-            context.con, f"SELECT * FROM {sql} AS t", about_bytes=reading.done // (1 if name == "message" else 3)
+            context.con,
+            f"SELECT * FROM {sql} AS t",
+            about_bytes=(reading.done + kept.reused_bytes) // (1 if name == "message" else 3),
         )
         for name, sql in result.queries.items()
     }
@@ -64,16 +71,20 @@ def _compute(context: StepContext) -> Mapping[str, Data]:
 class _Reading:
     """Turns bytes read into a sentence with a rate and an estimate."""
 
-    def __init__(self, total: int, progress: Progress) -> None:
-        self.total, self.progress = total, progress
+    def __init__(self, total: int, kept: Kept, progress: Progress) -> None:
+        self.total, self.kept, self.progress = total, kept, progress
         self.done, self.started = 0, time.monotonic()
 
     def __call__(self, n_bytes: int) -> None:
         self.done += n_bytes
         rate = self.done / max(time.monotonic() - self.started, 1e-9)
-        left = max(self.total - self.done, 0) / max(rate, 1.0)  # compressed files count as they lie there
+        known = self.kept.skipped_bytes
+        total = self.total - known
+        left = max(total - self.done, 0) / max(rate, 1.0)  # compressed files count as they lie there
+        before = f" ({known / 1e6:.0f} MB were read before)" if known else ""
         self.progress(
-            f"read {self.done / 1e6:.0f} of {self.total / 1e6:.0f} MB, {rate / 1e6:.0f} MB/s, about {left:.0f} s left"
+            f"read {self.done / 1e6:.0f} of {total / 1e6:.0f} MB{before}, {rate / 1e6:.0f} MB/s, "
+            f"about {left:.0f} s left"
         )
 
 
@@ -124,7 +135,7 @@ CORPUS_STEPS = (
             "pipeline.warehouse.redact",
             "pipeline.warehouse.redact_patterns",
         ),
-        libraries=("duckdb", "polars", "pyarrow", "zstandard"),
+        libraries=LIBRARIES,
         prepare=_prepare,
         checks=_checks,
         description="Reads the dump: messages, agents, communities and events; every row accounted for.",

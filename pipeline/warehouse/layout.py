@@ -18,6 +18,7 @@ PROJECT = "*"
 
 _PROJECT_FOLDER = "_project"
 _NO_FAMILY = "_"
+STAGED_FOLDER = ".staged"
 _CORPUS_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 _FAMILY = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 _FINGERPRINT = re.compile(r"[0-9a-z]{8,64}\Z")
@@ -97,6 +98,10 @@ class Layout:
     def generations(self) -> Path:
         """Record of which parts the last catalogues refer to."""
         return self.published / ".generations.json"
+
+    def staged(self, corpus_id: str) -> Path:
+        """Folder of what ingestion staged of the large files of a corpus."""
+        return self.root / STAGED_FOLDER / check_corpus_id(corpus_id)
 
     @property
     def manifests(self) -> Path:

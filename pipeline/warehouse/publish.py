@@ -19,7 +19,7 @@ from pipeline.schema import TABLES
 from pipeline.warehouse.clean_copies import original_of
 from pipeline.warehouse.errors import UnknownCorpusError, WarehouseError
 from pipeline.warehouse.files import TMP_PREFIX, read_json, remove_dead_tokens, remove_stale, write_json
-from pipeline.warehouse.layout import Layout, check_corpus_id, corpus_of
+from pipeline.warehouse.layout import STAGED_FOLDER, Layout, check_corpus_id, corpus_of
 from pipeline.warehouse.manifest import Manifest, corpora, manifests
 
 KEPT_CATALOGUES = 2  # the one that is open to new readers, and the one that readers may still hold
@@ -75,7 +75,9 @@ def known(layout: Layout) -> list[str]:
     """Return the ids of all corpora of which anything is in the store."""
     published = {corpus_of(path.stem) for path in layout.published.glob("[!.]*.json")}
     stored = {corpus_of(path.name.removeprefix("corpus_id=")) for path in layout.root.glob("*/*/corpus_id=*")}
-    return sorted(published | stored | corpora(layout))
+    # A first ingestion that was broken off has left no more than what it staged.
+    staged = {path.name for path in layout.root.glob(f"{STAGED_FOLDER}/*")}
+    return sorted(published | stored | staged | corpora(layout))
 
 
 def begin_generation(layout: Layout, shown: Iterable[Snapshot]) -> str:
@@ -141,6 +143,10 @@ def remove_corpus(layout: Layout, corpus_id: str) -> dict[str, int]:
     """Remove manifests and parts of a corpus; return how many files of each kind and how many bytes went."""
     folder = check_corpus_id(corpus_id)
     removed = {"manifests": 0, "parts": 0, "bytes": 0}
+    staged = layout.staged(corpus_id)
+    removed["bytes"] += sum(file.stat().st_size for file in staged.rglob("*") if file.is_file())
+    if staged.exists():
+        shutil.rmtree(staged)
     for path in sorted(layout.manifests.glob(f"*/*/{folder}")):
         removed["manifests"] += len(list(path.glob("*.json")))
         shutil.rmtree(path)

@@ -30,6 +30,12 @@ PLANTED = (
     "my_password: 'open " + "sesame'",
     "key AKIA" + "IOSFODNN7EXAMPLE and postgres://bob:" + "hunter2@db.example.org",
 )
+# The real archives that a format reads, but the large one; the others hold aggregates or games.
+REAL = (
+    "chirper-masquerade23", "moltbook-api-v2-list", "moltbook-api-v3-enriched", "moltbook-graph-snapshots",
+    "moltbook-http-cache", "moltbook-labels", "moltbook-medallion-runs", "moltbook-observatory-csv",
+    "sim-oasis-fixture",
+)  # fmt: skip
 Found = list[tuple[str, str, int]]
 
 
@@ -103,6 +109,14 @@ def test_it_finds_nothing_in_small_corpora(
     assert len(paths) > 100
     assert "[redacted:" in (tmp_path / "t0" / "corpus.message.content.txt").read_text(encoding="utf-8")
     assert scan(paths) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REAL)
+def test_it_finds_nothing_in_other_archives(
+    tmp_path: Path, real_dump: Callable[[str], Path], caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    assert scan(outputs(tmp_path, {"real": real_dump(name)}, caplog)) == []
 
 
 @pytest.mark.slow
