@@ -148,7 +148,7 @@ def test_raw_scores_do_not_change_beside_a_normalised_card() -> None:
     assert beside.filter(pl.col("lexicon") != "normalised").equals(alone)
     assert beside.filter(pl.col("lexicon") == "normalised").height == 1
     replicating = {"airs", "reply", "token_mint", "holtz_themes"}
-    assert {found.text for found in load_cards() if found.lexicon in replicating} == {"raw"}
+    assert {found.text for found in load_cards() if found.id in replicating} == {"raw"}
 
 
 def test_entry_counts_follow_the_card() -> None:
