@@ -19,13 +19,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.ingest.bodies import Bodies, Body
-from pipeline.ingest.repair import Rejected, repair_document
+from pipeline.ingest.containers.streams import FileStream, Stream, Utf8
+from pipeline.ingest.repair import Rejected
 from pipeline.ingest.scan import SourceFile
 from pipeline.ingest.tables import TableRows, table_batches
 
 BATCH_BYTES = 48 << 20
-# Small files of JSON lines are worked on together: a batch costs as much as a few thousand lines.
-SMALL_BYTES, POOL_BYTES = 1 << 20, 8 << 20
+# Small files of lines and rows are worked on together: a batch costs as much as a few thousand lines.
+SMALL_BYTES, POOL_BYTES, POOL_PARTS = 1 << 20, 8 << 20, 5000
+LINES_BYTES = 16 << 20
 NEWLINE_BYTES = 4 << 20
 BOM = b"\xef\xbb\xbf"
 UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
@@ -39,7 +41,8 @@ class Batch:
     """Documents of one or several files: file number, number in the file, byte offset, text, kind of table.
 
     `doc_no` counts the documents of a file from 0 across batches; `rejected` holds what could not be framed, with
-    reason and excerpt; `single` is the file number when the file may have further batches.
+    reason and excerpt; `single` is the file number when the file may have further batches; `are_whole` tells documents
+    that may hold many records from lines and rows.
     """
 
     documents: pa.Table
@@ -47,6 +50,7 @@ class Batch:
     n_bytes: int = 0
     single: int | None = None
     table_kind: str | None = None
+    are_whole: bool = False
 
 
 def batches(
@@ -81,18 +85,7 @@ def batches(
                 pending.read(root, number, file)
                 continue
             try:
-                if file.container == "jsonl" and file.size <= SMALL_BYTES:
-                    pool.add(_lines(folder / file.path, number, file.size))
-                    if pool.size >= POOL_BYTES:
-                        yield pool.flush()
-                elif file.container == "jsonl":
-                    yield from _lines(folder / file.path, number, file.size)
-                elif file.container in OPENED_CONTAINERS:
-                    if documents is not None:
-                        yield from _opened(documents(folder / file.path, file), number)
-                else:
-                    for rows in table_batches(folder / file.path, file, table_kind):
-                        yield _table_batch(number, rows)
+                yield from pool.taken(_parts(folder / file.path, number, file, table_kind, documents), file.size)
             except OSError:
                 pending.reject(number, Rejected("unreadable", "the file could be listed but not read", ""))
         if pool.parts:
@@ -101,6 +94,28 @@ def batches(
             yield pending.flush()
     finally:
         os.close(root)
+
+
+def _parts(
+    path: Path,
+    number: int,
+    file: SourceFile,
+    table_kind: Callable[[frozenset[str]], str | None],
+    documents: Callable[[Path, SourceFile], Iterator[pa.Table | Rejected]] | None,
+) -> Iterator[Batch]:
+    """Yield the batches of a file that is no JSON document."""
+    if file.container == "jsonl":
+        with FileStream(path) as stream:
+            is_utf16 = stream.peek(2) in UTF16_BOMS
+            if is_utf16:
+                yield from stream_lines(number, stream)
+        if not is_utf16:
+            yield from _lines(path, number, file.size)
+    elif file.container not in OPENED_CONTAINERS:
+        for rows in table_batches(path, file, table_kind):
+            yield _table_batch(number, rows)
+    elif documents is not None:
+        yield from _opened(documents(path, file), number)
 
 
 class _Pending:
@@ -160,7 +175,7 @@ class _Pending:
         text, offsets = _side_by_side(self.bodies)
         zeros = np.zeros(len(self.bodies), np.int64)
         batch = _batch(text, offsets, np.array(self.numbers, np.int32), zeros, zeros)
-        batch.n_bytes = self.size
+        batch.n_bytes, batch.are_whole = self.size, True
         batch.rejected = [*self.rejected, *batch.rejected]
         self.bodies, self.numbers, self.size, self.rejected = [], [], 0, []
         return batch
@@ -177,17 +192,31 @@ def _side_by_side(bodies: list[Body]) -> tuple[bytes | memoryview, npt.NDArray[n
 
 
 class _Pool:
-    """Collects the lines of small files until a batch is worth its cost."""
+    """Collects the lines and rows of small files until a batch is worth its cost."""
 
     def __init__(self) -> None:
         self.parts: list[Batch] = []
         self.size = 0
 
-    def add(self, lines: Iterator[Batch]) -> None:
-        """Add all batches of one file."""
-        parts = list(lines)
-        self.parts.extend(parts)
-        self.size += sum(part.n_bytes for part in parts)
+    def taken(self, parts: Iterator[Batch], size: int) -> Iterator[Batch]:
+        """Take all batches of one file where they are small, and yield what is ready to be worked on.
+
+        A file is in one batch or has batches of its own. What it holds may be larger than its `size` on disk.
+        """
+        held: list[Batch] = []
+        n_bytes = 0
+        for part in parts if size <= SMALL_BYTES else ():
+            held.append(part)
+            n_bytes += part.documents.nbytes
+            if n_bytes > POOL_BYTES:
+                yield from held
+                held = []
+                break
+        yield from parts
+        self.parts.extend(held)
+        self.size += sum(part.n_bytes for part in held)
+        if self.size >= POOL_BYTES or len(self.parts) >= POOL_PARTS:
+            yield self.flush()
 
     def flush(self) -> Batch:
         """Return what was collected, and start again."""
@@ -237,6 +266,37 @@ def _lines(path: Path, number: int, size: int) -> Iterator[Batch]:
         rejected = Rejected("file_changed", f"the file ended {left} bytes early; run again once it is complete", "")
         changed.rejected = [(number, doc_no, position, rejected)]
         yield changed
+
+
+def stream_lines(number: int, stream: Stream) -> Iterator[Batch]:
+    """Cut a stream at its newlines; the rest of a line that damage cut is left out.
+
+    Parameters
+    ----------
+    number
+        Number of the file.
+    stream
+        Its bytes, at the first one; UTF-16 becomes UTF-8.
+    """
+    if stream.peek(2) in UTF16_BOMS:
+        stream = Utf8(stream)
+    doc_no = position = 0
+    rest = b""
+    while True:
+        body = stream.exactly(LINES_BYTES)
+        is_last = len(body) < LINES_BYTES
+        chunk = memoryview(rest + body)
+        if position == 0 and chunk[: len(BOM)] == BOM:
+            position, chunk = len(BOM), chunk[len(BOM) :]
+        whole = len(chunk) if is_last and stream.damage is None else _last_newline(chunk)
+        rest = bytes(chunk[whole:])
+        if whole:
+            batch = _cut_lines(chunk[:whole], number, doc_no, position)
+            doc_no += batch.documents.num_rows
+            position += whole
+            yield batch
+        if is_last:
+            return
 
 
 def _read_on(stream: io.FileIO, rest: bytes, wanted: int) -> tuple[memoryview, int]:
@@ -349,7 +409,7 @@ def document_batch(number: int, doc_no: int, position: int, body: bytes) -> Batc
     """Return a batch of one document of a file that has several."""
     offsets, order = np.array([0, len(body)], np.int64), np.array([doc_no], np.int64)
     batch = _batch(body, offsets, np.array([number], np.int32), order, np.array([position], np.int64))
-    batch.single = number
+    batch.single, batch.are_whole = number, True
     return batch
 
 
@@ -358,34 +418,3 @@ def rejected_batch(number: int, doc_no: int, position: int | None, rejected: Rej
     batch = _cut_lines(memoryview(b""), number, doc_no, 0)
     batch.rejected = [(number, doc_no, position, rejected)]
     return batch
-
-
-def repaired_table(rows: list[tuple[int, int, int | None, str]], kind: str | None = None) -> tuple[pa.Table, Bad]:
-    """Repair documents that a strict parser refuses.
-
-    Parameters
-    ----------
-    rows
-        File number, document number, byte offset and text of each document.
-    kind
-        Kind of table that the documents are rows of.
-
-    Returns
-    -------
-    tuple
-        The documents that could be repaired, and those that could not, with the reason.
-    """
-    good: list[tuple[int, int, int | None, str, str | None]] = []
-    bad: Bad = []
-    for number, doc_no, offset, text in rows:
-        outcome = repair_document(text)
-        if isinstance(outcome, Rejected):
-            bad.append((number, doc_no, (offset or 0) + outcome.offset, outcome))
-        else:
-            good.append((number, doc_no, offset, outcome.text, outcome.flags))
-    columns: list[tuple[object, ...]] = list(zip(*good, strict=True)) if good else [()] * 5
-    types = (pa.int32(), pa.int64(), pa.int64(), pa.large_string(), pa.string())
-    names = ("file_no", "doc_no", "byte_offset", "doc", "repair")
-    table = pa.table({n: pa.array(c, t) for n, c, t in zip(names, columns, types, strict=True)})
-    kinds = pa.nulls(len(good), pa.string()) if kind is None else pa.repeat(pa.scalar(kind), len(good))
-    return table.append_column("table_kind", kinds), bad

@@ -27,7 +27,6 @@ from pipeline.ingest.tables import stream_batches, table_batches
 SPLIT_BYTES = 32 << 20
 PIECE_BYTES = 8 << 20
 CHUNK_BYTES = 1 << 20
-LINES_BYTES = 16 << 20
 # Behind all documents of a file.
 LAST = 1 << 40
 _CHANGED = Rejected("file_changed", "the file changed since it was listed; run again once it is complete", "")
@@ -69,6 +68,7 @@ def all_batches(
         framing.batches(scan.folder, loose, table_kind, documents, scan.bodies),
         chain.from_iterable(reader.large(number, file) for number, file in large),
         chain.from_iterable(reader.packed(members) for members in packed.values()),
+        reader.rest(),
     )
 
 
@@ -108,6 +108,9 @@ class _Reader:
             why = _CHANGED
         for number, _ in left.values():
             yield rejected_batch(number, 0, 0, why)
+
+    def rest(self) -> Iterator[Batch]:
+        """Yield what small files of all archives hold."""
         if self.pool.parts:
             yield self.pool.flush()
         if self.pending.size or self.pending.rejected:
@@ -117,13 +120,16 @@ class _Reader:
         if file.container == "json":
             yield from self._document(number, stream)
         elif file.container == "jsonl":
-            yield from self._lines(number, file, stream)
+            yield from self.pool.taken(chain(framing.stream_lines(number, stream), _damaged(number, stream)), file.size)
         elif file.container in (*OPENED_CONTAINERS, "parquet", "json_table"):
-            yield from self._sought(number, file, stream)
+            yield from self.pool.taken(self._sought(number, file, stream), file.size)
         else:
-            for rows in stream_batches(stream, file, self.table_kind):
-                yield framing._table_batch(number, rows)
-            yield from _damaged(number, stream)
+            yield from self.pool.taken(self._rows(number, file, stream), file.size)
+
+    def _rows(self, number: int, file: SourceFile, stream: Stream) -> Iterator[Batch]:
+        for rows in stream_batches(stream, file, self.table_kind):
+            yield framing._table_batch(number, rows)
+        yield from _damaged(number, stream)
 
     def _document(self, number: int, stream: Stream) -> Iterator[Batch]:
         """Yield a document, or pieces of one that is large or damaged."""
@@ -134,15 +140,6 @@ class _Reader:
         self.pending.add(number, stream.exactly(SPLIT_BYTES))
         if self.pending.size >= framing.BATCH_BYTES:
             yield self.pending.flush()
-
-    def _lines(self, number: int, file: SourceFile, stream: Stream) -> Iterator[Batch]:
-        lines = chain(_lines(number, stream), _damaged(number, stream))
-        if file.size > framing.SMALL_BYTES or file.path == (file.outer.path if file.outer else ""):
-            yield from lines
-            return
-        self.pool.add(lines)
-        if self.pool.size >= framing.POOL_BYTES:
-            yield self.pool.flush()
 
     def _sought(self, number: int, file: SourceFile, stream: Stream) -> Iterator[Batch]:
         """Yield the documents of a file that has to lie on disk."""
@@ -182,27 +179,6 @@ def _documents(number: int, stream: Stream, pieces: Iterator[Piece | Rejected]) 
             yield document_batch(number, doc_no, piece.offset, piece.text)
         elif not (stream.damage is not None and piece.reason == "truncated_json"):
             yield rejected_batch(number, doc_no, piece.offset, piece)
-
-
-def _lines(number: int, stream: Stream) -> Iterator[Batch]:
-    """Cut a stream at its newlines; the rest of a line that damage cut is left out."""
-    doc_no = position = 0
-    rest = b""
-    while True:
-        body = stream.exactly(LINES_BYTES)
-        is_last = len(body) < LINES_BYTES
-        chunk = memoryview(rest + body)
-        if position == 0 and chunk[: len(framing.BOM)] == framing.BOM:
-            position, chunk = len(framing.BOM), chunk[len(framing.BOM) :]
-        whole = len(chunk) if is_last and stream.damage is None else framing._last_newline(chunk)
-        rest = bytes(chunk[whole:])
-        if whole:
-            batch = framing._cut_lines(chunk[:whole], number, doc_no, position)
-            doc_no += batch.documents.num_rows
-            position += whole
-            yield batch
-        if is_last:
-            return
 
 
 def _damaged(number: int, stream: Stream) -> Iterator[Batch]:

@@ -42,6 +42,10 @@ NOT_BY_NAME = "not a dump by its name"
 FOREIGN_MAGIC = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x04\x22\x4d\x18", b"\x1f\x9d", b"LZIP")
 PICKLE_PROTOCOLS = (b"\x02", b"\x03", b"\x04", b"\x05")
 SQLITE_MAGIC = b"SQLite format 3\x00"
+LINES_SUFFIXES = ("jsonl", "ndjson")
+TEXT_SUFFIXES = ("csv", "tsv", "json", *LINES_SUFFIXES)
+NUL_SHARE = 16  # a text of another encoding, or what is none, holds more than one NUL in so many bytes
+FIRST_LINES = 8
 PACKED_CONTAINERS = frozenset({"gz", "bz2", "xz", "zst", "zip", "tar"})
 
 
@@ -84,7 +88,7 @@ def table_columns(path: Path, container: str) -> frozenset[str]:
 
 def header_columns(text: str, container: str) -> frozenset[str]:
     """Return the column names in the first line of CSV or TSV."""
-    header = next(csv.reader(io.StringIO(text), delimiter=DELIMITERS[container]), [])
+    header = next(csv.reader(io.StringIO(text, newline=""), delimiter=DELIMITERS[container]), [])
     return frozenset(name.strip() for name in header)
 
 
@@ -141,11 +145,14 @@ def container_of(path: str, head: bytes, tail: bytes, size: int) -> tuple[str, s
         return "parquet", "bad_parquet"
     if start[:1] == b"<" and re.match(rb"<(!doctype|html|head|\?xml)", start, re.IGNORECASE):
         return "none", "html_error_body"
-    # One such byte in JSON lines costs a record, not the file.
-    if b"\0" in head and not (start[:1] == b"{" and b"\n" in head):
+    # Some such bytes in a text cost a record, not the file.
+    is_text = suffix in TEXT_SUFFIXES or start[:1] in (b"{", b"[")
+    if b"\0" in head and not (is_text and NUL_SHARE * head.count(b"\0") < len(head)):
         return ("tar", None) if packing_of(head) == "tar" else ("none", "binary_file")
     if suffix in ("csv", "tsv"):
         return suffix, None
+    if suffix in LINES_SUFFIXES and _has_line(head):
+        return "jsonl", None
     if start[:1] in (b"{", b"["):
         return _json_container(suffix, start, head), None
     return ("json", "invalid_json") if suffix in ("json", "jsonl", "ndjson") else ("none", None)
@@ -166,6 +173,21 @@ def mapped_container(path: str, head: bytes, tail: bytes, size: int, rule: Recor
     return container, reason
 
 
+def _has_line(head: bytes) -> bool:
+    """Return whether one of the first lines is a JSON object by itself, and the first does not open a document."""
+    first, *others = head.lstrip(b"\xef\xbb\xbf \t\r\n").split(b"\n", FIRST_LINES)
+    if first.strip() in (b"[", b"{", b"[{"):
+        return False
+    return any(_is_object(line) for line in (first, *others[: FIRST_LINES - 1]))
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 def _json_container(suffix: str, start: bytes, head: bytes) -> str:
     """Tell JSON lines from a JSON document by content: the first line of JSON lines is a whole object."""
     first, separator, rest = head.lstrip(b"\xef\xbb\xbf \t\r\n").partition(b"\n")
@@ -173,8 +195,4 @@ def _json_container(suffix: str, start: bytes, head: bytes) -> str:
         return "jsonl"
     if not separator or first.strip() in (b"{", b"[") or not rest.strip():
         return "json"
-    try:
-        is_object = isinstance(json.loads(first), dict)
-    except (ValueError, RecursionError):
-        return "json"
-    return "jsonl" if is_object else "json"
+    return "jsonl" if _is_object(first) else "json"

@@ -66,12 +66,7 @@ def repair_document(text: str) -> Repaired | Rejected:
     text
         The document as it was read.
     """
-    mender = _Mender()
-    mended = _ESCAPES.sub(mender, text)
-    if "\x00" in mended:
-        mender.found.add("nul_removed")
-        mended = mended.replace("\x00", "\ufffd")
-    mended = _NO_NUMBERS.sub(_spelled, mended)
+    mended, found = spelled_strictly(text)
     constants: list[str] = []
     try:
         try:
@@ -89,7 +84,17 @@ def repair_document(text: str) -> Repaired | Rejected:
         return _reject(mended, error)
     except (RecursionError, ValueError) as error:
         return Rejected("invalid_json", f"not readable as JSON ({type(error).__name__})", mended[:EXCERPT_CHARS])
-    return Repaired(mended, ",".join(sorted(mender.found)) or None)
+    return Repaired(mended, ",".join(sorted(found)) or None)
+
+
+def spelled_strictly(text: str) -> tuple[str, set[str]]:
+    """Return a text without faulty escapes, NUL and odd spellings of NaN, and the flags of what was mended."""
+    mender = _Mender()
+    mended = _ESCAPES.sub(mender, text)
+    if "\x00" in mended:
+        mender.found.add("nul_removed")
+        mended = mended.replace("\x00", "\ufffd")
+    return _NO_NUMBERS.sub(_spelled, mended), mender.found
 
 
 def _spelled(match: re.Match[str]) -> str:

@@ -220,8 +220,6 @@ class _Listing:
         if is_utf16:
             head = head.decode("utf-16", "replace").encode("utf-8", "replace")
         container, reason = container_of(path, head, reading.tail, reading.size)
-        if is_utf16 and container == "jsonl":
-            reason = "invalid_utf8"
         if container != "json":
             self.bodies.forget(path)
         status = "read" if reason is None else "unreadable"

@@ -21,8 +21,9 @@ from pipeline.ingest import sqltools as q
 from pipeline.ingest.config import MAPPED
 from pipeline.ingest.formats import Adapter, kind_of_rows
 from pipeline.ingest.formats.base import NO_MESSAGES_READ, RECORDS_DDL, REJECTS_DDL
-from pipeline.ingest.framing import Bad, Batch, repaired_table
+from pipeline.ingest.framing import Bad, Batch
 from pipeline.ingest.kept import Kept
+from pipeline.ingest.mending import repaired_table
 from pipeline.ingest.packed import all_batches
 from pipeline.ingest.repair import Rejected
 from pipeline.ingest.reuse import Reuse
@@ -196,7 +197,7 @@ class _Worker:
         has_replies = usual is not None and self._any("SELECT count(*) FROM read_message WHERE replies <> '[]'")
         con.register("framed", left)
         if len(left) or has_replies:
-            bad = self._docs(left, batch.table_kind)
+            bad = self._docs(left, batch.table_kind, are_whole=batch.are_whole)
             adapter.extract(con)
         else:
             con.execute(RECORDS_DDL)
@@ -228,7 +229,7 @@ class _Worker:
         con.execute(_READ_MESSAGE.format(table=table))
         return table, _only(batch.documents, left)
 
-    def _docs(self, documents: pa.Table, table_kind: str | None) -> Bad:
+    def _docs(self, documents: pa.Table, table_kind: str | None, *, are_whole: bool) -> Bad:
         """Make ``docs``: the Arrow columns in place, or a copy when some documents had to be repaired."""
         con = self.con
         columns = "file_no, doc_no, byte_offset, doc, repair, table_kind"
@@ -238,7 +239,7 @@ class _Worker:
         if not faulty:
             con.execute(f"CREATE OR REPLACE TEMP VIEW docs AS SELECT {columns} FROM framed")
             return []
-        mended, bad = repaired_table([row for row in faulty if row[3].strip()], table_kind)
+        mended, bad = repaired_table([row for row in faulty if row[3].strip()], table_kind, are_whole=are_whole)
         con.register("mended", mended)
         con.register("faulty", pa.table({"file_no": [r[0] for r in faulty], "doc_no": [r[1] for r in faulty]}))
         is_faulty = "EXISTS (SELECT 1 FROM faulty f WHERE f.file_no = d.file_no AND f.doc_no = d.doc_no)"

@@ -31,6 +31,8 @@ BATCH_ROWS = 20_000
 BATCH_BYTES = 16 << 20
 CHUNK_ROWS = 64
 FIELD_LIMIT = 1 << 30
+# Arrow raises whatever a damaged file leads it to; a file that is not there is another thing.
+_PARQUET_FAULTS = (pa.ArrowException, ValueError, OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
 _END = "\x00the end of the file\x00"
 
 
@@ -61,7 +63,12 @@ def table_batches(
     """
     if file.container == "json_table":
         return _json_table(path, table_kind)
-    kind = table_kind(table_columns(path, file.container)) or "unknown"
+    try:
+        kind = table_kind(table_columns(path, file.container)) or "unknown"
+    except (pa.ArrowException, ValueError) as error:
+        if file.container != "parquet":
+            raise
+        return iter([TableRows("unknown", rejected=[(0, Rejected("bad_parquet", str(error)[:200], ""))])])
     if file.container == "avro":
         return _avro(FileStream(path), kind)
     return _parquet(path, kind) if file.container == "parquet" else _csv(path, file, kind)
@@ -124,22 +131,42 @@ def _json_table(path: Path, table_kind: Callable[[frozenset[str]], str | None]) 
 
 def _parquet(path: Path, kind: str) -> Iterator[TableRows]:
     number = 0
-    try:
-        with pq.ParquetFile(path) as parquet:
-            n_rows = max(parquet.metadata.num_rows, 1)
-            size = path.stat().st_size
+    with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
+        n_rows = max(parquet.metadata.num_rows, 1)
+        size = path.stat().st_size
+        try:
             for part in parquet.iter_batches(BATCH_ROWS):
                 n = part.num_rows
                 yield TableRows(kind, list(range(number, number + n)), _json_rows(part), [], size * n // n_rows)
                 number += n
-    except (pa.ArrowException, ValueError) as error:
-        detail = str(error).split("\n", 1)[0][:200]
-        yield TableRows(kind, rejected=[(number, Rejected("bad_parquet", detail, ""))])
+        except _PARQUET_FAULTS as error:
+            yield from _sound_groups(parquet, kind, number, str(error).split("\n", 1)[0][:200])
+
+
+def _sound_groups(parquet: pq.ParquetFile, kind: str, done: int, why: str) -> Iterator[TableRows]:
+    """Yield the rows behind the first `done` of the row groups that can be read, and one row for those that cannot."""
+    end, lost = 0, 0
+    for group in range(parquet.metadata.num_row_groups):
+        start, end = end, end + parquet.metadata.row_group(group).num_rows
+        if end <= done:
+            continue
+        try:
+            parts = list(parquet.iter_batches(BATCH_ROWS, row_groups=[group]))
+            frame = pl.from_arrow(pa.Table.from_batches(parts).replace_schema_metadata())
+            texts = _frame_rows(frame.slice(max(done - start, 0))) if isinstance(frame, pl.DataFrame) else None
+        except _PARQUET_FAULTS:
+            lost += 1
+            continue
+        if texts is not None:
+            first = max(done, start)
+            yield TableRows(kind, list(range(first, first + len(texts))), texts, [], texts.nbytes)
+    detail = f"{why}; {lost} of {parquet.metadata.num_row_groups} row groups cannot be read; copy the file again"
+    yield TableRows(kind, rejected=[(max(end, done), Rejected("bad_parquet", detail, ""))])
 
 
 def _json_rows(part: pa.RecordBatch) -> pa.Array:
     """Return every row as a JSON object."""
-    frame = pl.from_arrow(part)
+    frame = pl.from_arrow(part.replace_schema_metadata())
     if not isinstance(frame, pl.DataFrame):
         raise TypeError("expected a table")
     return _frame_rows(frame)

@@ -19,6 +19,8 @@ SYNC_BYTES = 16
 BATCH_BYTES = 1 << 20
 MOST_HEADER_BYTES = 16 << 20
 MOST_BLOCK_BYTES = 1 << 30
+MOST_SOUGHT_BYTES, _NEAR = 16 << 20, 64  # blocks that are looked for behind damage, and how near
+_MOST_NUMBERS = 24  # bytes of two numbers
 _ADVICE = "write the table as Parquet or JSON lines"
 
 
@@ -120,49 +122,98 @@ def frames(stream: Stream) -> Iterator[pl.DataFrame | Damage]:
     stream.skip(len(header.body))
     blocks: list[bytes] = []
     size = 0
-    damage = None
-    while damage is None and (first := stream.read(1)):
-        block, why = _block(stream, first, header.sync)
+    faults: list[tuple[int, str]] = []
+    while stream.peek(1):
+        block, why = _block(stream, header.sync)
         if why:
-            offset = stream.tell()
-            detail = f"the Avro file is damaged or was cut near byte {offset}: {why}; what stands before was read"
-            damage = Damage("bad_avro", f"{detail}; copy it again", offset)
-            break
+            faults.append((stream.tell(), why))
+            if not _skip_block(stream, header.sync):
+                break
+            continue
         blocks.append(block)
         size += len(block)
         if size >= BATCH_BYTES:
-            yield _frame(header, blocks)
+            yield from _frames(header, blocks, faults, stream.tell())
             blocks, size = [], 0
-    if blocks:
-        yield _frame(header, blocks)
-    if damage is not None:
-        yield damage
+    yield from _frames(header, blocks, faults, stream.tell())
+    if faults:
+        offset, why = faults[0]
+        detail = f"the Avro file is damaged or was cut near byte {offset}: {why}; the blocks that are sound were read"
+        yield Damage("bad_avro", f"{detail}; copy it again", offset)
 
 
-def _block(stream: Stream, first: bytes, sync: bytes) -> tuple[bytes, str]:
-    """Return one block, or why there is none."""
-    numbers = first
-    values: list[int] = []
-    while len(values) < 2:
-        cursor = _Cursor(MAGIC + numbers)
-        try:
-            values = [cursor.long() for _ in range(2)]
-        except _Cut:
-            byte = stream.read(1)
-            if not byte:
-                return b"", "it ends inside a block"
-            numbers += byte
-        except AvroError:
-            return b"", "a block has no possible length"
-    count, size = values
+def _block(stream: Stream, sync: bytes) -> tuple[bytes, str]:
+    """Return one block, or why there is none; then the stream is left where it stands."""
+    cursor = _Cursor(MAGIC + stream.peek(_MOST_NUMBERS))
+    try:
+        count, size = cursor.long(), cursor.long()
+    except _Cut:
+        return b"", "it ends inside a block"
+    except AvroError:
+        return b"", "a block has no possible length"
     if count < 0 or not 0 <= size <= MOST_BLOCK_BYTES:
         return b"", "a block has no possible length"
-    body = stream.exactly(size + SYNC_BYTES)
-    if len(body) < size + SYNC_BYTES:
+    whole = cursor.place - len(MAGIC) + size + SYNC_BYTES
+    body = stream.peek(whole)
+    if len(body) < whole:
         return b"", "it ends inside a block"
-    if body[-SYNC_BYTES:] != sync:
+    if body[whole - SYNC_BYTES : whole] != sync:
         return b"", "the mark behind a block is missing"
-    return numbers + body, ""
+    return stream.exactly(whole), ""
+
+
+def _skip_block(stream: Stream, sync: bytes) -> bool:
+    """Go on behind a damaged block; return whether anything follows.
+
+    Where the next block stands where this one ends by its length, its mark is damaged; else that mark is sought.
+    """
+    cursor = _Cursor(MAGIC + stream.peek(_MOST_NUMBERS))
+    try:
+        count, size = cursor.long(), cursor.long()
+        whole = cursor.place - len(MAGIC) + size + SYNC_BYTES
+        # Some bytes of the end and of the mark may be missing, or be too many.
+        if count >= 0 and 0 <= size <= MOST_SOUGHT_BYTES:
+            for place in sorted(range(max(whole - _NEAR, 1), whole + _NEAR), key=lambda place: abs(place - whole)):
+                if _is_block_at(stream, place, sync):
+                    return stream.skip(place) == place
+    except (_Cut, AvroError):
+        pass
+    while True:
+        held = stream.peek(BATCH_BYTES)
+        place = held.find(sync)
+        if place >= 0:
+            stream.skip(place + SYNC_BYTES)
+            return True
+        if len(held) < BATCH_BYTES:
+            return False
+        stream.skip(len(held) - SYNC_BYTES + 1)
+
+
+def _is_block_at(stream: Stream, place: int, sync: bytes) -> bool:
+    """Return whether a block begins some bytes further on, and its mark stands where it ends."""
+    cursor = _Cursor(MAGIC + stream.peek(place + _MOST_NUMBERS)[place:])
+    try:
+        count, size = cursor.long(), cursor.long()
+    except (_Cut, AvroError):
+        return False
+    end = place + cursor.place - len(MAGIC) + size
+    is_possible = count > 0 and 0 < size <= MOST_SOUGHT_BYTES
+    return is_possible and stream.peek(end + SYNC_BYTES)[end : end + SYNC_BYTES] == sync
+
+
+def _frames(header: Header, blocks: list[bytes], faults: list[tuple[int, str]], end: int) -> Iterator[pl.DataFrame]:
+    """Yield the rows of some blocks together; one by one where they cannot all be read."""
+    if not blocks:
+        return
+    try:
+        yield _frame(header, blocks)
+    except AvroError as error:
+        if len(blocks) == 1:
+            faults.append((end, str(error)))
+            return
+        for number, block in enumerate(blocks):
+            behind = sum(map(len, blocks[number + 1 :]))
+            yield from _frames(header, [block], faults, end - behind)
 
 
 def _frame(header: Header, blocks: list[bytes]) -> pl.DataFrame:

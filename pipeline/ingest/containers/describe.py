@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 # A first line that is longer than the head of a file is recognised by more of it.
 LINE_BYTES = 4 << 20
+UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,6 @@ class Inside:
         container, reason = container_of(name, head, b"PAR1", len(head))
         if is_text and container != "jsonl":
             return replace(file, status="ignored", reason=NOT_BY_NAME)
-        if is_utf16 and container == "jsonl":
-            reason = "invalid_utf8"
         file = replace(file, container=container)
         if reason is not None:
             return replace(file, status="unreadable", reason=reason)
@@ -93,6 +92,8 @@ class Inside:
             with spooled(stream, self.spool) as path:
                 return self._sought(stream, file, path)
         known = of_head(file, head)
+        if known.format is None and len(head) >= HEAD_BYTES:  # a first line may be longer
+            known = of_head(file, stream.peek(LINE_BYTES))
         if known.format is None and file.container == "json" and (columns := json_table.columns_of(head)):
             return of_columns(replace(file, container="json_table"), frozenset(columns))
         return known
@@ -123,7 +124,7 @@ class LookAgain:
         """Return a file as it is after all."""
         is_text = file.reason == NOT_BY_NAME and file.path.lower().endswith(".txt") and not SIDE_FILE.search(file.path)
         is_long = file.container == "json" and file.size > HEAD_BYTES and file.status in ("read", "ignored")
-        is_unknown = file.container == "json" and file.reason == NO_SHAPE
+        is_unknown = file.container in ("json", "jsonl") and file.reason == NO_SHAPE
         if not (is_text or is_long or is_unknown):
             return file
         if any(fnmatch.fnmatch(file.path, pattern) for pattern in self.exclude):
@@ -139,11 +140,17 @@ class LookAgain:
             sha256 = file.sha256 or self.digest(str(path))
             found = replace(file, sha256=sha256, container="jsonl", format=None, status="read", reason=None)
             return of_head(found, _head(path, LINE_BYTES))
+        if file.container == "jsonl":
+            return of_head(replace(file, status="read", reason=None), _head(path, LINE_BYTES))
         if file.reason == NO_SHAPE and (columns := json_table.columns_of(_head(path))):
             return of_columns(replace(file, container="json_table"), frozenset(columns))
+        if file.reason == NO_SHAPE and file.size > HEAD_BYTES:  # a first text may be longer
+            found = of_head(replace(file, status="read", reason=None), _head(path, LINE_BYTES))
+            return file if found.format is None else found
         return file
 
 
 def _head(path: Path, size: int = HEAD_BYTES) -> bytes:
     with path.open("rb") as stream:
-        return stream.read(size)
+        head = stream.read(size)
+    return head.decode("utf-16", "replace").encode("utf-8", "replace") if head[:2] in UTF16_BOMS else head

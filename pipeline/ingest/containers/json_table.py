@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.ingest.containers.outline import CHUNK_BYTES
-from pipeline.ingest.containers.split import PIECE_BYTES, object_pieces
-from pipeline.ingest.repair import EXCERPT_CHARS, Rejected
+from pipeline.ingest.containers.split import PIECE_BYTES, Piece, object_pieces
+from pipeline.ingest.repair import EXCERPT_CHARS, Rejected, repair_document
+from pipeline.ingest.salvage import salvaged_document
 
 ROW_KEYS = ("data", "rows")
 _COLUMNS = re.compile(rb'[{,]\s*"columns"\s*:\s*(?=\[\s*")')
-_ROWS = re.compile(rb'[{,\]]\s*"(data|rows)"\s*:\s*\[\s*(\[|\])|[{,\]]\s*"index"\s*:\s*\[')
+# In front of the first row may stand what is none.
+_ROWS = re.compile(
+    rb'[{,\]]\s*"(data|rows)"\s*:\s*\[(\s*\]|(?:[^\[\]{}]|\{[^\[\]{}]*+\})*+\[)|[{,\]]\s*"index"\s*:\s*\['
+)
 _START = re.compile(rb'\s*\{\s*"(columns|index|data|rows|ok|database|table|schema|name)"')
 
 
@@ -44,20 +49,42 @@ def batches(
     piece_bytes, chunk_bytes
         As for `split.array_pieces`.
     """
-    for piece in object_pieces(path, piece_bytes, chunk_bytes, frozenset({b'"columns"'})):
+    for piece in _pieces(path, piece_bytes, chunk_bytes):
         if isinstance(piece, Rejected):
             yield piece
             continue
-        text = piece.text.decode("utf-8", "replace")
+        text = piece.text.decode("utf-8-sig", "replace")
         try:
             body = json.loads(text)
         except (ValueError, RecursionError):
-            yield Rejected("invalid_json", "not readable as a JSON table", text[:EXCERPT_CHARS], piece.offset)
-            continue
-        rows = next((body[key] for key in ROW_KEYS if isinstance(body.get(key), list)), None)
-        columns = body.get("columns")
+            sound, why = salvaged_document(text, _reason(text))
+            yield replace(why, offset=piece.offset + why.offset)
+            if sound is None:
+                continue
+            body = json.loads(sound.text)
+        members = body if isinstance(body, dict) else {}
+        rows = next((members[key] for key in ROW_KEYS if isinstance(members.get(key), list)), None)
+        columns = members.get("columns")
         if rows is None or not isinstance(columns, list):
             detail = "expected a JSON table: columns, and rows or data as lists of values"
             yield Rejected("unknown_shape", detail, text[:EXCERPT_CHARS], piece.offset)
         else:
             yield tuple(str(name) for name in columns), rows
+
+
+def _pieces(path: Path, piece_bytes: int, chunk_bytes: int) -> Iterator[Piece | Rejected]:
+    """Cut a large document; a small one is one piece, so that damage cannot mislead the cutting."""
+    if path.stat().st_size <= piece_bytes:
+        body = path.read_bytes()
+        if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            body = body.decode("utf-16", "replace").encode("utf-8", "replace")
+        yield Piece(body, 0)
+    else:
+        yield from object_pieces(path, piece_bytes, chunk_bytes, frozenset({b'"columns"'}))
+
+
+def _reason(text: str) -> Rejected:
+    found = repair_document(text)
+    if isinstance(found, Rejected):
+        return replace(found, detail=f"not readable as a JSON table: {found.detail}")
+    return Rejected("invalid_json", "not readable as a JSON table", text[:EXCERPT_CHARS])

@@ -35,7 +35,7 @@ class Stream(io.RawIOBase):
     def __init__(self) -> None:
         super().__init__()
         self.damage: Damage | None = None
-        self._held = b""
+        self._held, self._used = b"", 0  # bytes that were looked at, and how many of them were read since
         self._position = 0
 
     def _pull(self, wanted: int) -> bytes:
@@ -58,9 +58,11 @@ class Stream(io.RawIOBase):
         """Return up to `size` bytes, none only at the end; all that is left when `size` is negative."""
         if size < 0:
             return b"".join(iter(lambda: self.read(PIECE_BYTES), b""))
-        if self._held:
-            part, self._held = self._held[:size], self._held[size:]
+        if self._used < len(self._held):
+            part = self._held[self._used : self._used + size]
+            self._used += len(part)
         else:
+            self._held, self._used = b"", 0
             part = self._pull(size) if size else b""
         self._position += len(part)
         return part
@@ -81,12 +83,14 @@ class Stream(io.RawIOBase):
 
     def peek(self, size: int) -> bytes:
         """Return the next `size` bytes without reading them, fewer only at the end."""
-        parts, have = [self._held], len(self._held)
-        while have < size and (part := self._pull(size - have)):
-            parts.append(part)
-            have += len(part)
-        self._held = b"".join(parts)
-        return self._held[:size]
+        have = len(self._held) - self._used
+        if have < size:
+            parts = [self._held[self._used :]]
+            while have < size and (part := self._pull(size - have)):
+                parts.append(part)
+                have += len(part)
+            self._held, self._used = b"".join(parts), 0
+        return self._held[self._used : self._used + size]
 
     def skip(self, size: int | None = None) -> int:
         """Read on and drop `size` bytes, or all that is left; return how many there were."""

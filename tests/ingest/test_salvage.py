@@ -1,0 +1,173 @@
+"""What mutated files taught: one damaged place costs the record that it is in, not the file. A test per defect."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import time
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from container_helpers import zip_of
+from fuzz_containers import Avro, Keyed, plant
+from ingest_helpers import Corpus, comment, detail, flat, post
+
+from pipeline.ingest.salvage import salvage
+
+SECONDS_PER_MEGABYTE = 2.0
+
+
+def ids(corpus: Corpus) -> tuple[set[str], int]:
+    """Return the messages that were read, and the number of quarantine rows."""
+    tables = corpus.read()
+    return set(tables.messages), tables.quarantine.height
+
+
+def posts(*numbers: int) -> set[str]:
+    return {post(number)["id"] for number in numbers}
+
+
+@pytest.mark.parametrize("old, new", [
+    ('"Title 2"', '"Title 2'), ('"Title 2"', '"Title 2""'), ('"Title 2"', "Title"), ('"Title 2"', '"Title 2"}]'),
+    ('"title": "Title 2"', '"title"'), ('"title": "Title 2"', '"title": {"a": [{'),
+])  # fmt: skip
+def test_damage_of_one_record_costs_that_record(corpus: Corpus, old: str, new: str) -> None:
+    rows = [post(number) for number in range(1, 5)]
+    corpus.write("list.json", json.dumps(rows).replace(old, new))
+    found, rejected = ids(corpus)
+    assert found >= posts(1, 3, 4)
+    assert rejected == 1
+
+
+def test_a_wrapped_list_that_was_cut(corpus: Corpus) -> None:
+    text = json.dumps({"success": True, "posts": [post(number) for number in range(1, 5)]})
+    corpus.write("cut.json", text[: text.index("Title 3")])
+    tables = corpus.read()
+    assert set(tables.messages) == posts(1, 2)
+    assert tables.account() == (3, 2, 0, 0, 1)
+    assert tables.reasons() == ["truncated_json"]
+    assert tables.quarantine["byte_offset"][0] == text.index(json.dumps(post(3))[:60])
+    assert "the 2 records that are sound were read" in tables.quarantine["detail"][0]
+
+
+def test_a_body_that_was_cut_keeps_the_post_and_the_comments_before(corpus: Corpus) -> None:
+    text = json.dumps({"success": True, "post": post(1), "comments": [comment(1), comment(2), comment(3)]})
+    corpus.write("cut.json", text[: text.index("Comment 3")])
+    tables = corpus.read()
+    assert set(tables.messages) == {post(1)["id"], comment(1)["id"], comment(2)["id"]}
+    assert {row["root_id"] for row in tables.messages.values()} == {post(1)["id"]}
+
+
+def test_comments_keep_their_post_where_the_post_is_damaged(corpus: Corpus) -> None:
+    corpus.write("sound.json", detail(2, [comment(9)]))
+    text = json.dumps({"success": True, "post": post(1), "comments": [comment(1), comment(2)]})
+    corpus.write("damaged.json", text.replace('"Text 1"', "Text"))
+    rows = corpus.read().messages
+    assert set(rows) == {post(2)["id"], comment(9)["id"], comment(1)["id"], comment(2)["id"]}
+    assert {rows[comment(n)["id"]]["root_id"] for n in (1, 2)} == {post(1)["id"]}
+
+
+@pytest.mark.parametrize("old, new", [("T3", 'T3"'), ('"author": {', '"author": '), ('"upvotes"', "upvotes")])
+def test_a_damaged_member_of_a_dict_is_no_part_of_another_one(corpus: Corpus, old: str, new: str) -> None:
+    rows = plant(1, 5)
+    rows[2]["title"] = "T3"
+    written = Keyed().write(rows)
+    begin, end = written.spans[2]
+    text = written.body.decode()
+    corpus.write("corpus.toml", Keyed.toml)
+    corpus.write("a.json", text[:begin] + text[begin:end].replace(old, new) + text[end:])
+    found, rejected = ids(corpus)
+    assert found == {rows[n]["id"] for n in (0, 1, 3, 4)}
+    assert rejected == 1
+
+
+def test_first_lines_that_are_no_records(corpus: Corpus) -> None:
+    lines = [json.dumps(flat(number)) for number in range(3)]
+    corpus.write("a.jsonl", "7\n" + "\n".join(lines))
+    corpus.write("b.jsonl", "[]\n" + "\n".join(lines).replace("c0000000", "c1000000"))
+    corpus.write("c.jsonl", "\n".join(lines).replace("c0000000", "c2000000").replace("{", "[", 1))
+    tables = corpus.read()
+    assert tables.files["a.jsonl"]["new"] == tables.files["b.jsonl"]["new"] == 3
+    assert (tables.files["c.jsonl"]["new"], tables.files["c.jsonl"]["quarantined"]) == (2, 1)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_json_lines_in_utf_16(corpus: Corpus, encoding: str) -> None:
+    text = "".join(json.dumps(flat(number, content="ünï"), ensure_ascii=False) + "\n" for number in range(3))
+    corpus.write("a.jsonl", text.encode(encoding))
+    corpus.write("b.zip", zip_of({"a.jsonl": text.replace("c0000000", "c1000000").encode(encoding)}))
+    tables = corpus.read()
+    assert tables.account() == (6, 6, 0, 0, 0)
+    assert {row["content"] for row in tables.messages.values()} == {"ünï"}
+
+
+HEADER = "id,title,content,submolt\n"
+
+
+def test_a_table_with_a_nul_and_one_with_old_line_ends(corpus: Corpus) -> None:
+    corpus.write("nul.csv", HEADER + "p-0000001,t,c,s\np-0000002,t,a\0b,s\n")
+    corpus.write("old.csv", (HEADER + "p-0000003,t,c,s\np-0000004,t,c,s\n").replace("\n", "\r"))
+    tables = corpus.read()
+    assert sorted(tables.messages) == [f"p-000000{n}" for n in range(1, 5)]
+    assert tables.quarantine.height == 0
+
+
+def test_row_groups_beside_a_damaged_one(corpus: Corpus) -> None:
+    rows = [{"id": f"p-{n:07d}", "title": "t", "content": f"c{n} " * 50, "submolt": "s"} for n in range(9)]
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), buffer, row_group_size=3, write_page_checksum=True, compression=None)
+    body = bytearray(buffer.getvalue())
+    body[body.index(b"c4 ")] ^= 1
+    corpus.write("a.parquet", bytes(body))
+    tables = corpus.read()
+    assert sorted(tables.messages) == [f"p-{n:07d}" for n in (0, 1, 2, 6, 7, 8)]
+    assert tables.reasons() == ["bad_parquet"]
+    assert "1 of 3 row groups" in tables.quarantine["detail"][0]
+
+
+@pytest.mark.parametrize("damage", ["content", "length", "mark"])
+def test_blocks_of_avro_beside_a_damaged_one(corpus: Corpus, damage: str) -> None:
+    rows = plant(1, 9)
+    written = Avro().write(rows)
+    begin, end = written.spans[4]
+    place = {"content": begin + 20, "length": begin + 1, "mark": end - 3}[damage]
+    body = bytearray(written.body)
+    body[place : place + 2] = b"\xff\xff"
+    corpus.write("a.avro", bytes(body))
+    tables = corpus.read()
+    assert {row["id"] for row in rows[:3] + rows[6:]} <= set(tables.messages)
+
+
+@pytest.mark.parametrize("first", [7, {}, "x", True])
+def test_a_json_table_whose_first_row_is_none(corpus: Corpus, first: object) -> None:
+    columns = ["id", "title", "content", "submolt"]
+    data = [first, ["p-0000001", "t", "c", "s"], ["p-0000002", "t", "c", "s"]]
+    corpus.write("a.json", {"columns": columns, "data": data})
+    corpus.write("b.json", json.dumps({"columns": columns, "data": [["p-0000003", "t", "c", "s"]]}).encode("utf-16"))
+    deep = json.dumps({"columns": columns, "data": [["p-0000004", "t", "c", "s"], ["p-0000005", "t", "c", "deep"]]})
+    corpus.write("c.json", deep.replace('"deep"', "[" * 3000 + "]" * 3000))
+    tables = corpus.read()
+    assert sorted(tables.messages) == [f"p-000000{n}" for n in range(1, 5)]
+    assert tables.account() == (6, 4, 0, 0, 2)
+
+
+def test_first_texts_that_are_longer_than_what_is_looked_at(corpus: Corpus) -> None:
+    lines = [json.dumps({"content": "x" * 70_000, **flat(0)}), json.dumps(flat(1))]
+    corpus.write("a.jsonl", "\n".join(lines))
+    corpus.write("b.zip", zip_of({"b.jsonl": "\n".join(lines).replace("c0000000", "c1000000").encode()}))
+    long = {"id": "0" * 12, "content": "x" * 70_000, "title": "t"}
+    corpus.write("c.json", json.dumps([long, post(1)]))
+    assert corpus.read().message.height == 6
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_hostile_texts_take_no_long_time(seed: int) -> None:
+    rng = random.Random(seed)
+    atoms = ['{"a', "},{", "[", "]", '"k":', "{", "}", '"', ",", "[[", '{"a": 1}, {', "\\\\", "1"]
+    unit = "".join(rng.choice(atoms) for _ in range(rng.randrange(1, 9)))
+    text = rng.choice(["[", "{", '[{"a": 1},', '{"data": [{"a": 1}, ']) + unit * (1_000_000 // len(unit))
+    before = time.process_time()
+    salvage(text)
+    assert time.process_time() - before < SECONDS_PER_MEGABYTE * len(text) / 1e6 + 1
