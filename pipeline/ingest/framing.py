@@ -88,8 +88,7 @@ def batches(
                 yield from pool.taken(_parts(folder / file.path, number, file, table_kind, documents), file.size)
             except OSError:
                 pending.reject(number, Rejected("unreadable", "the file could be listed but not read", ""))
-        if pool.parts:
-            yield pool.flush()
+        yield from pool.rest()
         if pending.size or pending.rejected:
             yield pending.flush()
     finally:
@@ -192,11 +191,10 @@ def _side_by_side(bodies: list[Body]) -> tuple[bytes | memoryview, npt.NDArray[n
 
 
 class _Pool:
-    """Collects the lines and rows of small files until a batch is worth its cost."""
+    """Collects the lines and rows of small files until a batch is worth its cost; a batch has one kind of table."""
 
     def __init__(self) -> None:
-        self.parts: list[Batch] = []
-        self.size = 0
+        self.parts: dict[str | None, list[Batch]] = {}
 
     def taken(self, parts: Iterator[Batch], size: int) -> Iterator[Batch]:
         """Take all batches of one file where they are small, and yield what is ready to be worked on.
@@ -209,22 +207,28 @@ class _Pool:
             held.append(part)
             n_bytes += part.documents.nbytes
             if n_bytes > POOL_BYTES:
-                yield from held
-                held = []
                 break
-        yield from parts
-        self.parts.extend(held)
-        self.size += sum(part.n_bytes for part in held)
-        if self.size >= POOL_BYTES or len(self.parts) >= POOL_PARTS:
-            yield self.flush()
+        kinds = {kind for part in held for kind in part.documents["table_kind"].unique().to_pylist()} or {None}
+        if n_bytes > POOL_BYTES or size > SMALL_BYTES or len(kinds) > 1:
+            yield from held
+            yield from parts
+            return
+        kind = kinds.pop()
+        pooled = self.parts.setdefault(kind, [])
+        pooled.extend(held)
+        if sum(part.n_bytes for part in pooled) >= POOL_BYTES or len(pooled) >= POOL_PARTS:
+            yield self._flush(kind)
 
-    def flush(self) -> Batch:
-        """Return what was collected, and start again."""
-        documents = pa.concat_tables([part.documents for part in self.parts])
-        rejected = [row for part in self.parts for row in part.rejected]
-        batch = Batch(documents, rejected, self.size)
-        self.parts, self.size = [], 0
-        return batch
+    def rest(self) -> Iterator[Batch]:
+        """Yield what was collected, and start again."""
+        for kind in list(self.parts):
+            yield self._flush(kind)
+
+    def _flush(self, kind: str | None) -> Batch:
+        parts = self.parts.pop(kind)
+        documents = pa.concat_tables([part.documents for part in parts])
+        rejected = [row for part in parts for row in part.rejected]
+        return Batch(documents, rejected, sum(part.n_bytes for part in parts), table_kind=kind)
 
 
 def _read(root: int, file: SourceFile) -> bytes:

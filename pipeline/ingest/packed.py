@@ -111,8 +111,7 @@ class _Reader:
 
     def rest(self) -> Iterator[Batch]:
         """Yield what small files of all archives hold."""
-        if self.pool.parts:
-            yield self.pool.flush()
+        yield from self.pool.rest()
         if self.pending.size or self.pending.rejected:
             yield self.pending.flush()
 
