@@ -16,7 +16,7 @@ What is left to chance is the places: they are taken as exchangeable among agent
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,7 +147,8 @@ def step_at(distance: Ints, window: int) -> Floats:
     """Return the change that a step just after the event makes at a place `distance` posts behind it."""
     after = np.clip(window + np.minimum(distance, 0), 0, window)
     before = np.clip(distance - 1, 0, window)
-    return (after - before) / window
+    change: Floats = (after - before) / window
+    return change
 
 
 def matched_effect(found: Matched, ci_level: float) -> Fit:
@@ -279,11 +280,16 @@ def _value_at(series: Series, agents: Ints, place: Ints) -> Floats:
 
 
 def _tested(estimate: float, error: float, n: int, df: int, ci_level: float) -> Fit:
-    counts = {"n_obs": n, "n_agents": n, "n_clusters": n, "n_events": n}
+    counted = Fit(estimate=estimate, n_obs=n, n_agents=n, n_clusters=n, n_events=n)
     if error <= 1e-12 * max(1.0, abs(estimate)):
-        return Fit(estimate=estimate, **counts, warnings=("no_variation",))
+        return replace(counted, warnings=("no_variation",))
     test = wald(estimate, error, ci_level, df)
-    return Fit(
-        estimate=estimate, std_error=error, statistic=test.statistic, df=float(df), p_value=test.p_value,
-        conf_low=test.low, conf_high=test.high, **counts,
-    )  # fmt: skip
+    return replace(
+        counted,
+        std_error=error,
+        statistic=test.statistic,
+        df=float(df),
+        p_value=test.p_value,
+        conf_low=test.low,
+        conf_high=test.high,
+    )

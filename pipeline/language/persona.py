@@ -76,12 +76,14 @@ def read_personas(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     polars.DataFrame
         persona_hash, persona, agents, n_tokens.
     """
-    return con.sql(_PERSONAS).pl().with_columns(n_tokens=count_tokens(pl.col("persona")))
+    found: pl.DataFrame = con.sql(_PERSONAS).pl()
+    return found.with_columns(n_tokens=count_tokens(pl.col("persona")))
 
 
 def read_by_teacher(con: duckdb.DuckDBPyConnection) -> pl.Series:
     """Return the hashes of the descriptions whose authors wrote a text that the teacher has read, in order."""
-    return con.sql(_READ).pl()["persona_hash"]
+    found: pl.DataFrame = con.sql(_READ).pl()
+    return found["persona_hash"]
 
 
 def alignment(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
@@ -97,13 +99,13 @@ def alignment(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     polars.DataFrame
         The columns of ``feature.persona_alignment``, in the order of message_id.
     """
-    pairs = con.sql(_PAIRS).pl()
+    pairs: pl.DataFrame = con.sql(_PAIRS).pl()
     for rung in ("static", "full"):
         pairs = pairs.with_columns(pl.Series(f"similarity_{rung}", _similarities(con, pairs, rung)).fill_nan(None))
     tokens = read_personas(con).filter(pl.col("n_tokens") > 0).select("persona_hash", persona_tokens="n_tokens")
     scored = pairs.drop_nulls("similarity_static").join(tokens, on="persona_hash")
     columns = ["message_id", "persona_hash", "persona_tokens", "similarity_static", "similarity_full"]
-    messages = con.sql(_MESSAGES).pl()
+    messages: pl.DataFrame = con.sql(_MESSAGES).pl()
     return messages.join(scored, on=["text_hash", "persona_hash"], maintain_order="left").select(columns)
 
 

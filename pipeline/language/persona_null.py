@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
@@ -22,27 +23,24 @@ FEWEST_AGENTS = 10
 
 @dataclass(frozen=True, slots=True)
 class Shuffled:
-    """A statistic beside its draws under the null.
+    """A statistic beside its null.
 
     Attributes
     ----------
     observed, mean, sd
-        The statistic, and mean and standard deviation under the null: exact for `shuffled_mean`, of the draws else.
+        The statistic, and mean and standard deviation under the null.
     p_value
-        (1 + draws at least as far from the mean as the statistic) / (1 + draws).
-    draws
-        Number of draws.
+        Two-sided.
     """
 
     observed: float
     mean: float
     sd: float
     p_value: float
-    draws: int
 
 
-def shuffled_mean(personas: Floats, sums: Floats, *, draws: int, rng: np.random.Generator) -> Shuffled:
-    """Return the mean cosine Σ_a p_a·s_a with its null over permutations of the descriptions.
+def shuffled_mean(personas: Floats, sums: Floats) -> Shuffled:
+    """Return the mean cosine Σ_a p_a·s_a with its null over permutations of the descriptions, without drawing one.
 
     Parameters
     ----------
@@ -50,14 +48,13 @@ def shuffled_mean(personas: Floats, sums: Floats, *, draws: int, rng: np.random.
         Vector of each agent's description, shape (agents, dimensions).
     sums
         Weighted sum of the vectors of each agent's messages, same shape; all weights together are one.
-    draws, rng
-        Number of permutations and their stream.
 
     Notes
     -----
     Mean and variance are those of the linear permutation statistic Σ_a K(a, π(a)) (Hoeffding 1951): the variance is
     Σ K̃² / (A − 1) with K centred by rows and columns, which for K = S Pᵀ is the trace of a product of two matrices
-    of the size of the dimensions.
+    of the size of the dimensions. The p-value takes the statistic for normal (the combinatorial central limit theorem
+    of the same paper).
     """
     p, s = personas.astype(np.float64), sums.astype(np.float64)
     agents = len(p)
@@ -65,9 +62,30 @@ def shuffled_mean(personas: Floats, sums: Floats, *, draws: int, rng: np.random.
     pc, sc = p - p.mean(axis=0), s - s.mean(axis=0)
     variance = float(np.einsum("ij,ij->", pc.T @ pc, sc.T @ sc)) / (agents - 1)
     observed = float(np.einsum("ij,ij->", p, s))
-    found = np.array([np.einsum("ij,ij->", p[rng.permutation(agents)], s) for _ in range(draws)])
     sd = float(np.sqrt(max(variance, 0.0)))
-    return Shuffled(observed, mean, sd, _p_value(observed, mean, found), draws)
+    p_value = float(2 * stats.norm.sf(abs(observed - mean) / sd)) if sd > 0 else 1.0
+    return Shuffled(observed, mean, sd, p_value)
+
+
+def excess_error(personas: Floats, sums: Floats, weights: Floats) -> float:
+    """Return the standard error, over agents, of the mean cosine less its mean under the null.
+
+    Parameters
+    ----------
+    personas, sums
+        As in `shuffled_mean`.
+    weights
+        Share of each agent in all weights, shape (agents,).
+
+    Notes
+    -----
+    Agent a contributes (p_a − p̄)·s_a to a ratio whose denominator is Σ weights, linearised.
+    """
+    p, s = personas.astype(np.float64), sums.astype(np.float64)
+    agents = len(p)
+    parts = np.einsum("ij,ij->i", p - p.mean(axis=0), s)
+    rest = parts - parts.sum() * weights
+    return float(np.sqrt(rest @ rest * agents / (agents - 1)))
 
 
 def shuffled_share(
@@ -80,7 +98,7 @@ def shuffled_share(
     draws: int,
     rng: np.random.Generator,
 ) -> Shuffled:
-    """Return the share of messages whose cosine reaches a threshold with its null over permutations.
+    """Return the share of messages whose cosine reaches a threshold with its null over drawn permutations.
 
     Parameters
     ----------
@@ -91,7 +109,7 @@ def shuffled_share(
     threshold
         The least cosine that counts.
     draws, rng
-        Number of permutations and their stream.
+        Number of permutations and their stream; p is (1 + draws at least as far from the mean) / (1 + draws).
     """
 
     def share(order: Ints) -> float:
@@ -101,10 +119,6 @@ def shuffled_share(
     observed = share(np.arange(len(personas)))
     found = np.array([share(rng.permutation(len(personas))) for _ in range(draws)])
     mean, sd = float(found.mean()), float(found.std(ddof=1))
-    return Shuffled(observed, mean, sd, _p_value(observed, mean, found), draws)
-
-
-def _p_value(observed: float, mean: float, found: NDArray[np.float64]) -> float:
     # Sums in another order differ in the last bits: what is equal must count as equal.
     far = np.abs(found - mean) >= abs(observed - mean) - 1e-12
-    return float((1 + np.count_nonzero(far)) / (1 + len(found)))
+    return Shuffled(observed, mean, sd, float((1 + np.count_nonzero(far)) / (1 + draws)))

@@ -89,10 +89,10 @@ def rank_correlation(one: Floats, other: Floats, ci_level: float) -> Fit:
     )
 
 
-def dealt_anew(times: Floats, agent: Ints, order: list[str]) -> Floats:
-    """Return the times of each agent's messages dealt out among them in the order of some texts, such as hashes."""
+def dealt_anew(times: Floats, agent: Ints, order: Floats) -> Floats:
+    """Return the times of each agent's messages dealt out among them in the order of some numbers, such as hashes."""
     was = np.lexsort((np.arange(len(times)), agent))
-    anew = np.lexsort((np.array(order, dtype=np.str_), agent))
+    anew = np.lexsort((order, agent))
     out = np.empty_like(times)
     out[anew] = times[was]
     return out

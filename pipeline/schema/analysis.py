@@ -28,6 +28,7 @@ ANALYSIS_TABLES: tuple[Table, ...] = (
                 "unit",
                 "VARCHAR",
                 "What unit_id names: corpus, community, network (tie rule), group, airs_level, airs_bin, "
+                "What unit_id names: corpus, community, network (tie rule), group, airs_level, airs_bin, "
                 "lexicon (card/category), activity_group, event_offset.",
                 required=True,
             ),

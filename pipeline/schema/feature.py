@@ -6,9 +6,7 @@ from pipeline.schema.model import Table
 from pipeline.schema.model import column as c
 
 _HASH = c("text_hash", "VARCHAR", "The text: joins corpus.message and feature.text.", required=True)
-_PERSONA = c(
-    "persona_hash", "VARCHAR", "First 32 hex digits of SHA-256 of corpus.agent.persona.", required=True
-)
+_PERSONA = c("persona_hash", "VARCHAR", "First 32 hex digits of SHA-256 of corpus.agent.persona.", required=True)
 
 FEATURE_TABLES: tuple[Table, ...] = (
     Table(
@@ -96,8 +94,8 @@ FEATURE_TABLES: tuple[Table, ...] = (
             c(
                 "rung",
                 "VARCHAR",
-                "static (distilled, mapped to the teacher, every description) or full (the teacher, the descriptions of "
-                "the authors of the texts that it has read).",
+                "static (distilled, mapped to the teacher, every description) or full (the teacher, those of the "
+                "authors of the texts that it has read).",
                 required=True,
             ),
             c("vector", "FLOAT[]", "The vector, of length one, in half precision."),
@@ -112,7 +110,13 @@ FEATURE_TABLES: tuple[Table, ...] = (
         (
             c("message_id", "VARCHAR", "The message.", required=True),
             _PERSONA,
-            c("persona_tokens", "BIGINT", "Matches of the token rule in the description.", unit="tokens", required=True),
+            c(
+                "persona_tokens",
+                "BIGINT",
+                "Matches of the token rule in the description.",
+                unit="tokens",
+                required=True,
+            ),
             c("similarity_static", "DOUBLE", "Cosine of the static vectors of message and description.", required=True),
             c("similarity_full", "DOUBLE", "Cosine of the teacher's vectors; null where the teacher read no text."),
         ),
