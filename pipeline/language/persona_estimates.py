@@ -115,6 +115,8 @@ def _chosen(rows: Rows, spec: PersonaSpecification) -> pl.DataFrame:
 
 
 def _fit(rows: Rows, spec: PersonaSpecification, chosen: pl.DataFrame, sums: dict[tuple[str, str], AgentSums]) -> Fit:
+    if chosen.is_empty():
+        return Fit(n_obs=0, n_agents=0, warnings=("few_replies" if spec.kind == "comment" else "few_posts",))
     if spec.estimator == "shuffled_personas":
         return _shuffled(rows, spec, sums[spec.kind, spec.sample])
     if spec.estimator == "rank_correlation":

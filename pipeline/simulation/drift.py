@@ -4,8 +4,8 @@ What belongs here: parameters and the draw. The alignment of post j of agent i w
 
     y_ij = a_i + (trend + s_i) j/n_i + u_ij + e_ij + effect · 1[j after the event],
 
-u a stationary AR(1) series, e noise; its votes grow with y (rewards chase what is special about a post for a while), fall
-with j/n_i (older posts have had more time) and are otherwise random; the event is the post with the most votes.
+u a stationary AR(1) series, e noise; its votes grow with y (rewards chase what is special about a post for a while),
+fall with j/n_i (older posts have had more time) and are otherwise random; the event is the post with the most votes.
 """
 
 from __future__ import annotations

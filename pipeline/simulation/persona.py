@@ -2,8 +2,8 @@
 
 What belongs here: parameters, the draw as frames in the shape of the tables, and nothing that measures. The vector of a
 message of agent a on day t is ``g_t·p_a + sqrt(1 − g_t²)·e`` with p_a the vector of the description and e a direction
-orthogonal to it, in part common to the agent's messages: the cosine of message and description is g_t exactly. The cheap
-vectors are those of the teacher with noise.
+orthogonal to it, in part common to the agent's messages: the cosine of message and description is g_t exactly. The
+cheap vectors are those of the teacher with noise.
 """
 
 from __future__ import annotations
