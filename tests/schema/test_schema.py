@@ -15,6 +15,8 @@ DESIGN_TABLES = {
     "label resource_item",
     "feature": "text lexicon_score reply_class embedding template template_pattern interaction tie exposure_week "
     "agent_week agent_signal copy_tie",
+    "feature": "text lexicon_score reply_class embedding persona_embedding persona_alignment template interaction tie exposure_week agent_week "
+    "agent_signal copy_tie",
     "analysis": "measure estimate comparison published replication measure_dictionary",
 }
 
