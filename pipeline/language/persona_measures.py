@@ -73,7 +73,7 @@ def persona_measures(con: duckdb.DuckDBPyConnection, clock: Clock, sampling: Sam
 
 
 def described(con: duckdb.DuckDBPyConnection) -> list[Measure]:
-    """Return the shares of authors with a description, with one that is too short, and with none."""
+    """Return the shares of authors with a description, a short one, none, and one that another author has too."""
     tokens = read_personas(con).select("persona_hash", "n_tokens")
     frame = con.sql(_AUTHORS).pl().join(tokens, on="persona_hash", how="left")
     count = frame["authors"].to_numpy()
@@ -83,6 +83,7 @@ def described(con: duckdb.DuckDBPyConnection) -> list[Measure]:
         "persona_described_share": length >= FEWEST_TOKENS,
         "persona_short_share": (length > 0) & (length < FEWEST_TOKENS),
         "persona_missing_share": length == 0,
+        "persona_shared_share": (length >= FEWEST_TOKENS) & (count > 1),
     }
     return [
         Measure(

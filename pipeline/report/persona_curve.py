@@ -22,7 +22,7 @@ PANELS = (
     ("own_description", "Likeness to the own description less that to another's (cosine)"),
     ("alignment_over_time", "Change of likeness per day (cosine)"),
     ("alignment_by_activity", "Rank correlation of activity and likeness"),
-    ("votes_move_alignment", "Change of likeness at the highest-voted post (cosine; signs: share less one half)"),
+    ("votes_move_alignment", "Change of likeness at the highest-voted post (cosine)"),
 )
 ROW_INCHES, PANEL_INCHES = 0.19, 0.75
 _ORDER = ("primary", "robustness", "placebo", "negative_control", "naive")

@@ -60,8 +60,8 @@ def test_alignment_does_not_depend_on_the_order_of_rows():
 
 def test_short_and_empty_descriptions_are_counted_and_left_out():
     tables = simulate_persona(PersonaTruth(agents=30), seed=1)
-    given = ["", None, " \u200b ", "AI assistant", "one two three"]
-    personas = given + tables["agent"]["persona"].to_list()[5:]
+    given = ["", None, " \u200b ", "AI assistant", "one two three", "one two three"]
+    personas = given + tables["agent"]["persona"].to_list()[6:]
     con = on_tables({**tables, "agent": tables["agent"].with_columns(persona=pl.Series(personas))})
     assert read_personas(con).filter(pl.col("persona").is_in(["", " \u200b "]))["n_tokens"].to_list() == [0, 0]
     shares = {row.measure_id: row.value for row in described(con)}
@@ -69,6 +69,7 @@ def test_short_and_empty_descriptions_are_counted_and_left_out():
         "persona_described_share": pytest.approx(26 / 30),
         "persona_short_share": pytest.approx(1 / 30),
         "persona_missing_share": pytest.approx(3 / 30),
+        "persona_shared_share": pytest.approx(2 / 30),
     }
 
 

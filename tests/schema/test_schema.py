@@ -17,6 +17,8 @@ DESIGN_TABLES = {
     "agent_week agent_signal copy_tie",
     "feature": "text lexicon_score reply_class embedding persona_embedding persona_alignment template interaction tie exposure_week agent_week "
     "agent_signal copy_tie",
+    "feature": "text lexicon_score reply_class embedding template interaction tie exposure_week agent_week "
+    "agent_signal copy_tie persona_embedding persona_alignment",
     "analysis": "measure estimate comparison published replication measure_dictionary",
 }
 
