@@ -236,7 +236,6 @@ def estimate_rows() -> dict[str, list[Estimate]]:
         )
         for spec in load_norm_grid().specifications
     ]  # fmt: skip
-    return {"enforcement": enforcement, "convergence": slopes, "norms": norms}
     drift = [
         Estimate(
             spec_id=f"persona_{role}", family="persona", hypothesis_id="votes_move_alignment", role=role,
@@ -246,7 +245,7 @@ def estimate_rows() -> dict[str, list[Estimate]]:
         )
         for role in ("primary", "placebo")
     ]  # fmt: skip
-    return {"enforcement": enforcement, "convergence": slopes, "persona": drift}
+    return {"enforcement": enforcement, "convergence": slopes, "norms": norms, "persona": drift}
 
 
 def replication_rows() -> pl.DataFrame:
