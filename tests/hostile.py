@@ -163,7 +163,18 @@ def measure_rows() -> dict[str, list[Measure]]:
         for i, name in enumerate(("cov_below_03_share", "cov_03_05_share", "cov_05_10_share", "cov_10_20_share"))
     ]  # fmt: skip
     coordination.append(_measure("coordination", "batch_burst_share", None, n=0, warnings="few_posts"))
+    persona = [
+        *(_measure("persona", "persona_similarity_post", 0.3, period="week", period_start=week, n_unit="texts")
+          for week in weeks),
+        *(_measure("persona", "persona_event_curve", 0.01 * i, unit="event_offset", unit_id=str(i), n_unit="agents",
+                   warnings="static_vectors") for i in (-1, 0, 1)),
+        _measure("persona", "persona_similarity_post", 0.31, unit="activity_group", unit_id="2-4", n_unit="texts"),
+        _measure("persona", "persona_aligned_post_share", 0.1131, null_model="shuffled_personas", null_mean=0.002,
+                 null_sd=0.003, p_value=0.005, n_unit="texts", warnings="composition_sensitive"),
+        _measure("persona", "persona_drift_away_share", None, n=0, n_unit="agents", warnings="no_scores"),
+    ]  # fmt: skip
     return {
+        "persona": persona,
         "coordination": coordination,
         "airs": [*airs, _measure("airs", "airs_positive_share", 0.211, warnings="composition_sensitive")],
         "activity": activity,
@@ -225,7 +236,16 @@ def estimate_rows() -> dict[str, list[Estimate]]:
         )
         for spec in load_norm_grid().specifications
     ]  # fmt: skip
-    return {"enforcement": enforcement, "convergence": slopes, "norms": norms}
+    drift = [
+        Estimate(
+            spec_id=f"persona_{role}", family="persona", hypothesis_id="votes_move_alignment", role=role,
+            estimand="lasting change at the highest-voted post", model=f"similarity of posts, {TEXTS[0]}",
+            estimator="matched_event", outcome="similarity", term="event", estimate=0.0081, conf_low=-0.02,
+            conf_high=0.03, n_obs=622, p_value=0.52, warnings="static_vectors",
+        )
+        for role in ("primary", "placebo")
+    ]  # fmt: skip
+    return {"enforcement": enforcement, "convergence": slopes, "norms": norms, "persona": drift}
 
 
 def replication_rows() -> pl.DataFrame:

@@ -13,6 +13,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pipeline.report.persona_curve import persona_curve
 from pipeline.report.share_curve import share_curve
 from pipeline.report.specification_curve import specification_curve
 
@@ -259,7 +260,23 @@ def _regularity(axes: Axes, rows: pl.LazyFrame) -> None:
     axes.set_ylabel("share of agents")
 
 
-_CURVES: dict[str, Callable[[pl.DataFrame], bytes]] = {"coordination": share_curve}
+_CURVES: dict[str, Callable[[pl.DataFrame], bytes]] = {"coordination": share_curve, "persona": persona_curve}
+
+
+def _persona(axes: Axes, rows: pl.LazyFrame) -> None:
+    """Draw likeness around the highest-voted post, or the measures where there is no such curve."""
+    points = rows.filter((pl.col("unit") == "event_offset") & pl.col("value").is_not_null())
+    frame = points.with_columns(offset=pl.col("unit_id").cast(pl.Int64)).sort("offset").collect()
+    if frame.is_empty():
+        _intervals(axes, rows)
+        return
+    offsets = frame["offset"].to_list()
+    axes.fill_between(offsets, frame["ci_low"].to_list(), frame["ci_high"].to_list(), color=LIGHT, alpha=0.5)
+    axes.plot(offsets, frame["value"].to_list(), marker="o", color=COLOUR)
+    axes.axhline(0, color="#666666", linewidth=0.8)
+    axes.set_xlabel("posts from the highest-voted post of the agent")
+    axes.set_ylabel("likeness to the description,\nless that around matched places", fontsize=8)
+
 
 _DRAWINGS: dict[str, Draw] = {
     "corpus": _windows,
@@ -283,6 +300,7 @@ _DRAWINGS: dict[str, Draw] = {
     "measure": _intervals,
     "measure/coordination": _regularity,
     "measure/airs": _airs,
+    "measure/persona": _persona,
     "measure/reply_class": _reply,
     "published": counts_by("paper", "printed numbers", top=True),
     "measure_dictionary": counts_by("relation", "measures"),

@@ -28,7 +28,8 @@ ANALYSIS_TABLES: tuple[Table, ...] = (
                 "unit",
                 "VARCHAR",
                 "What unit_id names: corpus, community, network (tie rule), group, airs_level, airs_bin, "
-                "lexicon (card/category).",
+                "What unit_id names: corpus, community, network (tie rule), group, airs_level, airs_bin, "
+                "lexicon (card/category), activity_group, event_offset.",
                 required=True,
             ),
             c("unit_id", "VARCHAR", "The unit; 'corpus' for the corpus itself.", required=True),

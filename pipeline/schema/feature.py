@@ -6,6 +6,7 @@ from pipeline.schema.model import Table
 from pipeline.schema.model import column as c
 
 _HASH = c("text_hash", "VARCHAR", "The text: joins corpus.message and feature.text.", required=True)
+_PERSONA = c("persona_hash", "VARCHAR", "First 32 hex digits of SHA-256 of corpus.agent.persona.", required=True)
 
 FEATURE_TABLES: tuple[Table, ...] = (
     Table(
@@ -81,6 +82,45 @@ FEATURE_TABLES: tuple[Table, ...] = (
             c("vector", "FLOAT[]", "The vector, of length one, in half precision."),
         ),
         produced_by="feature/embedding",
+    ),
+    Table(
+        "persona_embedding",
+        "feature",
+        "Vectors of the descriptions that agents give of themselves, every distinct one once.",
+        ("persona_hash", "model", "rung"),
+        (
+            _PERSONA,
+            c("model", "VARCHAR", "Teacher that the vectors are of, or are mapped to.", required=True),
+            c(
+                "rung",
+                "VARCHAR",
+                "static (distilled, mapped to the teacher, every description) or full (the teacher, those of the "
+                "authors of the texts that it has read).",
+                required=True,
+            ),
+            c("vector", "FLOAT[]", "The vector, of length one, in half precision."),
+        ),
+        produced_by="feature/persona_embedding",
+    ),
+    Table(
+        "persona_alignment",
+        "feature",
+        "How like the description of its author a message is; no row without a description, a text or vectors.",
+        ("message_id",),
+        (
+            c("message_id", "VARCHAR", "The message.", required=True),
+            _PERSONA,
+            c(
+                "persona_tokens",
+                "BIGINT",
+                "Matches of the token rule in the description.",
+                unit="tokens",
+                required=True,
+            ),
+            c("similarity_static", "DOUBLE", "Cosine of the static vectors of message and description.", required=True),
+            c("similarity_full", "DOUBLE", "Cosine of the teacher's vectors; null where the teacher read no text."),
+        ),
+        produced_by="feature/persona_alignment",
     ),
     Table(
         "template",

@@ -53,6 +53,8 @@ PERSONAL: dict[str, dict[str, str]] = {
     "lexicon_score": {"text_hash": "hash"},
     "reply_class": {"message_id": "message"},
     "embedding": {"text_hash": "hash"},
+    "persona_embedding": {"persona_hash": "hash"},
+    "persona_alignment": {"message_id": "message", "persona_hash": "hash"},
     "template": {"text_hash": "hash", "template_id": "hash"},
     "template_pattern": {"template_id": "hash", "pattern": "text"},
     "interaction": {"source_id": "agent", "target_id": "agent", "message_id": "message"},

@@ -32,7 +32,7 @@ STORAGE_VERSION = "v1.2.0"
 """The newest storage version that DuckDB 1.2 opens: clients one or two years old can read the file."""
 
 DATABASE = "ethogram"  # the name under which clients see the file; views of users may say it
-ALWAYS_VIEWS = frozenset({"embedding"})  # large, and read by few
+ALWAYS_VIEWS = frozenset({"embedding", "persona_embedding"})  # large, and read by few
 PREFIX = ".ethogram.duckdb-"
 
 META_TABLES: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {

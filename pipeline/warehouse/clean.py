@@ -28,7 +28,9 @@ _OURS = frozenset(
 _OURS_IDS = frozenset(
     {"corpus_id", "slice_id", "measure_id", "spec_id", "hypothesis_id", "run_id", "source_file_id", "template_id"}
 )
-_OURS_TABLES = frozenset({"embedding"})  # the name of the model is ours, and vectors are not copied without need
+_OURS_TABLES = frozenset(
+    {"embedding", "persona_embedding"}
+)  # the name of the model is ours, and vectors are not copied without need
 _WRITTEN = frozenset({"unit_id"})  # of the analysis layer: names of communities and of models
 _JSON = frozenset({"extra"})
 MOST_SEARCHED = 50_000  # rows that are searched for hints before they are copied

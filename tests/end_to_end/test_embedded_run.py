@@ -13,7 +13,8 @@ from pipeline.warehouse import Warehouse
 
 KEYS = (
     "corpus/ingestion", "feature/text", "feature/embedding", "analysis/measure/embedding", "feature/template",
-    "analysis/measure/convergence", "analysis/estimate/convergence",
+    "analysis/measure/convergence", "analysis/estimate/convergence", "feature/persona_embedding",
+    "feature/persona_alignment", "analysis/measure/persona", "analysis/estimate/persona",
 )  # fmt: skip
 TEACHER_TEXTS = 100
 
@@ -56,6 +57,21 @@ def test_convergence_reads_them(warehouse: Warehouse) -> None:
     within = rows.filter((pl.col("measure_id") == "within_similarity") & pl.col("value").is_not_null())
     assert within.height > 0
     assert within["value"].is_between(-1, 1).all()
+
+
+def test_messages_are_set_beside_the_descriptions_of_their_authors(warehouse: Warehouse) -> None:
+    rows = warehouse.read("persona_alignment", "demo").collect()
+    messages = warehouse.read("message", "demo").collect()
+    described = warehouse.read("agent", "demo").collect().filter(pl.col("persona").str.contains(r"\w"))
+    expected = messages.join(described, on="agent_id", how="semi")
+    texts = warehouse.read("text", "demo").collect().filter(pl.col("n_tokens") > 0)
+    assert rows.height == expected.join(texts, on="text_hash", how="semi").height > 0
+    full = warehouse.read("embedding", "demo").collect().filter(pl.col("rung") == "full")
+    read = expected.join(full, on="text_hash", how="semi").height
+    assert rows["similarity_full"].count() == read > 0  # the teacher has read every description that it needs
+    both = rows.drop_nulls()
+    fit = np.corrcoef(both["similarity_static"].to_numpy(), both["similarity_full"].to_numpy())[0, 1]
+    assert fit > 0.3  # a map or a row order gone wrong gives about 0
 
 
 def test_a_second_run_does_nothing(warehouse: Warehouse) -> None:

@@ -12,6 +12,7 @@ from pipeline.report.html import (
     coordination_section,
     corpus_sections,
     norm_sections,
+    persona_section,
     result_sections,
     society_sections,
 )
@@ -116,6 +117,7 @@ def report_page(con: duckdb.DuckDBPyConnection, corpus_id: str) -> str:
         norm_sections.norms(source),
         society_sections.homophily(source),
         coordination_section.coordination(source),
+        persona_section.persona(source),
         society_sections.replication(source),
     ]
     return document(f"{corpus_label(title, 80)} · Ethogram", header, _with_glossary(source, sections), _footer(source))
