@@ -115,7 +115,9 @@ def accumulated(token: IntArray, cohort: IntArray, cohorts: int) -> FloatArray:
     return np.stack([types.astype(np.float64), first / types])
 
 
-def cohort_measures(con: duckdb.DuckDBPyConnection, clock: Clock, sampling: Sampling, words: list[str]) -> list[Measure]:
+def cohort_measures(
+    con: duckdb.DuckDBPyConnection, clock: Clock, sampling: Sampling, words: list[str]
+) -> list[Measure]:
     """Compute how many words a cohort uses and how many of them are new.
 
     Parameters

@@ -1,13 +1,15 @@
 """Whether authors take up what corrects them: the next message after a corrective reply, against matched authors.
 
 What belongs here: the first reply that each author got, whether it corrects (class ``enforce``), and by how much the
-next message of the author is nearer to the reply than the answered one was. Authors whose first reply, to the same
-kind of message in the same community and period, does not correct, are the comparison. Each author counts once.
+next message of the author is near to the reply. Authors whose first reply, to the same kind of message in the same
+community and period, does not correct, are the comparison; what became of them later is not looked at, so that labels
+may be permuted. Each author counts once. Corrections resemble what they answer less or more than other replies do, and
+the next message resembles the answered one: the likeness of reply and answered message is held constant.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import duckdb
@@ -50,16 +52,11 @@ later AS (
            row_number() OVER (PARTITION BY f.agent_id ORDER BY n.created_at, n.message_id) AS i
     FROM first AS f JOIN able AS n ON n.agent_id = f.agent_id AND n.created_at > f.created_at
     WHERE n.text_hash <> f.answered
-),
-corrected AS (
-    SELECT agent_id, min(created_at) AS at FROM reply WHERE class = 'enforce' GROUP BY agent_id
 )
 SELECT f.agent_id, f.answered, f.reply, n.text_hash AS next, f.class = 'enforce' AS is_corrected,
        f.kind || '|' || CAST(f.period_start AS VARCHAR) || '|' || f.community_id AS stratum
 FROM first AS f
 LEFT JOIN later AS n ON n.agent_id = f.agent_id AND n.i = 1
-LEFT JOIN corrected AS c ON c.agent_id = f.agent_id
-WHERE f.class = 'enforce' OR c.at IS NULL OR c.at > n.created_at
 ORDER BY stratum, f.agent_id
 """
 
@@ -116,6 +113,16 @@ def matched_interval(found: Stratified, level: float) -> Interval:
     return Interval(value - reach, value + reach, "stratified_difference")
 
 
+def adjusted(outcome: FloatArray, baseline: FloatArray, found: Stratified) -> FloatArray:
+    """Return the outcome less what the baseline explains of it within strata and labels, shape (n,)."""
+    cell = found.stratum * 2 + found.is_treated
+    n = np.maximum(np.bincount(cell), 1)
+    y, x = (v - (np.bincount(cell, weights=v) / n)[cell] for v in (outcome, baseline))
+    spread = float(x @ x)
+    slope = float(x @ y) / spread if spread > 0 else 0.0
+    return np.asarray(outcome - slope * baseline, dtype=np.float64)
+
+
 def correction_measures(
     con: duckdb.DuckDBPyConnection, embedding: Embedding, clock: Clock, sampling: Sampling, words: list[str]
 ) -> list[Measure]:
@@ -135,8 +142,9 @@ def correction_measures(
     Returns
     -------
     list of Measure
-        ``correction_uptake``, the matched difference of cos(next, reply) − cos(answered, reply);
-        ``corrected_movement``, its mean over corrected authors; ``corrected_return_share``, the matched difference of
+        ``correction_uptake``, the matched difference of cos(next, reply) with cos(answered, reply) held constant;
+        ``corrected_movement``, the mean of cos(next, reply) − cos(answered, reply) over corrected authors;
+        ``corrected_return_share``, the matched difference of
         the share of authors who write anything else afterwards. The differences stand beside labels permuted within
         strata.
     """
@@ -152,11 +160,11 @@ def correction_measures(
         name: read_vectors(con, embedding, events[name].gather(np.flatnonzero(returns)))
         for name in ("answered", "reply", "next")
     }
-    movement = cosines(vectors["next"], vectors["reply"]) - cosines(vectors["answered"], vectors["reply"])
-    moved = movement[is_corrected[returns] == 1]
+    after, before = (cosines(vectors[name], vectors["reply"]) for name in ("next", "answered"))
+    moved = (after - before)[is_corrected[returns] == 1]
     enough = len(moved) >= MIN_AUTHORS
     return [
-        _matched(NAMES[0], stratified(movement, is_corrected[returns], stratum[returns]), sampling, words),
+        _matched(NAMES[0], _uptake(after, before, is_corrected[returns], stratum[returns]), sampling, words),
         emit(
             NAMES[1], float(moved.mean()) if enough else None, len(moved), "authors",
             interval=t_interval(moved, sampling.level, "t_agents") if enough else NO_INTERVAL,
@@ -164,6 +172,11 @@ def correction_measures(
         ),
         _matched(NAMES[2], stratified(returns.astype(np.float64), is_corrected, stratum), sampling, words),
     ]  # fmt: skip
+
+
+def _uptake(after: FloatArray, before: FloatArray, is_treated: IntArray, stratum: IntArray) -> Stratified:
+    found, baseline = (stratified(v, is_treated, stratum) for v in (after, before))
+    return replace(found, value=adjusted(found.value, baseline.value, found))
 
 
 def _matched(name: str, found: Stratified, sampling: Sampling, words: list[str]) -> Measure:

@@ -48,9 +48,7 @@ def embedded_measures(
     if clock.period is None or embedding is None or covered.is_refused:
         reasons = [str(clock.refusal)] if clock.period is None else []
         reasons += ["model_unavailable"] if clock.period and embedding is None else []
-        empty = [
-            row(FAMILY, name, None, 0, "texts", level=sampling.level, warnings=[*words, *reasons]) for name in ALL
-        ]
+        empty = [row(FAMILY, name, None, 0, "texts", level=sampling.level, warnings=[*words, *reasons]) for name in ALL]
         return refused(empty, covered)
     return refused(
         [

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-from pipeline.activity.resampling import FloatArray, IntArray
+from pipeline.activity.resampling import IntArray
 
 WINDOW = 50
 _HEAPS_POINTS, _HEAPS_FIRST = 20, 100

@@ -93,9 +93,7 @@ def count_ngrams(con: duckdb.DuckDBPyConnection, chosen: PeriodTexts) -> sparse.
     """
     con.register("chosen_hash", chosen.hashes.to_frame("text_hash").with_row_index("i"))
     try:
-        query = (
-            "SELECT t.text FROM chosen_hash AS c JOIN text AS t ON t.text_hash = c.text_hash ORDER BY c.i"
-        )
+        query = "SELECT t.text FROM chosen_hash AS c JOIN text AS t ON t.text_hash = c.text_hash ORDER BY c.i"
         tokens = coded(con.sql(query).pl(), most=COMPARED_TOKENS)
     finally:
         con.unregister("chosen_hash")

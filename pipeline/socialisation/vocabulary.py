@@ -19,7 +19,6 @@ from pipeline.activity.row import CENSUS, Sampling, row
 from pipeline.lexicon.tokens import TOKEN_PATTERN
 from pipeline.schema import Measure
 from pipeline.socialisation.lexis import zipf_ols
-from pipeline.warehouse.session import sql_literal
 
 FAMILY = "socialisation"
 GROUPS = 16

@@ -14,6 +14,7 @@ from pipeline.steps.feature import FEATURE_STEPS
 from pipeline.steps.homophily import HOMOPHILY_STEPS
 from pipeline.steps.lexicon import LEXICON_STEPS
 from pipeline.steps.norms import NORM_STEPS
+from pipeline.steps.socialisation import SOCIALISATION_STEPS
 from pipeline.steps.step import Check, Outcome, Progress, Step, StepContext, run_step
 
 _IN_ORDER = (
@@ -25,6 +26,7 @@ _IN_ORDER = (
     *COORDINATION_STEPS,
     *NORM_STEPS,
     *LEXICON_STEPS,
+    *SOCIALISATION_STEPS,
     *ANALYSIS_STEPS,
     *COMPARISON_STEPS,
 )
