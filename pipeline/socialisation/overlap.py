@@ -33,7 +33,7 @@ def self_bleu(tokens: IntArray, texts: IntArray, size: int) -> FloatArray:
     -------
     ndarray
         One value per set. Counts of n-grams are clipped at the largest count in one other text, the brevity penalty
-        takes the nearest length (the shorter of two), and no match counts as 0.1 of one (method 1 of Chen & Cherry 2014).
+        takes the nearest length (the shorter of two), and no match counts as 0.1 of one (Chen & Cherry 2014, method 1).
     """
     lengths = np.bincount(texts).astype(np.int64)
     logs = np.zeros(len(lengths))
