@@ -163,8 +163,15 @@ def measure_rows() -> dict[str, list[Measure]]:
         for i, name in enumerate(("cov_below_03_share", "cov_03_05_share", "cov_05_10_share", "cov_10_20_share"))
     ]  # fmt: skip
     coordination.append(_measure("coordination", "batch_burst_share", None, n=0, warnings="few_posts"))
+    socialisation = [
+        _measure("socialisation", "knn_cohesion", 0.48, null_model="periods_shuffled(40)", null_mean=0.4, null_sd=0.01,
+                 p_value=0.02, n_unit="texts", **more)
+        for more in ({}, {"period": "week", "period_start": weeks[0]})
+    ]  # fmt: skip
+    socialisation.append(_measure("socialisation", "feedback_adaptation", None, n=0, warnings="few_agents"))
     return {
         "coordination": coordination,
+        "socialisation": socialisation,
         "airs": [*airs, _measure("airs", "airs_positive_share", 0.211, warnings="composition_sensitive")],
         "activity": activity,
         "network": network,

@@ -23,7 +23,7 @@ from pipeline.language.clock import Clock
 from pipeline.language.convergence_sample import Embedding
 from pipeline.schema import Measure
 from pipeline.socialisation.diversity import t_interval
-from pipeline.socialisation.vectors import cosines, read_vectors
+from pipeline.socialisation.vectors import VECTORS, cosines, read_vectors
 from pipeline.socialisation.vocabulary import FAMILY
 
 NAMES = ("correction_uptake", "corrected_movement", "corrected_return_share")
@@ -35,6 +35,7 @@ WITH able AS (
     SELECT m.message_id, m.agent_id, m.kind, m.text_hash, m.created_at, m.parent_id,
            coalesce(m.community_id, r.community_id, '') AS community_id, {start} AS period_start
     FROM message AS m JOIN text AS t ON t.text_hash = m.text_hash AND t.n_tokens > 0
+    {vectors}
     LEFT JOIN message AS r ON r.message_id = m.root_id
     WHERE m.agent_id IS NOT NULL AND {timed} AND m.kind <> 'repost'
 ),
@@ -149,8 +150,11 @@ def correction_measures(
         strata.
     """
     emit = partial(row, FAMILY, level=sampling.level)
-    query = _EVENTS.format(start=clock.start_sql("m"), timed=clock.is_timed_sql("m"))
-    events = con.sql(query, params={"salt": f"{sampling.seed}:correction:", "most": MOST_AUTHORS}).pl()
+    query = _EVENTS.format(start=clock.start_sql("m"), timed=clock.is_timed_sql("m"), vectors=VECTORS)
+    bound: dict[str, object] = {
+        "salt": f"{sampling.seed}:correction:", "most": MOST_AUTHORS, "model": embedding.model, "rung": embedding.rung,
+    }  # fmt: skip
+    events = con.sql(query, params=bound).pl()
     if not events.height or not events["is_corrected"].any():
         return [emit(name, None, 0, "authors", warnings=[*words, "few_replies"]) for name in NAMES]
     stratum = events["stratum"].rle_id().to_numpy().astype(np.int64)

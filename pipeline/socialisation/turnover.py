@@ -25,6 +25,7 @@ from pipeline.socialisation.samples import COMPARED_TOKENS, coded
 from pipeline.socialisation.vocabulary import FAMILY
 
 LONGEST, LEAST = 5, 2
+_MOST_CELLS = 100_000_000
 NAMES = ("ngram_birth_share", "ngram_death_share")
 
 
@@ -57,11 +58,11 @@ def turnover_measures(
         return [emit(name, None, 0, "texts", warnings=[*words, refusal]) for name in NAMES]
     counts = count_ngrams(con, chosen)
     values = shares(counts, chosen.period, len(chosen.starts))
-    rows, n = [], len(chosen.agent)
+    rows, n, n_draws = [], len(chosen.agent), _draws(counts, len(chosen.starts), sampling)
     for model, shuffle in NULLS:
         rng = stream(sampling.seed, f"turnover/{model}")
         draws = np.stack([
-            shares(counts, shuffle(chosen, rng), len(chosen.starts)) for _ in range(sampling.null_draws // 2)
+            shares(counts, shuffle(chosen, rng), len(chosen.starts)) for _ in range(n_draws)
         ])  # fmt: skip
         for place, name in enumerate(NAMES):
             inner = slice(1, None) if place == 0 else slice(None, -1)
@@ -81,6 +82,12 @@ def turnover_measures(
                     for p in per_period
                 ]  # fmt: skip
     return rows
+
+
+def _draws(counts: sparse.csr_array, periods: int, sampling: Sampling) -> int:
+    """Return the draws of each null: half of all, fewer in large samples, as many as of the dearest null at least."""
+    cells = max(int(counts.shape[0]) * periods, 1)
+    return max(min(sampling.null_draws // 2, _MOST_CELLS // cells), min(sampling.clustering_draws, sampling.null_draws))
 
 
 def count_ngrams(con: duckdb.DuckDBPyConnection, chosen: PeriodTexts) -> sparse.csr_array:

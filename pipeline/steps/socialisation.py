@@ -28,15 +28,20 @@ def _spaced(con: duckdb.DuckDBPyConnection) -> set[str]:
     return {language for (language,) in rows} - _UNSPACED
 
 
+def _words(con: duckdb.DuckDBPyConnection) -> list[str]:
+    return ["runs_pooled"] if con.sql("SELECT count(DISTINCT run_id) FROM message").fetchall()[0][0] > 1 else []
+
+
 def _measure(context: StepContext) -> Mapping[str, Data]:
     con, clock, sampling = context.con, read_clock(context.con), _sampling(context.settings)
-    rows = vocabulary_measures(con, context.folder, sampling, [])
+    words = _words(con)
+    rows = vocabulary_measures(con, context.folder, sampling, words)
     context.progress("the vocabulary is counted")
-    rows += diversity_measures(con, sampling, [])
+    rows += diversity_measures(con, sampling, words)
     context.progress("diversity is measured")
-    rows += [*turnover_measures(con, clock, sampling, []), *cohort_measures(con, clock, sampling, [])]
+    rows += [*turnover_measures(con, clock, sampling, words), *cohort_measures(con, clock, sampling, words)]
     rows = warned(rows, corpus_coverage(con, _spaced(con)))
-    rows += embedded_measures(con, clock, sampling, [])
+    rows += embedded_measures(con, clock, sampling, words)
     gaps = read_gaps(con).of("post", "comment")
     return {"measure": measure_frame(warn_periods(rows, gaps))}
 

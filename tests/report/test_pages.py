@@ -35,6 +35,8 @@ ATTRIBUTES = frozenset(
 )
 SECTIONS = ["headlines", "accounting", "activity", "airs", "enforcement", "network", "convergence", "norms",
             "homophily", "coordination", "replication", "warnings"]  # fmt: skip
+SECTIONS = ["headlines", "accounting", "activity", "airs", "enforcement", "network", "convergence", "homophily",
+            "coordination", "socialisation", "replication", "warnings"]  # fmt: skip
 
 
 class Page(HTMLParser):
@@ -125,6 +127,8 @@ def test_sections_headings_captions_and_drawings(pages: dict[str, Page]) -> None
         assert page.count("caption") == page.count("table")
         assert all(a.get("aria-label") for tag, a in page.elements if tag == "svg")
     # activity, AIRS, curve, network, four of convergence, norms, two of homophily, one of coordination
+    # activity, AIRS, curve, network, four of convergence, two of homophily, one of coordination,
+    # one of socialisation
     assert pages[CORPUS].count("svg") == 12
     assert pages["_comparison"].count("svg") == 1
     assert pages[OTHER].count("svg") == 0
@@ -149,6 +153,7 @@ def test_every_measure_stands_with_interval_n_and_warnings(settings: Settings, p
         compared = con.sql("SELECT ratio FROM analysis.comparison WHERE ratio IS NOT NULL").fetchall()
     text = pages[CORPUS].text
     assert len(rows) == 10
+    assert len(rows) == 11
     for value, low, high, n, unit, warnings in rows:
         assert f"{n:,} {unit}" in text
         assert all(word.replace("_", " ") in text for word in (warnings or "").split(",") if word)
@@ -180,6 +185,7 @@ def test_empty_sections_are_sentences(pages: dict[str, Page]) -> None:
         "No measure of convergence is in the tables for this corpus.",
         "No measure of coordination is in the tables for this corpus.",
         "No measure of norm clusters is in the tables for this corpus.",
+        "No measure of socialisation is in the tables for this corpus.",
         "No published number has a counterpart in this corpus.",
         "The most active authors are not listed: this corpus is of people.",
     ):

@@ -21,7 +21,7 @@ from pipeline.socialisation.inertia import adaptation_measure, inertia_measure
 from pipeline.socialisation.samples import TEXTS, Tokens
 from pipeline.socialisation.turnover import turnover_measures
 
-SAMPLING = Sampling(seed=8, bootstrap_draws=10, null_draws=198, clustering_draws=99)
+SAMPLING = Sampling(seed=8, bootstrap_draws=10, null_draws=79, clustering_draws=39)
 LOW, HIGH = 0.015, 0.095  # the 99 % region of a rejection share of 5 % in 200 runs (STATISTICS 2.7)
 
 
@@ -79,7 +79,7 @@ def tokens(place: int) -> Callable[[np.random.Generator], float]:
         token = rng.choice(500, size=TEXTS * 12, p=weights / weights.sum())
         part = Tokens(token, np.repeat(np.arange(TEXTS), 12), TEXTS)
         value = np.concatenate([_of_streams((part,)).mean(axis=0), _of_texts(part).mean(axis=0)])
-        draws = np.stack([_drawn((part,), part, rng) for _ in range(99)])
+        draws = np.stack([_drawn((part,), part, rng) for _ in range(39)])
         return against("shuffled_tokens", float(value[place]), draws[:, place]).p_value
 
     return p

@@ -13,6 +13,7 @@ from pipeline.report.html import (
     corpus_sections,
     norm_sections,
     result_sections,
+    socialisation_section,
     society_sections,
 )
 from pipeline.report.html.markup import Html, corpus_label, join, tag
@@ -116,6 +117,7 @@ def report_page(con: duckdb.DuckDBPyConnection, corpus_id: str) -> str:
         norm_sections.norms(source),
         society_sections.homophily(source),
         coordination_section.coordination(source),
+        socialisation_section.socialisation(source),
         society_sections.replication(source),
     ]
     return document(f"{corpus_label(title, 80)} · Ethogram", header, _with_glossary(source, sections), _footer(source))
