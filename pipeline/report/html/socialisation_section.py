@@ -53,15 +53,12 @@ def _head(source: Source, row: Row) -> Html:
 
 
 def _chart(source: Source, whole: pl.DataFrame) -> Html | None:
-    found: dict[str, Row] = {}
     # Of two nulls the stricter is drawn: texts stay with their agents.
-    for row in whole.sort("null_model", nulls_last=False).iter_rows(named=True):
-        found[row["measure_id"]] = row
+    strict = whole.sort("null_model", nulls_last=False).unique(["measure_id"], keep="last")
+    found = {row["measure_id"]: row for row in strict.iter_rows(named=True) if row["value"] is not None}
     rows = []
-    for name in _DRAWN:
-        row = found.get(name)
-        if row is None or row["value"] is None:
-            continue
+    for name in (name for name in _DRAWN if name in found):
+        row = found[name]
         mean, sd = row["null_mean"], row["null_sd"] or 0
         null = None if mean is None else (mean - 2 * sd, mean + 2 * sd)
         rows.append(Interval(source.title(name), row["value"], row["ci_low"], row["ci_high"], null))
