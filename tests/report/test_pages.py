@@ -34,9 +34,7 @@ ATTRIBUTES = frozenset(
     )
 )
 SECTIONS = ["headlines", "accounting", "activity", "airs", "enforcement", "network", "convergence", "norms",
-            "homophily", "coordination", "replication", "warnings"]  # fmt: skip
-SECTIONS = ["headlines", "accounting", "activity", "airs", "enforcement", "network", "convergence", "homophily",
-            "coordination", "socialisation", "replication", "warnings"]  # fmt: skip
+            "homophily", "coordination", "socialisation", "replication", "warnings"]  # fmt: skip
 
 
 class Page(HTMLParser):
@@ -126,10 +124,9 @@ def test_sections_headings_captions_and_drawings(pages: dict[str, Page]) -> None
         assert page.count("h1") == 1
         assert page.count("caption") == page.count("table")
         assert all(a.get("aria-label") for tag, a in page.elements if tag == "svg")
-    # activity, AIRS, curve, network, four of convergence, norms, two of homophily, one of coordination
-    # activity, AIRS, curve, network, four of convergence, two of homophily, one of coordination,
+    # activity, AIRS, curve, network, four of convergence, norms, two of homophily, one of coordination,
     # one of socialisation
-    assert pages[CORPUS].count("svg") == 12
+    assert pages[CORPUS].count("svg") == 13
     assert pages["_comparison"].count("svg") == 1
     assert pages[OTHER].count("svg") == 0
 
@@ -152,8 +149,7 @@ def test_every_measure_stands_with_interval_n_and_warnings(settings: Settings, p
         estimates = con.sql("SELECT estimate, conf_low FROM analysis.estimate WHERE estimate IS NOT NULL").fetchall()
         compared = con.sql("SELECT ratio FROM analysis.comparison WHERE ratio IS NOT NULL").fetchall()
     text = pages[CORPUS].text
-    assert len(rows) == 10
-    assert len(rows) == 11
+    assert len(rows) == 12
     for value, low, high, n, unit, warnings in rows:
         assert f"{n:,} {unit}" in text
         assert all(word.replace("_", " ") in text for word in (warnings or "").split(",") if word)
