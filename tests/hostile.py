@@ -173,9 +173,16 @@ def measure_rows() -> dict[str, list[Measure]]:
                  null_sd=0.003, p_value=0.005, n_unit="texts", warnings="composition_sensitive"),
         _measure("persona", "persona_drift_away_share", None, n=0, n_unit="agents", warnings="no_scores"),
     ]  # fmt: skip
+    socialisation = [
+        _measure("socialisation", "knn_cohesion", 0.48, null_model="periods_shuffled(40)", null_mean=0.4, null_sd=0.01,
+                 p_value=0.02, n_unit="texts", **more)
+        for more in ({}, {"period": "week", "period_start": weeks[0]})
+    ]  # fmt: skip
+    socialisation.append(_measure("socialisation", "feedback_adaptation", None, n=0, warnings="few_agents"))
     return {
         "persona": persona,
         "coordination": coordination,
+        "socialisation": socialisation,
         "airs": [*airs, _measure("airs", "airs_positive_share", 0.211, warnings="composition_sensitive")],
         "activity": activity,
         "network": network,

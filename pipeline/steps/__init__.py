@@ -15,6 +15,7 @@ from pipeline.steps.homophily import HOMOPHILY_STEPS
 from pipeline.steps.lexicon import LEXICON_STEPS
 from pipeline.steps.norms import NORM_STEPS
 from pipeline.steps.persona import PERSONA_STEPS
+from pipeline.steps.socialisation import SOCIALISATION_STEPS
 from pipeline.steps.step import Check, Outcome, Progress, Step, StepContext, run_step
 
 _IN_ORDER = (
@@ -27,6 +28,7 @@ _IN_ORDER = (
     *NORM_STEPS,
     *LEXICON_STEPS,
     *PERSONA_STEPS,
+    *SOCIALISATION_STEPS,
     *ANALYSIS_STEPS,
     *COMPARISON_STEPS,
 )

@@ -34,7 +34,7 @@ ATTRIBUTES = frozenset(
     )
 )
 SECTIONS = ["headlines", "accounting", "activity", "airs", "enforcement", "network", "convergence", "norms",
-            "homophily", "coordination", "persona", "replication", "warnings"]  # fmt: skip
+            "homophily", "coordination", "persona", "socialisation", "replication", "warnings"]  # fmt: skip
 
 
 class Page(HTMLParser):
@@ -124,8 +124,9 @@ def test_sections_headings_captions_and_drawings(pages: dict[str, Page]) -> None
         assert page.count("h1") == 1
         assert page.count("caption") == page.count("table")
         assert all(a.get("aria-label") for tag, a in page.elements if tag == "svg")
-    # activity, AIRS, curve, network, four of convergence, norms, two of homophily, one of coordination, two of persona
-    assert pages[CORPUS].count("svg") == 14
+    # activity, AIRS, curve, network, four of convergence, norms, two of homophily, one of coordination, two of persona,
+    # one of socialisation
+    assert pages[CORPUS].count("svg") == 15
     assert pages["_comparison"].count("svg") == 1
     assert pages[OTHER].count("svg") == 0
 
@@ -148,7 +149,7 @@ def test_every_measure_stands_with_interval_n_and_warnings(settings: Settings, p
         estimates = con.sql("SELECT estimate, conf_low FROM analysis.estimate WHERE estimate IS NOT NULL").fetchall()
         compared = con.sql("SELECT ratio FROM analysis.comparison WHERE ratio IS NOT NULL").fetchall()
     text = pages[CORPUS].text
-    assert len(rows) == 12
+    assert len(rows) == 14
     for value, low, high, n, unit, warnings in rows:
         assert f"{n:,} {unit}" in text
         assert all(word.replace("_", " ") in text for word in (warnings or "").split(",") if word)
@@ -181,6 +182,7 @@ def test_empty_sections_are_sentences(pages: dict[str, Page]) -> None:
         "No measure of coordination is in the tables for this corpus.",
         "No measure of norm clusters is in the tables for this corpus.",
         "No measure of persona is in the tables for this corpus.",
+        "No measure of socialisation is in the tables for this corpus.",
         "No published number has a counterpart in this corpus.",
         "The most active authors are not listed: this corpus is of people.",
     ):

@@ -14,6 +14,7 @@ from pipeline.report.html import (
     norm_sections,
     persona_section,
     result_sections,
+    socialisation_section,
     society_sections,
 )
 from pipeline.report.html.markup import Html, corpus_label, join, tag
@@ -118,6 +119,7 @@ def report_page(con: duckdb.DuckDBPyConnection, corpus_id: str) -> str:
         society_sections.homophily(source),
         coordination_section.coordination(source),
         persona_section.persona(source),
+        socialisation_section.socialisation(source),
         society_sections.replication(source),
     ]
     return document(f"{corpus_label(title, 80)} · Ethogram", header, _with_glossary(source, sections), _footer(source))

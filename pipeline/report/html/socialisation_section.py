@@ -1,0 +1,71 @@
+"""The section on socialisation: diversity of words, phrases that come and go, drift, inertia, adaptation."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipeline.report.html.cells import measure_table, refused
+from pipeline.report.html.charts import Interval, interval_chart
+from pipeline.report.html.markup import Html, join, tag
+from pipeline.report.html.page import Section, empty, figure, more
+from pipeline.report.html.source import Row, Source
+
+_DRAWN = (
+    "agent_inertia",
+    "knn_cohesion",
+    "centroid_similarity",
+    "ngram_birth_share",
+    "ngram_death_share",
+    "cohort_new_type_share",
+    "self_bleu_4",
+    "self_bleu_4_agent",
+    "jaccard_mean",
+    "mattr_50",
+    "distinct_2",
+    "distinct_3",
+)
+
+
+def socialisation(source: Source) -> Section:
+    """Return the section on socialisation."""
+    title = "Socialisation: do agents become alike, and do they learn?"
+    frame = source.measures("socialisation").filter(pl.col("slice_id") == "all")
+    if frame.height == 0:
+        return Section("socialisation", title, [empty("No measure of socialisation is in the tables for this corpus.")])
+    whole = frame.filter(pl.col("period").is_null())
+    rows = whole.to_dicts()
+    blocks: list[object] = [
+        _chart(source, whole),
+        refused(source, rows),
+        measure_table(source, "Words, phrases, drift, inertia, adaptation", rows, [_head(source, row) for row in rows]),
+    ]
+    periods = frame.filter(pl.col("period").is_not_null()).sort("measure_id", "period_start").to_dicts()
+    if periods:
+        heads = [_head(source, row) for row in periods]
+        blocks.append(more("By period", measure_table(source, "Each period beside its null", periods, heads)))
+    return Section("socialisation", title, blocks)
+
+
+def _head(source: Source, row: Row) -> Html:
+    start, model = row["period_start"], str(row["null_model"] or "no null").replace("_", " ")
+    words = model if start is None else f"{start:%Y-%m-%d}, {model}"
+    return join((source.title(str(row["measure_id"])), tag("br"), tag("span", words, class_="soft small")))
+
+
+def _chart(source: Source, whole: pl.DataFrame) -> Html | None:
+    # Of two nulls the stricter is drawn: texts stay with their agents.
+    strict = whole.sort("null_model", nulls_last=False).unique(["measure_id"], keep="last")
+    found = {row["measure_id"]: row for row in strict.iter_rows(named=True) if row["value"] is not None}
+    rows = []
+    for name in (name for name in _DRAWN if name in found):
+        row = found[name]
+        mean, sd = row["null_mean"], row["null_sd"] or 0
+        null = None if mean is None else (mean - 2 * sd, mean + 2 * sd)
+        rows.append(Interval(source.title(name), row["value"], row["ci_low"], row["ci_high"], null))
+    if not rows:
+        return None
+    caption = (
+        "Values from 0 to 1 with their intervals. Shaded: what the texts would give with words, authors or periods "
+        "shuffled, mean ± 2 sd. Right of the shade: more alike, more of it, than by chance."
+    )
+    return figure(interval_chart("Socialisation", caption, rows, unit="similarity or share"), caption)

@@ -1,0 +1,1 @@
+"""Socialisation: lexical diversity, turnover of phrases, inertia, adaptation to votes and to corrections."""
