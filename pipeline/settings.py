@@ -48,6 +48,8 @@ class Settings:
         Texts per corpus that the teacher reads, chosen by hash; all of them when there are no more.
     own_lexicons
         Folder of the user's own cards and word lists, from ``ETHOGRAM_LEXICONS``; None when there is none.
+    classifiers
+        ``module:function`` that returns classifiers of conflict and emotion; empty takes the lexicon rules.
     """
 
     home: Path
@@ -66,6 +68,7 @@ class Settings:
     has_teacher: bool = True
     teacher_texts: int = 1500
     own_lexicons: Path | None = None
+    classifiers: str = ""
 
     @property
     def memory_bytes(self) -> int:
@@ -108,6 +111,7 @@ class Settings:
             has_teacher=teacher != NO_TEACHER,
             teacher_texts=_integer(env, "ETHOGRAM_TEACHER_TEXTS", 1500, least=0),
             own_lexicons=_folder(env, "ETHOGRAM_LEXICONS", home) if env.get("ETHOGRAM_LEXICONS", "").strip() else None,
+            classifiers=env.get("ETHOGRAM_CLASSIFIERS", "").strip(),
         )
 
 

@@ -13,6 +13,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pipeline.report.contagion_plot import draw_estimates, draw_shares
 from pipeline.report.persona_curve import persona_curve
 from pipeline.report.share_curve import share_curve
 from pipeline.report.specification_curve import specification_curve
@@ -37,7 +38,7 @@ def plot_table(table: str, family: str, rows: pl.LazyFrame) -> bytes:
     rows
         The rows.
     """
-    if table == "estimate":
+    if table == "estimate" and f"{table}/{family}" not in _DRAWINGS:
         frame = rows.collect()
         if frame.height:
             return _CURVES.get(family, specification_curve)(frame)
@@ -302,6 +303,9 @@ _DRAWINGS: dict[str, Draw] = {
     "measure/airs": _airs,
     "measure/persona": _persona,
     "measure/reply_class": _reply,
+    "measure/contagion": draw_shares,
+    "estimate/contagion": draw_estimates,
+    "text_label": counts_by("label", "distinct texts"),
     "published": counts_by("paper", "printed numbers", top=True),
     "measure_dictionary": counts_by("relation", "measures"),
     "replication": _replication,

@@ -66,6 +66,24 @@ FEATURE_TABLES: tuple[Table, ...] = (
         produced_by="feature/reply_class",
     ),
     Table(
+        "text_label",
+        "feature",
+        "Conflict and emotion of texts by a classifier; no row means the default label, no or none.",
+        ("text_hash", "scheme"),
+        (
+            _HASH,
+            c("scheme", "VARCHAR", "conflict or emotion.", required=True),
+            c(
+                "label",
+                "VARCHAR",
+                "yes; anger, fear, sadness, joy, affection, surprise; unclear where a judge gave no usable answer.",
+                required=True,
+            ),
+            c("classifier", "VARCHAR", "Version of what labelled it.", required=True),
+        ),
+        produced_by="feature/text_label",
+    ),
+    Table(
         "embedding",
         "feature",
         "Vectors of texts.",

@@ -52,6 +52,7 @@ PERSONAL: dict[str, dict[str, str]] = {
     "text": {"text_hash": "hash", "text": "text"},
     "lexicon_score": {"text_hash": "hash"},
     "reply_class": {"message_id": "message"},
+    "text_label": {"text_hash": "hash"},
     "embedding": {"text_hash": "hash"},
     "persona_embedding": {"persona_hash": "hash"},
     "persona_alignment": {"message_id": "message", "persona_hash": "hash"},

@@ -61,6 +61,9 @@ WARNINGS: dict[str, str] = {
     "no_scores": "The platform publishes no votes; nothing tells which post was rewarded.",
     "no_descriptions": "No author has a description of its own that is long enough.",
     "rarefied": "The larger slice was brought to the size of the smaller one by a seeded subset of its units.",
+    "homophily_or_contagion": "Who is alike meets, and a topic moves all of its thread: both look like contagion.",
+    "classifier_error": "Labels are a classifier's; family classifier says how often it is right.",
+    "labelled_by_models": "Two passes of a language model labelled the texts by a codebook; no human did.",
     "few_runs": "Fewer than five runs, or windows of an observed corpus: descriptives only, no verdict.",
 }
 

@@ -6,6 +6,7 @@ libraries named. Assets, the command line and benchmarks all run the same steps.
 
 from pipeline.steps.analysis import ANALYSIS_STEPS
 from pipeline.steps.comparison import COMPARISON_STEPS
+from pipeline.steps.contagion import CONTAGION_STEPS
 from pipeline.steps.convergence import CONVERGENCE_STEPS
 from pipeline.steps.coordination import COORDINATION_STEPS
 from pipeline.steps.corpus import CORPUS_STEPS
@@ -29,6 +30,7 @@ _IN_ORDER = (
     *LEXICON_STEPS,
     *PERSONA_STEPS,
     *SOCIALISATION_STEPS,
+    *CONTAGION_STEPS,
     *ANALYSIS_STEPS,
     *COMPARISON_STEPS,
 )
