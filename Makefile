@@ -10,7 +10,9 @@ override PATH := $(or $(shell /bin/sh -c 'test "$$PATH" = "$$0" || printf %s "$$
 endif
 READY := $(VENV)/.ready
 
-.PHONY: demo dev run inspect report test fuzz check bench share forget docs clean setup
+VALIDATED := $(addprefix tests/,activity comparison coordination gender inference language network socialisation)
+
+.PHONY: demo dev run inspect report test fuzz validate check bench share forget docs clean setup
 
 setup: $(READY)
 
@@ -43,6 +45,9 @@ test: $(READY)  ## run the tests; with WORKERS=2 two processes share them
 
 fuzz: $(READY)  ## the tests with mutated files, TIMES times as many (100: 20,000 files of each container): make fuzz TIMES=500
 	@ETHOGRAM_FUZZ=$(or $(TIMES),100) $(BIN)/python -m pytest -q tests/ingest/test_fuzz_every_container.py tests/ingest/test_ingest_fuzz.py tests/ingest/test_ingest_fuzz_humans.py tests/ingest/test_containers_fuzz.py
+
+validate: $(READY)  ## every test of the analysis on worlds with nothing planted: its share of rejections (an hour or two)
+	@$(BIN)/python -m pytest -q -m slow $(VALIDATED) $(PYTEST_ARGS)
 
 check: $(READY)  ## lint, types, formatting, generated documents
 	@$(BIN)/ruff check .

@@ -199,15 +199,15 @@ def test_nothing_planted_is_rarely_rejected():
 
 
 @pytest.mark.slow
-def test_size_of_every_test_in_200_runs():
+def test_size_of_every_test_in_200_runs(within):
     rejected = np.array([[f.p_value < 0.05 for f in fits(1000 + seed, CONTROLLED)] for seed in range(200)])
     for spec, share in zip(CONTROLLED, rejected.mean(axis=0), strict=True):
-        assert REGION_200[0] <= share <= REGION_200[1], f"{spec.formula}: {share}"
+        within(f"contagion: {spec.formula}", share, *REGION_200)
 
 
 @pytest.mark.slow
-def test_a_trend_along_threads_is_not_contagion():
+def test_a_trend_along_threads_is_not_contagion(within):
     specs = (POST, FIRST, ORDER, HERDING)
     rejected = np.array([[f.p_value < 0.05 for f in fits(3000 + s, specs, drift=0.08)] for s in range(200)])
     for spec, share in zip(specs, rejected.mean(axis=0), strict=True):
-        assert REGION_200[0] <= share <= REGION_200[1], f"{spec.formula}: {share}"
+        within(f"contagion, trend: {spec.formula}", share, *REGION_200)

@@ -193,7 +193,7 @@ def p_values(tables):
 
 
 @pytest.mark.slow
-def test_where_nothing_is_planted_one_test_in_twenty_rejects():
+def test_where_nothing_is_planted_one_test_in_twenty_rejects(within):
     """Messages like nobody's description, no trend: the heavy tail of activity and what agents' messages share stay."""
     found: dict[str, list[float]] = {}
     for seed in range(200):
@@ -201,7 +201,7 @@ def test_where_nothing_is_planted_one_test_in_twenty_rejects():
             found.setdefault(model, []).append(p)
     for model, values in found.items():
         share = np.mean(np.array(values) < 0.05)
-        assert 0.015 <= share <= 0.095, (model, share)  # binomial 99 % region of 200 runs (STATISTICS 2.7)
+        within(f"persona: {model}", share, 0.015, 0.095)  # binomial 99 % region of 200 runs (STATISTICS 2.7)
 
 
 def test_where_nothing_is_planted_few_tests_reject():

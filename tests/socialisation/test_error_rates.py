@@ -129,5 +129,5 @@ def test_few_runs_reject_no_more_than_chance(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(TESTS))
-def test_rejection_share_in_200_runs(name):
-    assert LOW <= rejections(name, 200) <= HIGH
+def test_rejection_share_in_200_runs(name, within):
+    within(name, rejections(name, 200), LOW, HIGH)
