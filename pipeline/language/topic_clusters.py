@@ -37,6 +37,7 @@ _CHUNK = 8192
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Keep numpy and scikit-learn to one thread, whatever the settings say."""
+    importlib.import_module("sklearn.cluster")  # a library that is loaded later would not be limited
     with importlib.import_module("threadpoolctl").threadpool_limits(limits=1):
         yield
 
@@ -150,8 +151,8 @@ def choose_number(points: Floats, seed: int, number: int = 0, draws: int = REFER
     set and references are exchangeable under the null: all are standardised by the mean and spread of all, and the
     test takes the largest over the numbers tried.
     """
-    tried = (number,) if number else NUMBERS
-    tried = tuple(k for k in tried if len(points) >= max(2, k) * TEXTS_PER_TOPIC)
+    wanted: tuple[int, ...] = (number,) if number else NUMBERS
+    tried = tuple(k for k in wanted if len(points) >= k * TEXTS_PER_TOPIC)
     if not tried:
         return None
     rng = stream(seed, "topics/number")

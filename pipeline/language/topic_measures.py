@@ -12,6 +12,7 @@ from datetime import datetime
 import duckdb
 import numpy as np
 import polars as pl
+from scipy import stats
 
 from pipeline.activity.resampling import NO_INTERVAL, Interval, Null, cluster_bootstrap
 from pipeline.activity.row import CENSUS, Sampling, row
@@ -23,10 +24,11 @@ from pipeline.language.covered import ENGLISH, WORD, corpus_coverage, refused
 from pipeline.language.similarity import Floats, Ints
 from pipeline.language.topic_quality import NULL, Quality
 from pipeline.language.topics import topic_stream
-from pipeline.schema import Measure, join_warnings
+from pipeline.schema import Measure
 
 FAMILY = "topic"
 FEW_POSTS = 30
+DISTINCT = "without_duplicates"
 WITHIN = {"topic_entropy_within_communities": "community_id", "topic_entropy_within_authors": "author"}
 MEASURES = ("topic_count", "topic_silhouette", "topic_coherence_npmi", "topic_stability_ari")
 SLICED = ("topic_share", "topic_entropy_bits", *WITHIN)
@@ -95,14 +97,14 @@ def topic_measures(
         if rule.filter.startswith(LANGUAGE) and rule.filter.removeprefix(LANGUAGE) not in ENGLISH:
             found = [row(FAMILY, name, None, 0, "posts", level=level, warnings=[WORD]) for name in SLICED]
         else:
-            found = list(_slice_rows(slice_posts(posts, rule), chosen.number, clock, sampling, quality))
+            # References are texts without copies, so they are set beside such a slice only.
+            null = quality.entropy_null if rule.filter == DISTINCT and rule.start_at == rule.end_at else None
+            found = list(_slice_rows(slice_posts(posts, rule), chosen.number, clock, sampling, null))
         rows += [replace(one, slice_id=rule.slice_id) for one in found]
     return refused(rows, corpus_coverage(con))
 
 
-def _corpus_rows(
-    con: duckdb.DuckDBPyConnection, chosen: Chosen, quality: Quality, sampling: Sampling
-) -> list[Measure]:
+def _corpus_rows(con: duckdb.DuckDBPyConnection, chosen: Chosen, quality: Quality, sampling: Sampling) -> list[Measure]:
     level, texts = sampling.level, quality.texts
     rows = [row(FAMILY, "topic_count", chosen.number, texts, "texts", level=level, interval=CENSUS)]
     tried = con.sql("SELECT * EXCLUDE (corpus_id) FROM topic_number ORDER BY topics").pl()
@@ -135,9 +137,9 @@ def _mean_interval(values: Floats, sampling: Sampling) -> Interval:
 
 
 def _slice_rows(
-    posts: pl.DataFrame, number: int, clock: Clock, sampling: Sampling, quality: Quality
+    posts: pl.DataFrame, number: int, clock: Clock, sampling: Sampling, null: Null | None
 ) -> Iterator[Measure]:
-    yield from _share_rows(posts, number, sampling, quality.entropy_null)
+    yield from _share_rows(posts, number, sampling, null)
     for name, column in WITHIN.items():
         yield _within_row(name, posts.drop_nulls(column), column, number, sampling)
     timed = posts.filter(pl.col("created_at").is_not_null())
@@ -162,16 +164,25 @@ def _share_rows(posts: pl.DataFrame, number: int, sampling: Sampling, null: Null
     n, level = posts.height, sampling.level
     totals = author_counts(posts, number)
     counts = totals.sum(axis=0)
+    words = [*_few(n), *(["few_agents"] if len(totals) < FEWEST_BOOTSTRAP_UNITS else [])]
     rng = topic_stream(sampling.seed, "share")
     for topic in range(number):
-        interval = _interval(totals, lambda sums, t=topic: sums[:, t] / sums.sum(axis=1), sampling, rng)
+        interval = _interval(totals, _share_of(topic), sampling, rng)
         value = counts[topic] / n if n else None
-        one = row(FAMILY, "topic_share", value, n, "posts", level=level, interval=interval, warnings=_few(n))
+        one = row(FAMILY, "topic_share", value, n, "posts", level=level, interval=interval, warnings=words)
         yield replace(one, unit="topic", unit_id=str(topic + 1))
-    interval = _interval(totals, entropy_bits, sampling, rng)
-    value = float(entropy_bits(counts[None, :].astype(np.float64))[0]) if n else None
-    yield row(FAMILY, "topic_entropy_bits", value, n, "posts", level=level, interval=interval, null=null,
-              warnings=_few(n))  # fmt: skip
+    yield _entropy_row(totals, n, words, sampling.level, null)
+
+
+def _entropy_row(totals: Ints, n: int, words: list[str], level: float, null: Null | None = None) -> Measure:
+    value = float(entropy_bits(totals.sum(axis=0)[None, :].astype(np.float64))[0]) if n else None
+    interval = entropy_interval(totals, value, level) if value is not None else NO_INTERVAL
+    return row(FAMILY, "topic_entropy_bits", value, n, "posts", level=level, interval=interval, null=null,
+               warnings=words)  # fmt: skip
+
+
+def _share_of(topic: int) -> Callable[[Floats], Floats]:
+    return lambda sums: sums[:, topic] / sums.sum(axis=1)
 
 
 def _interval(
@@ -193,12 +204,7 @@ def _period_rows(posts: pl.DataFrame, number: int, sampling: Sampling) -> Iterat
         one = row(FAMILY, "topic_share", counts[topic] / n, n, "posts", level=sampling.level,
                   interval=Interval(low, high, "wilson"), warnings=[*_few(n), "independence_assumed"])  # fmt: skip
         yield replace(one, unit="topic", unit_id=str(topic + 1))
-    totals = author_counts(posts, number)
-    quick = replace(sampling, bootstrap_draws=min(sampling.bootstrap_draws, 200))
-    interval = _interval(totals, entropy_bits, quick, topic_stream(sampling.seed, "entropy"))
-    value = float(entropy_bits(counts[None, :].astype(np.float64))[0])
-    yield row(FAMILY, "topic_entropy_bits", value, n, "posts", level=sampling.level, interval=interval,
-              warnings=_few(n))  # fmt: skip
+    yield _entropy_row(author_counts(posts, number), n, _few(n), sampling.level)
 
 
 def author_counts(posts: pl.DataFrame, number: int) -> Ints:
@@ -221,6 +227,24 @@ def entropy_bits(counts: Floats) -> Floats:
         corrected = plain + ((counts > 0).sum(axis=1) - 1) / (2 * n * np.log(2))
     most = np.log2(counts.shape[1])
     return np.asarray(np.where(n > 0, np.minimum(corrected, most), np.nan))
+
+
+def entropy_interval(totals: Ints, value: float, level: float) -> Interval:
+    """Return the interval of an entropy by linearisation, authors as clusters.
+
+    An author moves the entropy by −Σ_j (c_j − n p_j) log2 p_j / N. Resampling would not do: a resampled set of authors
+    holds fewer topics, so that percentiles lie below the value.
+    """
+    authors, n = len(totals), totals.sum()
+    share = totals.sum(axis=0) / n
+    if authors < FEWEST_BOOTSTRAP_UNITS:
+        return NO_INTERVAL
+    surprise = -np.log2(np.where(share > 0, share, 1.0))
+    moved = (totals - totals.sum(axis=1, keepdims=True) * share) @ surprise / n
+    error = float(np.sqrt(np.square(moved).sum() * authors / (authors - 1)))
+    reach = float(stats.t.ppf((1 + level) / 2, authors - 1)) * error
+    most = float(np.log2(totals.shape[1]))
+    return Interval(max(0.0, value - reach), min(most, value + reach), "linearised_authors")
 
 
 def conditional_entropy(topics: Ints, groups: Ints, number: int) -> tuple[Floats, Ints]:
@@ -261,5 +285,3 @@ def null_of(value: float, drawn: Floats, model: str = NULL) -> Null:
     """Return the null with a two-sided p: twice the smaller tail, the observed value counted among the draws."""
     tails = 1 + np.count_nonzero(drawn >= value - 1e-12), 1 + np.count_nonzero(drawn <= value + 1e-12)
     return Null(model, float(drawn.mean()), float(drawn.std()), min(1.0, 2 * min(tails) / (drawn.size + 1)))
-
-

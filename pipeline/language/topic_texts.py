@@ -53,7 +53,7 @@ LIMIT $most
 _POSTS = f"""
 SELECT m.message_id, m.community_id, m.created_at, m.at_precision, t.language, m.text_hash,
        COALESCE('0:' || m.agent_id, '1:' || m.message_id) AS author, x.topic_id,
-       COALESCE(s.is_mint, FALSE) AS is_mint,
+       SUBSTR(SHA256('negative control:' || m.text_hash), 1, 8) AS digest, COALESCE(s.is_mint, FALSE) AS is_mint,
        ROW_NUMBER() OVER (PARTITION BY m.text_hash ORDER BY m.created_at NULLS LAST, m.message_id) = 1 AS is_first_copy
 FROM message AS m
 JOIN text AS t ON t.text_hash = m.text_hash
@@ -92,10 +92,15 @@ def vectors_of(frame: pl.DataFrame) -> NDArray[np.float32]:
 
 
 def read_posts(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """Return the posts that have a topic, in the order of time, with codes from 0 for authors and topics."""
+    """Return the posts that have a topic, in the order of time.
+
+    Codes from 0 for authors and topics; ``coin`` is a number that a hash of the text decides.
+    """
     frame: pl.DataFrame = con.sql(_POSTS).pl()
     return frame.with_columns(
-        author=pl.col("author").rank("dense").cast(pl.Int64) - 1, topic=pl.col("topic_id").cast(pl.Int64) - 1
+        author=pl.col("author").rank("dense").cast(pl.Int64) - 1,
+        topic=pl.col("topic_id").cast(pl.Int64) - 1,
+        coin=pl.col("digest").str.to_integer(base=16, dtype=pl.Int64),
     )
 
 

@@ -82,9 +82,7 @@ def cut_words(con: duckdb.DuckDBPyConnection, texts: pl.DataFrame, hidden: Colle
     places = long.join(chosen.select("word", "j"), on="word").sort("i", "j")
     shape = (texts.height, chosen.height)
     rows, columns = (places[name].to_numpy().astype(np.int64) for name in ("i", "j"))
-    return Vocabulary(
-        chosen["word"].to_list(), sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)
-    )
+    return Vocabulary(chosen["word"].to_list(), sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape))
 
 
 def class_weights(vocabulary: Vocabulary, labels: Ints, number: int) -> Floats:

@@ -158,9 +158,19 @@ FEATURE_TABLES: tuple[Table, ...] = (
         ("topic_id",),
         (
             c("topic_id", "BIGINT", "The topic, from 1.", required=True),
-            c("words", "VARCHAR", "Words by class-based TF-IDF, each in texts of at least five authors.", required=True),
-            c("texts", "BIGINT", "Distinct texts, comments too, whose nearest centre is the topic's.", unit="texts",
-              required=True),
+            c(
+                "words",
+                "VARCHAR",
+                "Words by class-based TF-IDF, each in texts of at least five authors.",
+                required=True,
+            ),
+            c(
+                "texts",
+                "BIGINT",
+                "Distinct texts, comments too, whose nearest centre is the topic's.",
+                unit="texts",
+                required=True,
+            ),
         ),
         produced_by="feature/topic",
     ),

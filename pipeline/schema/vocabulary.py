@@ -61,6 +61,7 @@ WARNINGS: dict[str, str] = {
     "no_scores": "The platform publishes no votes; nothing tells which post was rewarded.",
     "no_descriptions": "No author has a description of its own that is long enough.",
     "rarefied": "The larger slice was brought to the size of the smaller one by a seeded subset of its units.",
+    "no_topics": "No clustering of the texts stands above that of texts without topics.",
     "few_runs": "Fewer than five runs, or windows of an observed corpus: descriptives only, no verdict.",
 }
 

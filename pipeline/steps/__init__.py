@@ -16,6 +16,7 @@ from pipeline.steps.lexicon import LEXICON_STEPS
 from pipeline.steps.norms import NORM_STEPS
 from pipeline.steps.persona import PERSONA_STEPS
 from pipeline.steps.step import Check, Outcome, Progress, Step, StepContext, run_step
+from pipeline.steps.topics import TOPIC_STEPS
 
 _IN_ORDER = (
     *CORPUS_STEPS,
@@ -25,6 +26,7 @@ _IN_ORDER = (
     *CONVERGENCE_STEPS,
     *COORDINATION_STEPS,
     *NORM_STEPS,
+    *TOPIC_STEPS,
     *LEXICON_STEPS,
     *PERSONA_STEPS,
     *ANALYSIS_STEPS,
