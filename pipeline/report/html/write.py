@@ -15,6 +15,7 @@ from pipeline.report.html import (
     persona_section,
     result_sections,
     society_sections,
+    topic_section,
 )
 from pipeline.report.html.markup import Html, corpus_label, join, tag
 from pipeline.report.html.numbers import number
@@ -115,6 +116,7 @@ def report_page(con: duckdb.DuckDBPyConnection, corpus_id: str) -> str:
         result_sections.network(source),
         society_sections.convergence(source),
         norm_sections.norms(source),
+        topic_section.topics(source),
         society_sections.homophily(source),
         coordination_section.coordination(source),
         persona_section.persona(source),
