@@ -9,7 +9,7 @@ from convergence_corpora import messages_of, on_frames
 from pipeline.activity.repetition import text_measures
 from pipeline.activity.row import Sampling
 from pipeline.inference.slices import SliceRule
-from pipeline.ingest.config import CORPUS_ID, LANGUAGE_FILTER
+from pipeline.ingest.config import LANGUAGE_FILTER
 from pipeline.language.language_slices import in_language, language_slices, of_languages
 
 
@@ -30,14 +30,16 @@ def languages(**texts):
         ({"en": 100, "zh": 500}, ["zh"]),
         ({"en": 500, "de": 201, "es": 202, "zh": 203, "ja": 204, "und": 900}, ["en", "ja", "zh", "es"]),
         ({"de": 201, "es": 201, "zh": 201, "ja": 201}, ["de", "es", "ja"]),
-        ({}, []),
     ],
 )
 def test_the_three_largest_besides_english_and_english_where_languages_mix(texts, expected):
     found = language_slices(languages(**texts))
     assert found["slice_id"].to_list() == [f"language-{code}" for code in expected]
     assert all(LANGUAGE_FILTER.match(rule) for rule in found["filter"])
-    assert CORPUS_ID.match("language-de")  # a hyphen, which slice ids of corpus.toml must not hold
+
+
+def test_a_corpus_without_texts_has_no_slices_of_languages():
+    assert language_slices(on_frames()).is_empty()
 
 
 def test_only_whole_languages_are_computed_on():
@@ -52,7 +54,9 @@ def corpus():
         kind=["post", "post", "post", "post", "comment"], root_id=["p0", "p1", "p2", "p3", "p0"],
     )  # fmt: skip
     german = pl.col("text").str.starts_with("Guten")
-    return rows, text.with_columns(n_tokens=pl.lit(2), language=pl.when(german).then(pl.lit("de")).otherwise(pl.lit("en")))
+    return rows, text.with_columns(
+        n_tokens=pl.lit(2), language=pl.when(german).then(pl.lit("de")).otherwise(pl.lit("en"))
+    )
 
 
 def test_views_show_one_language_and_then_everything_again():
