@@ -50,6 +50,8 @@ class Settings:
         Folder of the user's own cards and word lists, from ``ETHOGRAM_LEXICONS``; None when there is none.
     classifiers
         ``module:function`` that returns classifiers of conflict and emotion; empty takes the lexicon rules.
+    topics
+        Topics of each corpus; 0 leaves the number to the rule of `pipeline.language.topic_clusters`.
     """
 
     home: Path
@@ -69,6 +71,7 @@ class Settings:
     teacher_texts: int = 1500
     own_lexicons: Path | None = None
     classifiers: str = ""
+    topics: int = 0
 
     @property
     def memory_bytes(self) -> int:
@@ -112,6 +115,7 @@ class Settings:
             teacher_texts=_integer(env, "ETHOGRAM_TEACHER_TEXTS", 1500, least=0),
             own_lexicons=_folder(env, "ETHOGRAM_LEXICONS", home) if env.get("ETHOGRAM_LEXICONS", "").strip() else None,
             classifiers=env.get("ETHOGRAM_CLASSIFIERS", "").strip(),
+            topics=_topics(env),
         )
 
 
@@ -145,6 +149,13 @@ def _integer(env: Mapping[str, str], name: str, default: int, *, least: int) -> 
     if value < least:
         raise ValueError(f"{name} is {text!r}: expected a whole number of at least {least}")
     return value
+
+
+def _topics(env: Mapping[str, str]) -> int:
+    number = _integer(env, "ETHOGRAM_TOPICS", 0, least=0)
+    if number == 1:
+        raise ValueError("ETHOGRAM_TOPICS is '1': expected at least 2 topics, or 0 to leave the number to the rule")
+    return number
 
 
 def _memory(env: Mapping[str, str], name: str, default: str) -> str:

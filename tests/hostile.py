@@ -11,6 +11,7 @@ import polars as pl
 
 from pipeline.inference.specification import load_grid
 from pipeline.language.norm_specification import load_norm_grid
+from pipeline.language.topic_specification import load_topic_grid
 from pipeline.published.load import load_measure_dictionary, load_published
 from pipeline.schema import TABLES, Estimate, Measure, estimate_frame, measure_frame
 from pipeline.settings import Settings
@@ -55,6 +56,7 @@ def write_catalogue(settings: Settings) -> Warehouse:
         "replication": replication_rows(),
         "tie": tie_rows(),
         "template_pattern": pattern_rows(),
+        "topic": topic_rows(),
     }
     # One part for all families: the page reads the column, and every write costs a second.
     measures = [row for family in measure_rows().values() for row in family]
@@ -127,6 +129,14 @@ def pattern_rows() -> pl.DataFrame:
     ])  # fmt: skip
 
 
+def topic_rows() -> pl.DataFrame:
+    """Return topics named by hostile texts: no such word is let through, yet the page must bear it."""
+    return rows("topic", [
+        {"topic_id": i, "words": f"{text}, memory, agents", "texts": 100 - i}
+        for i, text in enumerate((TEXTS[0], " ".join(TEXTS[1:])), 1)
+    ])  # fmt: skip
+
+
 def _measure(family: str, measure_id: str, value: float | None, **more: Any) -> Measure:
     ends = {} if value is None else {"ci_low": value - 0.03, "ci_high": value + 0.03, "ci_level": 0.95}
     return Measure(**{"family": family, "measure_id": measure_id, "value": value, "n": 321, "n_unit": "posts", **ends,
@@ -194,6 +204,19 @@ def measure_rows() -> dict[str, list[Measure]]:
                 for text in TEXTS
             ),
         ],
+        "topic": [
+            _measure(
+                "topic",
+                "topic_share",
+                0.3 + 0.05 * i + 0.1 * topic,
+                unit="topic",
+                unit_id=str(topic),
+                period="day",
+                period_start=day,
+            )
+            for topic in (1, 2)
+            for i, day in enumerate(days[:4])
+        ],
         "homophily": _homophily(weeks),
     }
 
@@ -252,7 +275,15 @@ def estimate_rows() -> dict[str, list[Estimate]]:
         )
         for role in ("primary", "placebo")
     ]  # fmt: skip
-    return {"enforcement": enforcement, "convergence": slopes, "norms": norms, "persona": drift}
+    topics = [
+        Estimate(
+            spec_id=spec.spec_id, family="topic", hypothesis_id="topics_drift", role=spec.role, estimand="drift",
+            model=spec.formula, estimator="slope_sign_flips", outcome=spec.outcome, term=term, slice_id=spec.slice,
+            estimate=0.1058, null_mean=0.029, null_sd=0.01, n_obs=13_233, p_value=0.01,
+        )
+        for spec in load_topic_grid() for term in (("drift", "topic_1") if spec.role == "primary" else ("drift",))
+    ]  # fmt: skip
+    return {"enforcement": enforcement, "convergence": slopes, "norms": norms, "topic": topics, "persona": drift}
 
 
 def replication_rows() -> pl.DataFrame:

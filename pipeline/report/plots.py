@@ -167,7 +167,8 @@ def _intervals(axes: Axes, rows: pl.LazyFrame) -> None:
 def _airs(axes: Axes, rows: pl.LazyFrame) -> None:
     by_day = (pl.col("measure_id") == "airs_positive_share") & (pl.col("period") == "day")
     known = pl.col("value").is_not_null() & pl.col("period_start").is_not_null()
-    frame = rows.filter(by_day & known).sort("slice_id", "period_start").collect()
+    is_shown = ~pl.col("slice_id").str.starts_with("language-")  # small corpora of their own; the report has them
+    frame = rows.filter(by_day & known & is_shown).sort("slice_id", "period_start").collect()
     for name, part in sorted(frame.group_by("slice_id"), key=lambda item: str(item[0])):
         days = part["period_start"].to_list()
         if str(name[0]) == "all":

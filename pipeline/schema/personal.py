@@ -58,6 +58,8 @@ PERSONAL: dict[str, dict[str, str]] = {
     "persona_alignment": {"message_id": "message", "persona_hash": "hash"},
     "template": {"text_hash": "hash", "template_id": "hash"},
     "template_pattern": {"template_id": "hash", "pattern": "text"},
+    "topic": {"words": "text"},
+    "text_topic": {"text_hash": "hash"},
     "interaction": {"source_id": "agent", "target_id": "agent", "message_id": "message"},
     "tie": {"source_id": "agent", "target_id": "agent"},
     "exposure_week": {"agent_id": "agent"},

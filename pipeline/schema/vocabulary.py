@@ -64,6 +64,7 @@ WARNINGS: dict[str, str] = {
     "homophily_or_contagion": "Who is alike meets, and a topic moves all of its thread: both look like contagion.",
     "classifier_error": "Labels are a classifier's; family classifier says how often it is right.",
     "labelled_by_models": "Two passes of a language model labelled the texts by a codebook; no human did.",
+    "no_topics": "No clustering of the texts stands above that of texts without topics.",
     "few_runs": "Fewer than five runs, or windows of an observed corpus: descriptives only, no verdict.",
 }
 

@@ -13,20 +13,24 @@ from pipeline.steps.corpus import CORPUS_STEPS
 from pipeline.steps.embedding import EMBEDDING_STEPS
 from pipeline.steps.feature import FEATURE_STEPS
 from pipeline.steps.homophily import HOMOPHILY_STEPS
+from pipeline.steps.languages import LANGUAGE_STEPS
 from pipeline.steps.lexicon import LEXICON_STEPS
 from pipeline.steps.norms import NORM_STEPS
 from pipeline.steps.persona import PERSONA_STEPS
 from pipeline.steps.socialisation import SOCIALISATION_STEPS
 from pipeline.steps.step import Check, Outcome, Progress, Step, StepContext, run_step
+from pipeline.steps.topics import TOPIC_STEPS
 
 _IN_ORDER = (
     *CORPUS_STEPS,
     *FEATURE_STEPS,
+    *LANGUAGE_STEPS,
     *EMBEDDING_STEPS,
     *HOMOPHILY_STEPS,
     *CONVERGENCE_STEPS,
     *COORDINATION_STEPS,
     *NORM_STEPS,
+    *TOPIC_STEPS,
     *LEXICON_STEPS,
     *PERSONA_STEPS,
     *SOCIALISATION_STEPS,

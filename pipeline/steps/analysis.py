@@ -16,6 +16,8 @@ from pipeline.published.load import load_measure_dictionary, load_published
 from pipeline.published.replication import replication, society
 from pipeline.schema import Measure, estimate_frame, measure_frame
 from pipeline.settings import Settings
+from pipeline.steps.languages import MODULES as _LANGUAGES
+from pipeline.steps.languages import per_language
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data
 
@@ -101,20 +103,24 @@ ANALYSIS_STEPS = (
     Step(
         key="analysis/measure/activity",
         tables=("measure",),
-        reads=("message", "collection_gap"),
+        reads=("message", "text", "slice", "collection_gap"),
         family="activity",
-        compute=_measures(lambda c: activity_measures(c.con, _sampling(c.settings), read_gaps(c.con))),
-        modules=("pipeline.activity", *_OWN),
+        compute=_measures(per_language(lambda c: activity_measures(c.con, _sampling(c.settings), read_gaps(c.con)))),
+        modules=("pipeline.activity", *_LANGUAGES, *_OWN),
         libraries=(*_STATISTICS, "powerlaw"),
         description="Concentration and tail of activity.",
     ),
     Step(
         key="analysis/measure/thread",
         tables=("measure",),
-        reads=("message", "corpus", "collection_gap"),
+        reads=("message", "text", "slice", "corpus", "collection_gap"),
         family="thread",
-        compute=_measures(lambda c: thread_measures(c.con, _sampling(c.settings), _coverage(c), read_gaps(c.con))),
-        modules=("pipeline.activity", *_OWN),
+        compute=_measures(
+            per_language(
+                lambda c: thread_measures(c.con, _sampling(c.settings), _coverage(c), read_gaps(c.con)), "thread"
+            )
+        ),
+        modules=("pipeline.activity", *_LANGUAGES, *_OWN),
         libraries=_STATISTICS,
         description="Depth, replies and latency of threads.",
     ),
@@ -131,10 +137,10 @@ ANALYSIS_STEPS = (
     Step(
         key="analysis/measure/text",
         tables=("measure",),
-        reads=("message",),
+        reads=("message", "text", "slice"),
         family="text",
-        compute=_measures(lambda c: text_measures(c.con, _sampling(c.settings))),
-        modules=("pipeline.activity", *_OWN),
+        compute=_measures(per_language(lambda c: text_measures(c.con, _sampling(c.settings)))),
+        modules=("pipeline.activity", *_LANGUAGES, *_OWN),
         libraries=_STATISTICS,
         description="Share of repeated texts.",
     ),

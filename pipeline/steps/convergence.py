@@ -13,8 +13,10 @@ from pipeline.language.convergence_estimates import convergence_estimates
 from pipeline.language.slots import MOST_TEMPLATES, MOST_TEXTS, members_sql, patterns
 from pipeline.language.template_shares import FAMILY, template_measures, template_sql
 from pipeline.language.templates import find_templates
-from pipeline.schema import estimate_frame, measure_frame
+from pipeline.schema import Measure, estimate_frame, measure_frame
 from pipeline.steps.analysis import _sampling
+from pipeline.steps.languages import MODULES as _LANGUAGES
+from pipeline.steps.languages import per_language
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data, Query
 
@@ -46,10 +48,14 @@ def _batches(context: StepContext, texts: pl.LazyFrame) -> Iterator[pl.DataFrame
         context.progress(f"cut {min(start + BATCH_ROWS, total)} of {total} distinct texts into shingles")
 
 
-def _measure(context: StepContext) -> Mapping[str, Data]:
+def _rows(context: StepContext) -> list[Measure]:
     clock, sampling = read_clock(context.con), _sampling(context.settings)
     shares = template_measures(context.con, clock, sampling)
-    rows = [*shares, *similarity_measures(context.con, clock, sampling)]
+    return [*shares, *similarity_measures(context.con, clock, sampling)]
+
+
+def _measure(context: StepContext) -> Mapping[str, Data]:
+    rows = per_language(_rows)(context)
     return {"measure": measure_frame(warn_periods(rows, read_gaps(context.con).of("post")))}
 
 
@@ -115,10 +121,10 @@ CONVERGENCE_STEPS = (
     Step(
         key="analysis/measure/convergence",
         tables=("measure",),
-        reads=("message", "text", "template", "embedding", "collection_gap"),
+        reads=("message", "text", "template", "embedding", "slice", "collection_gap"),
         family=FAMILY,
         compute=_measure,
-        modules=(*_LANGUAGE, *_SHARED, *_OWN),
+        modules=(*_LANGUAGE, *_LANGUAGES, *_SHARED, *_OWN),
         libraries=_STATISTICS,
         description="Share of templates; similarity within and between communities, newcomers and incumbents.",
     ),

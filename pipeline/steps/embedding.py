@@ -23,6 +23,8 @@ from pipeline.language.mean_similarity import mean_similarity_measures
 from pipeline.language.static import StaticModel
 from pipeline.language.workers import single_threaded
 from pipeline.schema import TABLES, Measure, join_warnings, measure_frame
+from pipeline.steps.languages import MODULES as _LANGUAGES
+from pipeline.steps.languages import per_language
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data, Staged, Warehouse, check_corpus_id, fingerprint
 from pipeline.warehouse.locks import exclusive
@@ -146,6 +148,10 @@ FROM text
 
 
 def _measures(context: StepContext) -> Mapping[str, Data]:
+    return {"measure": measure_frame(per_language(_rows)(context))}
+
+
+def _rows(context: StepContext) -> list[Measure]:
     settings = context.settings
     found = context.con.sql(_COVERAGE, params={"pieces": teacher.MAX_TOKENS - 2}).fetchall()[0]
     texts, cut, static_texts, full_texts = (int(value) for value in found)
@@ -168,7 +174,7 @@ def _measures(context: StepContext) -> Mapping[str, Data]:
         _count("embedded_texts_full", full_texts, texts, words),
         _count("beyond_window_share", cut / texts if texts else None, texts, [] if texts else words),
     ]
-    return {"measure": measure_frame([*refused(rows, covered), *warned(counts, covered)])}
+    return [*refused(rows, covered), *warned(counts, covered)]
 
 
 def _matrix(column: pl.Series) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -205,11 +211,12 @@ EMBEDDING_STEPS = (
     Step(
         key="analysis/measure/embedding",
         tables=("measure",),
-        reads=("text", "embedding"),
+        reads=("message", "text", "embedding", "slice"),
         family=FAMILY,
         compute=_measures,
         modules=(
             "pipeline.steps.embedding",
+            *_LANGUAGES,
             "pipeline.language.covered",
             "pipeline.language.fidelity",
             "pipeline.language.mean_similarity",

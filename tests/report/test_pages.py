@@ -34,7 +34,7 @@ ATTRIBUTES = frozenset(
     )
 )
 SECTIONS = ["headlines", "accounting", "activity", "airs", "enforcement", "network", "convergence", "norms",
-            "homophily", "coordination", "persona", "socialisation", "replication", "warnings"]  # fmt: skip
+            "topics", "homophily", "coordination", "persona", "socialisation", "replication", "warnings"]  # fmt: skip
 
 
 class Page(HTMLParser):
@@ -124,9 +124,9 @@ def test_sections_headings_captions_and_drawings(pages: dict[str, Page]) -> None
         assert page.count("h1") == 1
         assert page.count("caption") == page.count("table")
         assert all(a.get("aria-label") for tag, a in page.elements if tag == "svg")
-    # activity, AIRS, curve, network, four of convergence, norms, two of homophily, one of coordination, two of persona,
-    # one of socialisation
-    assert pages[CORPUS].count("svg") == 15
+    # activity, AIRS, curve, network, four of convergence, norms, two each of topics and homophily, coordination,
+    # two of persona, socialisation
+    assert pages[CORPUS].count("svg") == 17
     assert pages["_comparison"].count("svg") == 1
     assert pages[OTHER].count("svg") == 0
 
@@ -179,6 +179,7 @@ def test_empty_sections_are_sentences(pages: dict[str, Page]) -> None:
         "No estimate of enforcement is in the tables for this corpus.",
         "No measure of homophily is in the tables for this corpus.",
         "No measure of convergence is in the tables for this corpus.",
+        "No measure of topics is in the tables for this corpus.",
         "No measure of coordination is in the tables for this corpus.",
         "No measure of norm clusters is in the tables for this corpus.",
         "No measure of persona is in the tables for this corpus.",

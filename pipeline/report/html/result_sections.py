@@ -55,7 +55,7 @@ def airs(source: Source) -> Section:
         return Section("airs", title, [empty("No AIRS measure of this corpus is in the tables.")])
     share = frame.filter(pl.col("measure_id") == "airs_positive_share")
     daily = share.filter((pl.col("period") == "day") & pl.col("period_start").is_not_null()).sort("period_start")
-    known = daily.filter(pl.col("value").is_not_null())
+    known = daily.filter(pl.col("value").is_not_null() & ~pl.col("slice_id").str.starts_with("language-"))
     whole = frame.filter(IS_WHOLE & (pl.col("slice_id") == "all")).to_dicts()
     blocks: list[object] = []
     if known.height:

@@ -11,11 +11,13 @@ from pipeline.report.html import (
     comparison_sections,
     coordination_section,
     corpus_sections,
+    language_section,
     norm_sections,
     persona_section,
     result_sections,
     socialisation_section,
     society_sections,
+    topic_section,
 )
 from pipeline.report.html.markup import Html, corpus_label, join, tag
 from pipeline.report.html.numbers import number
@@ -107,6 +109,7 @@ def report_page(con: duckdb.DuckDBPyConnection, corpus_id: str) -> str:
     """Return the page of one corpus."""
     source = Source(con, corpus_id)
     title, header = corpus_sections.header(source)
+    by_language = language_section.languages(source)
     sections: list[Section] = [
         result_sections.headlines(source),
         corpus_sections.accounting(source),
@@ -116,6 +119,8 @@ def report_page(con: duckdb.DuckDBPyConnection, corpus_id: str) -> str:
         result_sections.network(source),
         society_sections.convergence(source),
         norm_sections.norms(source),
+        topic_section.topics(source),
+        *([by_language] if by_language else []),
         society_sections.homophily(source),
         coordination_section.coordination(source),
         persona_section.persona(source),
