@@ -153,6 +153,7 @@ def scorer_rows(corpus: Corpus, name: str) -> list[Measure]:
     if corpus.refusal:
         empty = Found(float("nan"), NO_INTERVAL, 0)
         ids = [("gender_scored_share", "agent-weeks"), *_WEEKLY_IDS]
+        ids = [pair for pair in ids if name != PLACEBO or "reliability" not in pair[0]]
         return [*(_found_row(corpus, name, i, empty, unit, corpus.refusal) for i, unit in ids), *validity]
     panel = read_panel(corpus.con, name)
     words = ["model_unavailable"] if name == MODEL and not len(panel.value) else []

@@ -1,8 +1,9 @@
 """Whether the order of an agent's weeks matters: lag-1 autocorrelation and transitions between terciles.
 
 What belongs here: small pure functions on panels. Agents differ in level, so the scores of consecutive weeks are alike
-even where the order of the weeks means nothing. The null puts the scores of each agent into random order over its own
-weeks: what exceeds it is persistence from week to week.
+even where the order of the weeks means nothing; and a wave that all share makes neighbouring weeks alike. So the mean of
+each week is taken off first, and the null puts the scores of each agent into random order over its own weeks: what
+exceeds it is persistence from week to week.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ class Transitions:
 
 
 def lag_correlation(panel: Panel, *, draws: int, null_draws: int, rng: np.random.Generator, level: float) -> Found:
-    """Return the correlation of scores of consecutive weeks of the same agent; n counts the pairs."""
-    at = panel.consecutive()
-    x, y, agent = panel.value[at], panel.value[at + 1], panel.agent[at]
+    """Return the correlation of scores, off the mean of their week, of consecutive weeks of an agent; n counts pairs."""
+    at, value_of = panel.consecutive(), off_weeks(panel)
+    x, y, agent = value_of[at], value_of[at + 1], panel.agent[at]
     agent = np.unique(agent, return_inverse=True)[1].astype(np.int64)
     sums = pair_totals(agent, x, y)
     if not len(sums):
@@ -49,7 +50,7 @@ def lag_correlation(panel: Panel, *, draws: int, null_draws: int, rng: np.random
         method="cluster_bootstrap_agents",
     )
     drawn = np.empty(null_draws)
-    for i, shuffled in enumerate(_orders(panel, panel.value, null_draws, rng)):
+    for i, shuffled in enumerate(_orders(panel, value_of, null_draws, rng)):
         x, y = shuffled[at], shuffled[at + 1]
         drawn[i] = pair_correlation(
             np.array([[len(at), x.sum(), y.sum(), (x * x).sum(), (y * y).sum(), (x * y).sum()]])
@@ -57,8 +58,15 @@ def lag_correlation(panel: Panel, *, draws: int, null_draws: int, rng: np.random
     return Found(value, interval, len(at), null_of(MODEL, value, drawn))
 
 
+def off_weeks(panel: Panel) -> FloatArray:
+    """Return the scores without the mean of their week, rounded so that equal ones stay equal."""
+    week = panel.week - panel.week.min() if panel.week.size else panel.week
+    means = np.bincount(week, panel.value) / np.maximum(np.bincount(week), 1)
+    return np.asarray(np.round(panel.value - means[week], 12), dtype=np.float64)
+
+
 def terciles(values: FloatArray) -> IntArray | None:
-    """Return the tercile of each score (0, 1, 2) by bounds over the whole panel; None where ties leave fewer.
+    """Return the tercile of each score (0, 1, 2) by bounds over all weeks; None where ties leave fewer.
 
     A score equal to the lower bound is low, one equal to the upper bound is high.
     """
@@ -73,7 +81,7 @@ def transitions(
     panel: Panel, *, draws: int, null_draws: int, rng: np.random.Generator, level: float
 ) -> Transitions | None:
     """Return how often agents stay in their tercile from week to week; None where there are no terciles or steps."""
-    cut, at = terciles(panel.value), panel.consecutive()
+    cut, at = terciles(off_weeks(panel)), panel.consecutive()
     if cut is None or not len(at):
         return None
     agent = np.unique(panel.agent[at], return_inverse=True)[1].astype(np.int64)

@@ -35,8 +35,10 @@ BATCH_ROWS = 16_384
 MODEL_CHUNK = 256
 SCHEMA = {"text_hash": pl.String, "scorer": pl.String, "numerator": pl.Int64, "denominator": pl.Int64}
 
+# Words, anchors and teacher are English, as was the study: a text of another language has no score.
 _LEXICON = """
-WITH marked AS (
+WITH covered AS (SELECT text_hash FROM text WHERE coalesce(language, 'und') IN ('en', 'und')),
+marked AS (
     SELECT text_hash,
            sum(CASE WHEN category IN ('self_feminine', 'style_feminine') THEN count ELSE 0 END) AS feminine,
            sum(CASE WHEN category IN ('self_masculine', 'style_masculine') THEN count ELSE 0 END) AS masculine
@@ -44,9 +46,12 @@ WITH marked AS (
 )
 SELECT text_hash, 'lexicon' AS scorer, CAST(feminine - masculine AS BIGINT) AS numerator,
        CAST(feminine + masculine AS BIGINT) AS denominator
-FROM marked WHERE feminine + masculine > 0 ORDER BY text_hash
+FROM marked JOIN covered USING (text_hash) WHERE feminine + masculine > 0 ORDER BY text_hash
 """
-_VECTORS = "SELECT text_hash, vector FROM embedding WHERE rung = $rung ORDER BY text_hash"
+_VECTORS = """
+SELECT e.text_hash, e.vector FROM embedding AS e JOIN text AS t ON t.text_hash = e.text_hash
+WHERE e.rung = $rung AND coalesce(t.language, 'und') IN ('en', 'und') ORDER BY e.text_hash
+"""
 _TEXTS = "SELECT text_hash, text FROM text ORDER BY text_hash"
 
 

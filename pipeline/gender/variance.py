@@ -61,7 +61,8 @@ def components(summed: FloatArray) -> FloatArray:
         whole = component + within_mean
         correlation = np.where(np.abs(whole) > TOLERANCE, component / whole, np.nan)
     between_sd, within_sd = np.sqrt(np.maximum(component, 0)), np.sqrt(np.maximum(within_mean, 0))
-    return np.column_stack([total / weeks, between_sd, within_sd, np.clip(correlation, -1, 1)])
+    mean = total / np.where(weeks > 0, weeks, np.nan)
+    return np.column_stack([mean, between_sd, within_sd, np.clip(correlation, -1, 1)])
 
 
 def variance_components(

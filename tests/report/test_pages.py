@@ -178,6 +178,7 @@ def test_empty_sections_are_sentences(pages: dict[str, Page]) -> None:
         "No estimate of enforcement is in the tables for this corpus.",
         "No measure of homophily is in the tables for this corpus.",
         "No measure of convergence is in the tables for this corpus.",
+        "No measure of gender performance is in the tables for this corpus.",
         "No measure of coordination is in the tables for this corpus.",
         "No measure of norm clusters is in the tables for this corpus.",
         "No measure of persona is in the tables for this corpus.",
