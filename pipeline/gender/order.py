@@ -1,8 +1,8 @@
 """Whether the order of an agent's weeks matters: lag-1 autocorrelation and transitions between terciles.
 
 What belongs here: small pure functions on panels. Agents differ in level, so the scores of consecutive weeks are alike
-even where the order of the weeks means nothing; and a wave that all share makes neighbouring weeks alike. So the mean of
-each week is taken off first, and the null puts the scores of each agent into random order over its own weeks: what
+even where the order of the weeks means nothing, and a wave that all share makes neighbouring weeks alike. So the mean
+of each week is taken off first, and the null puts the scores of each agent into random order over its own weeks: what
 exceeds it is persistence from week to week.
 """
 
@@ -31,7 +31,7 @@ class Transitions:
 
 
 def lag_correlation(panel: Panel, *, draws: int, null_draws: int, rng: np.random.Generator, level: float) -> Found:
-    """Return the correlation of scores, off the mean of their week, of consecutive weeks of an agent; n counts pairs."""
+    """Return the correlation of an agent's scores, off the mean of their week, in consecutive weeks; n counts pairs."""
     at, value_of = panel.consecutive(), off_weeks(panel)
     x, y, agent = value_of[at], value_of[at + 1], panel.agent[at]
     agent = np.unique(agent, return_inverse=True)[1].astype(np.int64)

@@ -1,4 +1,4 @@
-"""The section on gender performance: the weekly score by each scorer, beside a placebo, and how far it can be trusted."""
+"""The section on gender performance: the weekly score by each scorer, beside a placebo, and how far to trust it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pipeline.report.html.source import Row, Source
 _SCORERS = {"lexicon": "marked words", "axis": "embedding axis", "model": "a model", "placebo": "placebo (hash)"}
 _STYLES = {"lexicon": "s-a", "axis": "s-b", "model": "s-c", "placebo": "s-null"}
 _ABOUT = (
-    "Scores run from -1 (masculine-coded) to 1 (feminine-coded). They say how texts are coded by a word list or a model, "
-    "not what an agent is. Read the area under the curve first: a score that does not tell agents apart that declare a "
+    "Scores run from -1 (masculine-coded) to 1 (feminine-coded). They say how texts are coded by a word list or a "
+    "model, not what an agent is. Read the area under the curve first: a score that does not tell agents apart that declare a "
     "gender measures something else. The placebo is a hash of the agent."
 )
 
@@ -58,8 +58,8 @@ def _validity(source: Source, frame: pl.DataFrame) -> Html | None:
                      None if row["null_mean"] is None else (row["null_mean"] - 2 * sd, row["null_mean"] + 2 * sd))
         )  # fmt: skip
     caption = (
-        "Probability that an agent that declares to be feminine scores above one that declares to be masculine. Shaded: "
-        "what chance gives, 0.5 ± 2 sd."
+        "Probability that an agent that declares to be feminine scores above one that declares to be masculine. "
+        "Shaded: what chance gives, 0.5 ± 2 sd."
     )
     return figure(interval_chart(source.title("gender_auc"), caption, rows, unit="probability"), caption)
 
