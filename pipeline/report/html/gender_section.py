@@ -14,8 +14,8 @@ _SCORERS = {"lexicon": "marked words", "axis": "embedding axis", "model": "a mod
 _STYLES = {"lexicon": "s-a", "axis": "s-b", "model": "s-c", "placebo": "s-null"}
 _ABOUT = (
     "Scores run from -1 (masculine-coded) to 1 (feminine-coded). They say how texts are coded by a word list or a "
-    "model, not what an agent is. Read the area under the curve first: a score that does not tell agents apart that declare a "
-    "gender measures something else. The placebo is a hash of the agent."
+    "model, not what an agent is. Read the area under the curve first: a score that does not tell apart agents that "
+    "declare a gender measures something else. The placebo is a hash of the agent."
 )
 
 
