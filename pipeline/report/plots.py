@@ -277,6 +277,7 @@ def _persona(axes: Axes, rows: pl.LazyFrame) -> None:
     axes.set_xlabel("posts from the highest-voted post of the agent")
     axes.set_ylabel("likeness to the description,\nless that around matched places", fontsize=8)
 
+
 def _gender(axes: Axes, rows: pl.LazyFrame) -> None:
     """Draw how well each scorer tells declared gender, and how much of its variance lies between agents."""
     names = {"gender_auc": "tells declared gender", "gender_icc": "variance between agents", "gender_reliability":
@@ -298,8 +299,6 @@ def _gender(axes: Axes, rows: pl.LazyFrame) -> None:
     axes.invert_yaxis()
     axes.set_xlabel("value with interval; red: mean under the null")
 
-
-_CURVES: dict[str, Callable[[pl.DataFrame], bytes]] = {"coordination": share_curve}
 
 _DRAWINGS: dict[str, Draw] = {
     "corpus": _windows,

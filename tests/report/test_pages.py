@@ -34,7 +34,7 @@ ATTRIBUTES = frozenset(
     )
 )
 SECTIONS = ["headlines", "accounting", "activity", "airs", "enforcement", "network", "convergence", "norms",
-            "homophily", "coordination", "persona", "replication", "warnings"]  # fmt: skip
+            "homophily", "gender", "coordination", "persona", "replication", "warnings"]  # fmt: skip
 
 
 class Page(HTMLParser):
