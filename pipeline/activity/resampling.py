@@ -58,7 +58,7 @@ def stream(seed: int, name: str) -> np.random.Generator:
 
 
 def cluster_bootstrap(
-    totals: IntArray,
+    totals: IntArray | FloatArray,
     statistic: Callable[[FloatArray], FloatArray],
     *,
     draws: int,

@@ -89,8 +89,8 @@ def homophily_measures(
     Parameters
     ----------
     con
-        Connection with views ``agent``, ``message``, ``text``, ``lexicon_score``, ``interaction``, ``tie_event`` and
-        ``agent_week`` of one corpus.
+        Connection with views ``agent``, ``message``, ``text``, ``lexicon_score``, ``gender_score``, ``interaction``,
+        ``tie_event`` and ``agent_week`` of one corpus.
     level
         Level of the intervals.
     progress
@@ -100,9 +100,9 @@ def homophily_measures(
     -------
     list of Measure
         Per network (unit_id) and week, and for the whole span: assortativity and excess similarity of each score
-        of `VARIABLES`; E-I, assortativity and Coleman's index of each trait of `TRAITS`, Coleman's also of the
-        largest groups (unit ``group``, unit_id network/group). One row per null model. What the times or the
-        number of ties do not allow is one null row per measure.
+        of `VARIABLES`, and of a model, if any; E-I, assortativity and Coleman's index of each trait of `TRAITS`,
+        Coleman's also of the largest groups (unit ``group``, unit_id network/group). One row per null model. What
+        the times or the number of ties do not allow is one null row per measure.
     """
     nodes = load_nodes(con)
     agents = load_agents(con, nodes)
@@ -161,10 +161,11 @@ def load_agents(con: duckdb.DuckDBPyConnection, nodes: pl.Series) -> Agents:
     """Read scores and traits of all agents, in the order of `nodes`."""
     weekly = con.sql("SELECT agent_id, week_start, variable, value FROM agent_week ORDER BY week_start, agent_id").pl()
     whole = con.sql(agent_score_sql()).pl()
+    names = (*VARIABLES, *sorted(set(whole["variable"]) - set(VARIABLES)))
     return Agents(
         nodes=len(nodes),
-        weekly={name: _weekly(weekly.filter(pl.col("variable") == name), nodes) for name in VARIABLES},
-        whole={name: _whole(whole.filter(pl.col("variable") == name), nodes) for name in VARIABLES},
+        weekly={name: _weekly(weekly.filter(pl.col("variable") == name), nodes) for name in names},
+        whole={name: _whole(whole.filter(pl.col("variable") == name), nodes) for name in names},
         traits={name: _trait(con.sql(trait_sql(name)).pl(), nodes) for name in TRAITS},
     )
 
@@ -215,7 +216,7 @@ def network_rows(
         count_row("ties_known_to_week", network.timed, network.n_intervals, "spells of ties", whole),
     ]
     snapshot = network.whole.at(0)
-    for variable in VARIABLES:
+    for variable in agents.whole:
         rows += _numeric_rows(snapshot, agents.whole[variable], variable, whole, level)
     for trait in TRAITS:
         rows += _categorical_rows(snapshot, agents.traits[trait], trait, whole, level)
@@ -234,7 +235,7 @@ def _weekly_rows(
     by_score, few = (*words, *score_words), network.weekly.n_pairs < MIN_TIES
     refused = {True: few or _is_refusing(by_score), False: few or _is_refusing(words)}
     if refused[True]:
-        rows += _refusals(_numeric_ids(), network, _full_weeks(network, weeks, agents, None), by_score)
+        rows += _refusals(_numeric_ids(agents), network, _full_weeks(network, weeks, agents, None), by_score)
     for trait in TRAITS if refused[False] else ():
         rows += _refusals(_categorical_ids(trait), network, _full_weeks(network, weeks, agents, trait), words)
     for week in [] if all(refused.values()) else weeks:
@@ -242,7 +243,7 @@ def _weekly_rows(
         place = Place("network", network.rule, "week", start, tuple(words))
         if not refused[True]:
             scored = Place("network", network.rule, "week", start, by_score)
-            for variable in VARIABLES:
+            for variable in agents.weekly:
                 scores = agents.weekly[variable].at(week, agents.nodes)
                 found += _numeric_rows(snapshot, scores, variable, scored, level)
         if not refused[False]:
@@ -274,7 +275,7 @@ def _full_weeks(network: TieNetwork, weeks: Sequence[int], agents: Agents, trait
 
 
 def _a_score(agents: Agents, week: int) -> FloatArray:
-    """Return one of the scores of a week: an agent that wrote has all of them."""
+    """Return one of the scores of a week that every agent has that wrote."""
     return agents.weekly[VARIABLES[0]].at(week, agents.nodes)
 
 
@@ -287,8 +288,8 @@ def _weeks(network: TieNetwork, agents: Agents) -> list[int]:
     return [int(week) for week in weeks if EVER < week < NEVER]
 
 
-def _numeric_ids() -> list[str]:
-    return [f"{statistic}_{variable}" for variable in VARIABLES for statistic in NUMERIC]
+def _numeric_ids(agents: Agents) -> list[str]:
+    return [f"{statistic}_{variable}" for variable in agents.weekly for statistic in NUMERIC]
 
 
 def _categorical_ids(trait: str) -> list[str]:

@@ -12,6 +12,12 @@ Variables
     Mean of log(1 + tokens) of its messages.
 ``activity``
     log(1 + messages).
+``gender_lexicon``, ``gender_axis``, ``gender_model``
+    Gender performance from -1 (masculine-coded) to 1, by the scorers of `pipeline.gender.scorers`: the sum of the
+    numerators of the messages over that of their denominators. An agent of whose messages a scorer knows nothing has
+    no row.
+``gender_placebo``
+    A hash of the identifier of the agent, between -1 and 1: what a score finds that means nothing.
 
 Traits
 ------
@@ -25,22 +31,37 @@ from __future__ import annotations
 
 from pipeline.network.ties import known_week
 
-VARIABLES = ("airs_share", "log_length", "activity")
+VARIABLES = ("airs_share", "log_length", "activity", "gender_lexicon", "gender_axis", "gender_placebo")
+"""Scores of every corpus; ``gender_model`` comes to them where a model is installed."""
 TRAITS = ("lang", "community")
 
+PLACEBO_DIGITS = 6
 _BILLION = 1_000_000_000
-_COUNTED = "m.agent_id IS NOT NULL AND m.kind NOT IN ('repost', 'thought')"
+COUNTED = "m.agent_id IS NOT NULL AND m.kind NOT IN ('repost', 'thought')"
+"""Messages that tell how their author writes."""
+
+
+def placebo_sql(agent: str) -> str:
+    """Return a number in [-1, 1] that is a hash of an identifier, in SQL that every engine reads."""
+    digits = " + ".join(
+        f"{16**place} * (instr('0123456789abcdef', substr(md5({agent}), {place + 1}, 1)) - 1)"
+        for place in range(PLACEBO_DIGITS)
+    )
+    return f"2.0 * ({digits}) / {16**PLACEBO_DIGITS - 1} - 1.0"
 
 
 def _scores(group: str, week: str, condition: str) -> str:
     """Return the scores per agent, or per agent and week."""
     keys = f"agent_id{group}"
+    own, same = f"g.agent_id{group.replace(', ', ', g.')}", "t.agent_id = g.agent_id"
+    same += " AND t.week_start = g.week_start" if group else ""
     parts = " UNION ALL ".join(
         f"SELECT {keys}, '{variable}' AS variable, {value} AS value, n AS n_messages FROM total"
         for variable, value in (
             ("airs_share", "CAST(airs AS DOUBLE) / n"),
             ("log_length", f"CAST(log_tokens AS DOUBLE) / n / {_BILLION}"),
             ("activity", "ln(1.0 + n)"),
+            ("gender_placebo", placebo_sql("agent_id")),
         )
     )
     return f"""
@@ -52,19 +73,32 @@ WITH scored AS (
         SELECT text_hash, max(count) AS matches FROM lexicon_score
         WHERE lexicon = 'airs' AND category = 'total' GROUP BY text_hash
     ) AS s ON s.text_hash = m.text_hash
-    WHERE {_COUNTED}{condition}
+    WHERE {COUNTED}{condition}
 ),
 total AS (
     SELECT {keys}, count(*) AS n, sum(airs) AS airs, sum(log_tokens) AS log_tokens FROM scored GROUP BY {keys}
+),
+marked AS (
+    SELECT m.agent_id{week}, g.scorer, g.numerator, g.denominator
+    FROM message AS m JOIN gender_score AS g ON g.text_hash = m.text_hash
+    WHERE g.scorer IN ('lexicon', 'axis', 'model') AND {COUNTED}{condition}
+),
+gendered AS (
+    SELECT {keys}, scorer, CAST(sum(numerator) AS DOUBLE) / CAST(sum(denominator) AS DOUBLE) AS value
+    FROM marked GROUP BY {keys}, scorer
 )
 {parts}
+UNION ALL
+SELECT {own}, concat('gender_', g.scorer) AS variable, g.value, t.n AS n_messages
+FROM gendered AS g JOIN total AS t ON {same}
 """
 
 
 def agent_week_sql() -> str:
-    """Return the SELECT that makes table ``agent_week`` from views ``message``, ``text`` and ``lexicon_score``.
+    """Return the SELECT that makes table ``agent_week``.
 
-    Weeks are ISO weeks, from Monday (UTC). Messages whose time is not known to the week are left out.
+    It reads views ``message``, ``text``, ``lexicon_score`` and ``gender_score``. Weeks are ISO
+    weeks, from Monday (UTC). Messages whose time is not known to the week are left out.
     """
     week = ", CAST(date_trunc('week', m.created_at) AS DATE) AS week_start"
     return _scores(", week_start", week, f" AND {known_week('m.created_at', 'm.at_precision')}")
@@ -97,13 +131,13 @@ _TRAIT_VALUES = {
 
 def trait_sql(trait: str) -> str:
     """Return the SELECT (agent_id, value) of a trait of `TRAITS` from view ``message``."""
-    return _TRAIT.format(value=_TRAIT_VALUES[trait], counted=_COUNTED)
+    return _TRAIT.format(value=_TRAIT_VALUES[trait], counted=COUNTED)
 
 
 MESSAGE_CLOCK = f"""
 SELECT count(*) AS messages, count(*) FILTER (WHERE created_at IS NOT NULL) AS timed,
        count(*) FILTER (WHERE {known_week("created_at", "at_precision")}) AS known,
        count(*) FILTER (WHERE step IS NOT NULL) AS stepped
-FROM message AS m WHERE {_COUNTED}
+FROM message AS m WHERE {COUNTED}
 """
 """Counts the messages that scores rest on: all, with a time, with a time known to the week, with a step."""

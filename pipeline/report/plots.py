@@ -280,6 +280,28 @@ def _persona(axes: Axes, rows: pl.LazyFrame) -> None:
     axes.set_ylabel("likeness to the description,\nless that around matched places", fontsize=8)
 
 
+def _gender(axes: Axes, rows: pl.LazyFrame) -> None:
+    """Draw how well each scorer tells declared gender, and how much of its variance lies between agents."""
+    names = {"gender_auc": "tells declared gender", "gender_icc": "variance between agents", "gender_reliability":
+             "reliability of a week", "gender_fluidity_reliability": "reliability of changes"}  # fmt: skip
+    frame = rows.filter(
+        pl.col("measure_id").is_in(list(names)) & pl.col("value").is_not_null()
+    ).sort("measure_id", "unit_id").collect()  # fmt: skip
+    if frame.height == 0:
+        _say(axes, "no score that could be checked; see the table")
+        return
+    for position, row in enumerate(frame.iter_rows(named=True)):
+        if row["ci_low"] is not None:
+            axes.plot([row["ci_low"], row["ci_high"]], [position] * 2, color=LIGHT, linewidth=4)
+        if row["null_mean"] is not None:
+            axes.plot(row["null_mean"], position, marker="|", color="#b23a48", markersize=10)
+        axes.plot(row["value"], position, "o", color=COLOUR, markersize=4)
+    labels = [f"{names[row['measure_id']]}: {row['unit_id']}" for row in frame.iter_rows(named=True)]
+    axes.set_yticks(range(frame.height), labels, fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("value with interval; red: mean under the null")
+
+
 _DRAWINGS: dict[str, Draw] = {
     "corpus": _windows,
     "run": counts_by("system", "runs"),
@@ -298,11 +320,13 @@ _DRAWINGS: dict[str, Draw] = {
     "reply_class": counts_by("class", "comments"),
     "interaction": counts_by("rule", "interactions"),
     "agent_signal": counts_by("owner_tier", "agents"),
+    "gender_score": counts_by("scorer", "distinct texts"),
     "copy_tie": histogram("pairs", "pairs of near-duplicates within ten minutes"),
     "measure": _intervals,
     "measure/coordination": _regularity,
     "measure/airs": _airs,
     "measure/persona": _persona,
+    "measure/gender": _gender,
     "measure/reply_class": _reply,
     "measure/contagion": draw_shares,
     "estimate/contagion": draw_estimates,

@@ -278,6 +278,26 @@ FEATURE_TABLES: tuple[Table, ...] = (
         produced_by="feature/agent_week",
     ),
     Table(
+        "gender_score",
+        "feature",
+        "Gender performance of texts, -1 masculine-coded to 1 feminine-coded: numerator over denominator. How "
+        "texts are coded by a word list or a model says nothing of what an agent is.",
+        ("text_hash", "scorer"),
+        (
+            _HASH,
+            c(
+                "scorer",
+                "VARCHAR",
+                "lexicon (marked words), axis (cheap vector between anchor sentences), axis_teacher (the teacher's "
+                "vector, on its sample) or model (a model that was brought).",
+                required=True,
+            ),
+            c("numerator", "BIGINT", "Feminine minus masculine words, or millionths of a score.", required=True),
+            c("denominator", "BIGINT", "Feminine plus masculine words, or a million.", required=True),
+        ),
+        produced_by="feature/gender_score",
+    ),
+    Table(
         "agent_signal",
         "feature",
         "What of each agent bears on human influence: how regular its posts are, its batch, the tier of its owner.",

@@ -51,6 +51,7 @@ PERSONAL: dict[str, dict[str, str]] = {
     "resource_item": {"text": "text", "extra": "json"},
     "text": {"text_hash": "hash", "text": "text"},
     "lexicon_score": {"text_hash": "hash"},
+    "gender_score": {"text_hash": "hash"},
     "reply_class": {"message_id": "message"},
     "text_label": {"text_hash": "hash"},
     "embedding": {"text_hash": "hash"},

@@ -12,6 +12,7 @@ from pipeline.steps.coordination import COORDINATION_STEPS
 from pipeline.steps.corpus import CORPUS_STEPS
 from pipeline.steps.embedding import EMBEDDING_STEPS
 from pipeline.steps.feature import FEATURE_STEPS
+from pipeline.steps.gender import GENDER_SCORE_STEPS, GENDER_STEPS
 from pipeline.steps.homophily import HOMOPHILY_STEPS
 from pipeline.steps.languages import LANGUAGE_STEPS
 from pipeline.steps.lexicon import LEXICON_STEPS
@@ -26,7 +27,9 @@ _IN_ORDER = (
     *FEATURE_STEPS,
     *LANGUAGE_STEPS,
     *EMBEDDING_STEPS,
+    *GENDER_SCORE_STEPS,
     *HOMOPHILY_STEPS,
+    *GENDER_STEPS,
     *CONVERGENCE_STEPS,
     *COORDINATION_STEPS,
     *NORM_STEPS,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline.activity.gaps import read_gaps, warn_periods
-from pipeline.language.covered import corpus_coverage, warned
+from pipeline.gender.measures import axis_warned
+from pipeline.language.covered import corpus_coverage, refused, warned
 from pipeline.network.homophily import homophily_measures
 from pipeline.network.ties import tie_sql
 from pipeline.network.traits import agent_week_sql
@@ -25,10 +26,12 @@ def _agent_week(context: StepContext) -> Mapping[str, Data]:
 def _homophily(context: StepContext) -> Mapping[str, Data]:
     rows = homophily_measures(context.con, level=context.settings.ci_level, progress=context.progress)
     covered = corpus_coverage(context.con)
-    counted = [row for row in rows if "airs" in row.measure_id]  # the only score here that reads an English word list
-    others = [row for row in rows if "airs" not in row.measure_id]
+    axis = [row for row in rows if row.measure_id.endswith("_gender_axis")]
+    counted = [row for row in rows if row.measure_id.endswith(("_airs_share", "_gender_lexicon"))]  # English word lists
+    others = [row for row in rows if row not in axis and row not in counted]
     gaps = read_gaps(context.con).of("post", "comment")
-    return {"measure": measure_frame(warn_periods([*others, *warned(counted, covered)], gaps))}
+    axis = refused(axis_warned(context.con, axis), covered)
+    return {"measure": measure_frame(warn_periods([*others, *warned(counted, covered), *axis], gaps))}
 
 
 HOMOPHILY_STEPS = (
@@ -43,20 +46,32 @@ HOMOPHILY_STEPS = (
     Step(
         key="feature/agent_week",
         tables=("agent_week",),
-        reads=("message", "text", "lexicon_score"),
+        reads=("message", "text", "lexicon_score", "gender_score"),
         compute=_agent_week,
         modules=("pipeline.steps.homophily", "pipeline.network.traits", "pipeline.network.ties"),
-        description="Weekly scores of agents: AIRS share, length, activity.",
+        description="Weekly scores of agents: AIRS share, length, activity, gender performance and its placebo.",
     ),
     Step(
         key="analysis/measure/homophily",
         tables=("measure",),
-        reads=("agent", "message", "text", "lexicon_score", "interaction", "tie_event", "agent_week", "collection_gap"),
+        reads=(
+            "agent",
+            "message",
+            "text",
+            "lexicon_score",
+            "embedding",
+            "gender_score",
+            "interaction",
+            "tie_event",
+            "agent_week",
+            "collection_gap",
+        ),
         family="homophily",
         compute=_homophily,
         modules=(
             "pipeline.steps.homophily",
             "pipeline.network",
+            "pipeline.gender.measures",
             "pipeline.language.covered",
             "pipeline.activity.gaps",
             "pipeline.activity.resampling",

@@ -16,11 +16,14 @@ from pipeline.simulation import Chirper, ChirperTruth, generate_chirper, write_c
 from pipeline.simulation.chirper import draw_chirpers
 from pipeline.simulation.chirper_ties import draw_ties
 from pipeline.steps.corpus import CORPUS_STEPS
+from pipeline.steps.embedding import EMBEDDING_STEPS
 from pipeline.steps.feature import FEATURE_STEPS
+from pipeline.steps.gender import GENDER_SCORE_STEPS
 from pipeline.steps.homophily import HOMOPHILY_STEPS
 
 CORPUS = "planted-chirper"
-STEPS = tuple(step for step in (*CORPUS_STEPS, *FEATURE_STEPS, *HOMOPHILY_STEPS) if step.key != "feature/reply_class")
+_IN_ORDER = (*CORPUS_STEPS, *FEATURE_STEPS, *EMBEDDING_STEPS[:1], *GENDER_SCORE_STEPS, *HOMOPHILY_STEPS)
+STEPS = tuple(step for step in _IN_ORDER if step.key != "feature/reply_class")
 TABLES = ("agent", "agent_snapshot", "message", "reaction", "tie_event", "tie", "agent_week", "measure", "quarantine")
 # With nothing planted the z of a week is standard normal, beyond 2 with probability .05. Scores are written anew every
 # week: were weeks independent, three or more of twelve would be beyond with probability .02. Language and ties hardly
@@ -124,6 +127,14 @@ def test_weekly_assortativity_of_airs_is_found_in_most_weeks(planted: Found) -> 
         assert sum(z > LARGE_Z) >= 10
         assert min(z) > 0
         assert min(z_scores(planted.measures("excess_similarity_airs_share", "week"), null_model)) > 0
+
+
+def test_a_score_that_means_nothing_is_not_assorted(planted: Found) -> None:
+    """The hash of an agent does not change between weeks: twelve weeks are about one test."""
+    for null_model in ("label_permutation", "stub_permutation"):
+        z = z_scores(planted.measures("assortativity_gender_placebo", "week"), null_model)
+        assert len(z) == planted.corpus.truth.n_weeks
+        assert max(abs(z)) < LARGE_Z
 
 
 @pytest.mark.parametrize("null_model", ["label_permutation", "stub_permutation"])

@@ -11,11 +11,14 @@ from whole_runs import Stored, project
 from pipeline.simulation import Oasis, OasisTruth, generate_oasis, write_oasis_sqlite
 from pipeline.simulation.oasis import gini
 from pipeline.steps.corpus import CORPUS_STEPS
+from pipeline.steps.embedding import EMBEDDING_STEPS
 from pipeline.steps.feature import FEATURE_STEPS
+from pipeline.steps.gender import GENDER_SCORE_STEPS
 from pipeline.steps.homophily import HOMOPHILY_STEPS
 
 CORPUS = "planted-oasis"
-STEPS = tuple(step for step in (*CORPUS_STEPS, *FEATURE_STEPS, *HOMOPHILY_STEPS) if step.key != "feature/reply_class")
+_IN_ORDER = (*CORPUS_STEPS, *FEATURE_STEPS, *EMBEDDING_STEPS[:1], *GENDER_SCORE_STEPS, *HOMOPHILY_STEPS)
+STEPS = tuple(step for step in _IN_ORDER if step.key != "feature/reply_class")
 TABLES = ("agent", "message", "reaction", "exposure", "tie_event", "tie", "measure", "quarantine", "lexicon_score")
 
 

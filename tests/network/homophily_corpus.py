@@ -12,7 +12,7 @@ from pipeline.network.traits import agent_week_sql
 from pipeline.schema import TABLES
 
 MONDAY = datetime(2024, 1, 1)
-NAMES = ("agent", "message", "text", "lexicon_score", "interaction", "tie_event")
+NAMES = ("agent", "message", "text", "lexicon_score", "gender_score", "interaction", "tie_event")
 
 
 def connect(**rows: list[dict]) -> duckdb.DuckDBPyConnection:

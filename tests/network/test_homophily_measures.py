@@ -92,7 +92,7 @@ def test_coarse_times_and_few_ties_are_refused_once_per_measure():
     tables["tie_event"] = tables["tie_event"][:12]
     rows = homophily_measures(connect(**tables))
     weekly = [r for r in series(rows) if r.unit_id == "follow"]
-    assert len(weekly) == len({r.measure_id for r in weekly}) == 12
+    assert len(weekly) == len({r.measure_id for r in weekly}) == 18
     for row in weekly:
         assert row.value is None
         assert row.null_model is None
@@ -220,7 +220,7 @@ def test_weekly_scores_are_those_of_the_words():
     con = connect(agent=agents("a", "b"), message=messages, text=texts, lexicon_score=[score])
     found = {row[:3]: row[3:] for row in con.sql("SELECT * FROM agent_week").fetchall()}
     first, second = MONDAY.date(), (MONDAY + timedelta(weeks=1)).date()
-    assert len(found) == 9
+    assert len(found) == 12  # two weeks of one agent and one of another, four scores
     assert found["a", first, "airs_share"] == (0.5, 2)
     assert found["a", first, "log_length"][0] == pytest.approx((math.log(10) + math.log(100)) / 2, abs=1e-9)
     assert found["a", first, "activity"][0] == pytest.approx(math.log(3))

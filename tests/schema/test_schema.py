@@ -14,7 +14,8 @@ DESIGN_TABLES = {
     "community_snapshot membership_event message message_snapshot tie_event reaction exposure agent_state game_round "
     "label resource_item",
     "feature": "text lexicon_score reply_class text_label embedding template template_pattern topic text_topic "
-    "topic_number interaction tie exposure_week agent_week agent_signal copy_tie persona_embedding persona_alignment",
+    "topic_number interaction tie exposure_week agent_week gender_score agent_signal copy_tie persona_embedding "
+    "persona_alignment",
     "analysis": "measure estimate comparison published replication measure_dictionary",
 }
 
