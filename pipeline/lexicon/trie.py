@@ -49,8 +49,6 @@ class Trie:
             ends[node] = number
         self._next = np.array(rows, dtype=np.int32)
         self._literal = np.array([ends.get(node, _NO_LITERAL) for node in range(len(rows))], dtype=np.int64)
-        self._depth = max(map(len, literals), default=0)
-        self._length = np.array([len(literal) for literal in literals], dtype=np.int64)
         self._is_leaf = ~(self._next != _DEAD).any(axis=1)
         # What the first bytes lead to, in one table: most positions end there.
         self._table = np.array([_ROOT], dtype=np.int32)
@@ -61,46 +59,68 @@ class Trie:
             if depth < _TABLE_BYTES and (ended != _NO_LITERAL).any():
                 self._early[depth] = ended
 
-    def match(self, buffer: Bytes, start: Positions, text_end: Positions) -> tuple[Ints, Ints]:
-        """Find every literal that starts at each position and ends within its text.
+    def match(self, buffer: Bytes, start: Positions) -> tuple[Ints, Ints]:
+        """Find every literal that starts at each position.
 
         Parameters
         ----------
         buffer
-            UTF-8 bytes of all texts.
-        start, text_end
-            Positions of length n, and where the text of each ends.
+            UTF-8 bytes with zeros at the end.
+        start
+            Positions of length n.
 
         Returns
         -------
         tuple of arrays
-            Index into `start` and literal, one pair per match, sorted by both.
+            Index into `start` and literal, one pair per match.
         """
-        column = np.append(self._column[buffer], np.zeros(_TABLE_BYTES, dtype=np.uint8))
-        code = column[start].astype(np.int64)
+        code = self._column[buffer[start]].astype(np.int64)
         for step in range(1, _TABLE_BYTES):
-            code = code * self._width + column[start + step]
+            code = code * self._width + self._column[buffer[start + step]]
         node = self._table[code]
         walking = np.flatnonzero(node != _DEAD)
-        index, literal = self._short(code)
-        found = [(index, literal)]
-        node, at, left = node[walking], start[walking], text_end[walking]
-        for depth in range(_TABLE_BYTES, self._depth + 1):
-            ended = self._literal[node]
-            here = np.flatnonzero(ended != _NO_LITERAL)
-            found.append((walking[here], ended[here]))
-            goes_on = np.flatnonzero((at + depth < left) & ~self._is_leaf[node])
-            walking, node, at, left = walking[goes_on], node[goes_on], at[goes_on], left[goes_on]
-            node = self._next[node, column[at + depth]]
+        short, short_literal = self._short(code)
+        index, literal = self.walk(buffer, node[walking], start[walking] + _TABLE_BYTES)
+        return np.concatenate([short, walking[index]]), np.concatenate([short_literal, literal])
+
+    def node(self, prefix: bytes) -> int:
+        """Return the node that a prefix leads to; 0 when no literal begins with it."""
+        node = _ROOT
+        for byte in prefix:
+            node = int(self._next[node, self._column[byte]])
+        return node
+
+    def walk(self, buffer: Bytes, node: npt.NDArray[np.int32], position: Positions) -> tuple[Ints, Ints]:
+        """Find every literal that goes on at each position from a node.
+
+        Parameters
+        ----------
+        buffer
+            UTF-8 bytes with zeros at the end.
+        node, position
+            Nodes of length n, none 0, and what is read next from each.
+
+        Returns
+        -------
+        tuple of arrays
+            Index into `node` and literal, one pair per match.
+        """
+        walking = np.arange(len(node))
+        found: list[tuple[Ints, Ints]] = []
+        following = self._next.ravel()
+        while len(walking):
+            literal = self._literal[node]
+            here = np.flatnonzero(literal != _NO_LITERAL)
+            found.append((walking[here], literal[here]))
+            goes_on = np.flatnonzero(~self._is_leaf[node])
+            walking, node, position = walking[goes_on], node[goes_on], position[goes_on]
+            at = node.astype(np.int64) * self._width + self._column[buffer.take(position, mode="clip")]
+            node, position = following[at], position + 1
             goes_on = np.flatnonzero(node != _DEAD)
-            walking, node, at, left = walking[goes_on], node[goes_on], at[goes_on], left[goes_on]
-            if not len(walking):
-                break
-        index, literal = (np.concatenate([pair[side] for pair in found]) for side in (0, 1))
-        inside = start[index] + self._length[literal] <= text_end[index]
-        index, literal = index[inside], literal[inside]
-        order = np.lexsort((literal, index))
-        return index[order], literal[order]
+            walking, node, position = walking[goes_on], node[goes_on], position[goes_on]
+        if not found:
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        return np.concatenate([pair[0] for pair in found]), np.concatenate([pair[1] for pair in found])
 
     def _short(self, code: Ints) -> tuple[Ints, Ints]:
         """Return the literals that end before the table does: index of the code and literal."""
