@@ -16,6 +16,7 @@ import polars as pl
 from pipeline.lexicon.edges import Edges
 from pipeline.lexicon.expression import find_expressions
 from pipeline.lexicon.finder import Finder
+from pipeline.lexicon.finite import Finite
 from pipeline.lexicon.matches import (
     NO_LITERAL,
     Matches,
@@ -29,6 +30,7 @@ from pipeline.lexicon.model import Card
 from pipeline.lexicon.modifiers import modify
 from pipeline.lexicon.plan import NO_CATEGORY, UNDETERMINED, Flags, Floats, Ints, compile_plan
 from pipeline.lexicon.texts import Texts
+from pipeline.lexicon.words import WordTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,14 @@ class Automaton:
 
     def __init__(self, cards: Sequence[Card]) -> None:
         self.plan = compile_plan(cards)
-        self.finder = Finder(self.plan)
+        self._finder, self._finite = Finder(self.plan), Finite(self.plan)
+        self._endless = np.setdiff1d(np.arange(len(self.plan.expressions)), self._finite.which)
+        self.first_words = (*self._finder.first_words, *self._finite.first_words)
+
+    def read(self, table: WordTable) -> None:
+        """Take the table by which the words of the texts are known; it holds `first_words`."""
+        self._finder.read(table)
+        self._finite.read(table)
 
     def score(self, texts: Texts, lowered: pl.Series, languages: pl.Series | None) -> Sums:
         """Score a slice.
@@ -99,7 +108,7 @@ class Automaton:
 
     def _words(self, texts: Texts, lowered: pl.Series) -> Matches:
         """Return the matches of all entries that denote literals."""
-        start, literal, row = self.finder.find(texts, lowered)
+        start, literal, row = self._finder.find(texts, lowered)
         plan = self.plan
         end = start + plan.length[literal]
         edges = Edges(plan, texts, start, end, literal)
@@ -110,12 +119,13 @@ class Automaton:
         return Matches(row[hit], literal[hit], start[hit], end[hit], entry, plan.rank[target])
 
     def _expressions(self, texts: Texts, lowered: pl.Series) -> Matches:
-        found = find_expressions(lowered, self.plan.expressions)
+        start, end, which = self._finite.find(texts)
+        found = find_expressions(lowered, [self.plan.expressions[at] for at in self._endless])
         first = texts.first[found.row]
-        no_literal = np.full(len(first), NO_LITERAL)
-        entry = self.plan.expression_entry[found.which]
-        rank = np.zeros(len(first), dtype=np.int64)
-        return Matches(found.row, no_literal, first + found.start, first + found.end, entry, rank)
+        row = np.concatenate([texts.row(start), found.row])
+        entry = self.plan.expression_entry[np.concatenate([which, self._endless[found.which]])]
+        start, end = np.concatenate([start, first + found.start]), np.concatenate([end, first + found.end])
+        return Matches(row, np.full(len(row), NO_LITERAL), start, end, entry, np.zeros(len(row), dtype=np.int64))
 
     def _is_covered(self, languages: pl.Series, matches: Matches) -> Flags:
         known = languages.fill_null(UNDETERMINED)

@@ -68,9 +68,9 @@ class Engine:
         kinds = {kind: [card for card in cards if card.text == kind] for kind in ("raw", "normalised")}
         self._automata = {kind: Automaton(chosen) for kind, chosen in kinds.items() if chosen}
         self._slice_bytes = slice_bytes
-        table = WordTable(sorted({word for one in self._automata.values() for word in one.finder.first_words}))
+        table = WordTable(sorted({word for one in self._automata.values() for word in one.first_words}))
         for one in self._automata.values():
-            one.finder.read(table)
+            one.read(table)
         self._outputs = _Outputs.of([one for one in self._automata.values()])
 
     @property

@@ -79,7 +79,7 @@ class Finder:
         node = self._node[code]
         known = np.flatnonzero(node)
         start = texts.words[0][known]
-        index, literal = self._whole.trie.walk(texts.buffer, node[known], start + self._depth[code[known]])
+        index, literal, _ = self._whole.trie.walk(texts.buffer, node[known], start + self._depth[code[known]])
         return self._whole.named(start[index], literal)
 
 
@@ -111,7 +111,7 @@ class _Some:
 
     def places(self, texts: Texts) -> Positions:
         """Return the positions of bytes that a literal begins with."""
-        return np.flatnonzero(np.frombuffer(texts.buffer.tobytes().translate(self._first), dtype=np.bool_))
+        return np.flatnonzero(np.frombuffer(texts.buffer[: int(texts.last[-1])].tobytes().translate(self._first), dtype=np.bool_))
 
     def anywhere(self, texts: Texts, lowered: pl.Series) -> Positions:
         """Return the positions, each once, at which polars finds a literal."""
