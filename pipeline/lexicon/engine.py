@@ -135,7 +135,7 @@ class Engine:
         plain = is_plain(texts["text"]) if normalised else pl.repeat(True, texts.height, eager=True)
         frame = texts.with_columns(row)
         for part in self._slices(frame.filter(plain)):
-            lowered = lower_exact(part["text"])
+            lowered = part["text"].str.to_lowercase() if normalised else lower_exact(part["text"])
             read = Texts.of(lowered)
             if raw:
                 yield _Part(raw, part, read, lowered)

@@ -23,6 +23,8 @@ from collections.abc import Callable
 
 import polars as pl
 
+from pipeline.lexicon.lower import divergent_characters
+
 _HIDDEN = (
     r"[\x{00}\x{7F}-\x{9F}\x{AD}\x{115F}\x{1160}\x{180E}\x{200B}\x{200C}\x{200E}\x{200F}\x{202A}-\x{202E}\x{2060}-\x{206F}"
     r"\x{3164}\x{FEFF}\x{FFA0}\x{E0000}-\x{E007F}]"
@@ -88,7 +90,7 @@ def normalise(texts: pl.Series) -> pl.Series:
 def is_plain(texts: pl.Series) -> pl.Series:
     """Tell of each text whether nothing but runs of ASCII white space may change when it is normalised.
 
-    Whoever is told so of a text may lower-case it first. A text that is not plain may still be one that needs nothing.
+    Such a text may be lower-cased first, and by polars: it holds no character whose lower case is in doubt. A text that is not plain may still be one that needs nothing.
     """
     plain = ~texts.str.contains_any(["\x00", "\x7f"])
     wide = (texts.str.len_bytes() != texts.str.len_chars()).arg_true()
@@ -99,7 +101,7 @@ def is_plain(texts: pl.Series) -> pl.Series:
 def _changing() -> str:
     """Return what only texts that are not plain hold; the sign of presentation of emoji joins nothing."""
     found = re.sub(r"\[(.*)\]", r"\1", _unstable(frozenset({0xFE0F})))
-    return f"{_SUSPECT}|[{found}{_HIDDEN[1:-1]}{_JOINER}\\x{{1680}}\\x{{2028}}\\x{{2029}}]"
+    return f"{_SUSPECT}|[{found}{_HIDDEN[1:-1]}{_JOINER}{divergent_characters()}\\x{{1680}}\\x{{2028}}\\x{{2029}}]"
 
 
 def _where(texts: pl.Series, pattern: str, change: Callable[[pl.Series], pl.Series]) -> pl.Series:

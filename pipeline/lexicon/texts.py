@@ -73,8 +73,7 @@ class Texts:
         # A run at the end of a text goes on over the separator: that is what stays of it.
         keep[self.first + lowered.str.strip_chars_end(WHITE).str.len_bytes().cast(pl.Int64).to_numpy()] = False
         keep[self._separators] = True
-        size = np.add.reduceat(keep, self._separators, dtype=np.int64)
-        separators = np.concatenate([[0], np.cumsum(size[:-1])])
+        separators = self._separators - np.searchsorted(np.flatnonzero(~keep), self._separators)
         return Texts(blanked[keep], self.flags[keep], separators, self)
 
     def series(self) -> pl.Series:
