@@ -104,7 +104,8 @@ class Automaton:
             matches = joined(matches, self._expressions(texts, lowered))
         if languages is not None:
             matches = matches[self._is_covered(languages, matches)]
-        return modify(without_shorter(matches, self.plan, len(texts.buffer)), self.plan, lambda: texts.tokens)
+        n_bytes = len(texts.buffer)
+        return modify(without_shorter(matches, self.plan, n_bytes), self.plan, lambda: texts.tokens, n_bytes)
 
     def _words(self, texts: Texts, lowered: pl.Series) -> Matches:
         """Return the matches of all entries that denote literals."""

@@ -14,11 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline.lexicon.boundary import Positions, is_word_character
+from pipeline.lexicon.boundary import WORD_BYTES, Positions, is_word_character
 from pipeline.lexicon.plan import Flags, Ints, Plan
 from pipeline.lexicon.texts import Texts
-from pipeline.lexicon.trie import Trie
+from pipeline.lexicon.trie import NO_LITERAL, Trie
 from pipeline.lexicon.words import HEAD, WordTable
+
+FEW = 40
+"""So many literals that start anywhere are found by polars, those with a sign too."""
 
 
 class Finder:
@@ -40,17 +43,24 @@ class Finder:
         self.first_words = tuple(sorted({word.encode() for word, chosen in zip(first, whole, strict=True) if chosen}))
         self._whole = _Some(plan, whole)
         self._open = _Some(plan, plan.is_at_word_start & ~whole)
-        self._signs = _Some(plan, ~is_word)
-        self._inner = _Some(plan, is_word & ~plan.is_at_word_start)
+        are_few = np.count_nonzero(~plan.is_at_word_start) <= FEW
+        self._signs = _Some(plan, ~is_word & ~are_few)
+        self._inner = _Some(plan, ~plan.is_at_word_start & (is_word | are_few))
 
     def read(self, table: WordTable) -> None:
         """Take the table by which the words of the texts are known; it holds `first_words`."""
-        self._table = table
+        self._table, trie = table, self._whole.trie
         self._node = np.zeros(len(table), dtype=np.int32)
         self._depth = np.zeros(len(table), dtype=np.int64)
+        self._single = np.full(len(table), NO_LITERAL, dtype=np.int64)
         for word in self.first_words:
             head, code = word[:HEAD], table.code(word)
-            self._node[code], self._depth[code] = self._whole.trie.node(head), len(head)
+            node, self._depth[code] = trie.node(head), len(head)
+            # Behind a whole word comes no letter: where only letters go on, the word is all there is.
+            if len(head) == HEAD or any(WORD_BYTES[byte] == 0 for byte in trie.leads(node)):
+                self._node[code] = node
+            else:
+                self._single[code] = trie.ended(node)
 
     def find(self, texts: Texts, lowered: pl.Series) -> tuple[Positions, Ints, Ints]:
         """Return start, literal and text of every occurrence.
@@ -75,12 +85,13 @@ class Finder:
         return start[inside], literal[inside], row[inside]
 
     def _at_words(self, texts: Texts) -> tuple[Positions, Ints, Positions]:
-        code = texts.codes(self._table)
-        node = self._node[code]
-        known = np.flatnonzero(node)
-        start = texts.words[0][known]
-        index, literal, _ = self._whole.trie.walk(texts.buffer, node[known], start + self._depth[code[known]])
-        return self._whole.named(start[index], literal)
+        at, code = texts.known(self._table)
+        single, node = self._single[code], self._node[code]
+        alone, longer = np.flatnonzero(single != NO_LITERAL), np.flatnonzero(node)
+        start = texts.words[0][at[longer]]
+        index, literal, _ = self._whole.trie.walk(texts.buffer, node[longer], start + self._depth[code[longer]])
+        start = np.concatenate([texts.words[0][at[alone]], start[index]])
+        return self._whole.named(start, np.concatenate([single[alone], literal]))
 
 
 class _Some:

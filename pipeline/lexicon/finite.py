@@ -61,11 +61,12 @@ class Finite:
 
     def find(self, texts: Texts) -> tuple[Positions, Positions, Ints]:
         """Return start, end and expression (by its place in the plan) of matches, as `re.finditer` finds them."""
-        code = texts.codes(self._table)
+        at, code = texts.known(self._table)
         node = self._node[code]
-        known = np.flatnonzero(node)
-        start, node, depth = texts.words[0][known], node[known], self._depth[code[known]]
-        mixed = _mixed_starts(texts, code)
+        first = np.flatnonzero(node)
+        start, node, depth = texts.words[0][at[first]], node[first], self._depth[code[first]]
+        mixed = _mixed_starts(texts)
+        mixed = mixed[np.append(start, -1)[np.searchsorted(start, mixed)] != mixed]
         start = np.concatenate([start, mixed])
         node = np.concatenate([node, np.full(len(mixed), self._walker.root, dtype=np.int32)])
         depth = np.concatenate([depth, np.zeros(len(mixed), dtype=np.int64)])
@@ -101,13 +102,13 @@ class Finite:
         return start[last], end[last], which[last]
 
 
-def _mixed_starts(texts: Texts, code: Ints) -> Positions:
+def _mixed_starts(texts: Texts) -> Positions:
     """Return where an ASCII word starts in a word that has other letters too: boundaries of ASCII are inside it."""
     wide = texts.flags & (texts.buffer >= 0x80)
     behind = np.flatnonzero(wide[:-1] & ~wide[1:] & texts.flags[1:]) + 1
     ahead = np.flatnonzero(~wide[:-1] & texts.flags[:-1] & wide[1:])
     word = np.unique(np.searchsorted(texts.words[0], ahead, side="right") - 1)
-    start = texts.words[0][word[code[word] == 0]]
+    start = texts.words[0][word]
     return np.unique(np.concatenate([behind, start[~wide[start]]]))
 
 

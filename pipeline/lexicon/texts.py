@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from pipeline.lexicon.boundary import APOSTROPHES, WORD_BYTES, Bytes, Flags, Positions, flag_wide, utf8_buffer
-from pipeline.lexicon.words import PADDING, WordTable
+from pipeline.lexicon.words import PADDING, Codes, WordTable
 
 SEPARATOR = "\n"
 WHITE = " \t\n\x0b\x0c\r"
@@ -43,6 +43,7 @@ class Texts:
         self.buffer, self.flags = buffer, flags
         self.first, self.last = separators[:-1] + 1, separators[1:]
         self._separators, self._source = separators, source
+        self._known: tuple[Positions, Codes] | None = None
 
     @classmethod
     def of(cls, lowered: pl.Series) -> Texts:
@@ -88,15 +89,15 @@ class Texts:
         edges = np.flatnonzero(self.flags[1:] != self.flags[:-1]) + 1
         return edges[::2], edges[1::2]
 
-    def codes(self, table: WordTable) -> Positions:
-        """Return the code of each word in a table, always the same one."""
+    def known(self, table: WordTable) -> tuple[Positions, Codes]:
+        """Return which words a table holds, by their number among the words, and their codes; always the same table."""
         if self._source is not None:
-            return self._source.codes(table)
-        if self._codes is None:
-            self._codes = table.find(self.buffer, *self.words)
-        return self._codes
-
-    _codes: Positions | None = None
+            return self._source.known(table)
+        if self._known is None:
+            code = table.find(self.buffer, *self.words)
+            at = np.flatnonzero(code)
+            self._known = at, code[at]
+        return self._known
 
     @functools.cached_property
     def tokens(self) -> Positions:

@@ -48,6 +48,14 @@ class Walker:
             node = int(self._following[node, self._column[byte]])
         return node
 
+    def leads(self, node: int) -> list[int]:
+        """Return the bytes that lead on from a node."""
+        return [int(byte) for byte in np.flatnonzero(self._following[node, self._column] != DEAD)]
+
+    def ended(self, node: int) -> int:
+        """Return what ends in a node."""
+        return int(self._ended[node])
+
     def walk(self, buffer: Bytes, node: npt.NDArray[np.int32], position: Positions) -> tuple[Ints, Ints, Positions]:
         """Find everything that ends on the way from each node.
 
