@@ -88,11 +88,9 @@ class Automaton:
         cells = np.flatnonzero(counts)
         row, category = cells // n_categories, cells % n_categories
         count = np.minimum(counts[cells], plan.category_cap[category])
-        return Sums(row, category, count, weights[cells], tokens[cells])
+        return Sums(row, category, count, weights[cells].astype(np.float64), tokens[cells])
 
-    def entries(
-        self, texts: Texts, lowered: pl.Series, languages: pl.Series | None
-    ) -> tuple[Ints, Ints, Ints]:
+    def entries(self, texts: Texts, lowered: pl.Series, languages: pl.Series | None) -> tuple[Ints, Ints, Ints]:
         """Return row, entry and count, for slices as `score` gets them."""
         matches, _ = self._match(texts, lowered, languages)
         return count_entries(matches, self.plan)

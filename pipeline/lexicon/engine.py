@@ -71,7 +71,7 @@ class Engine:
         table = WordTable(sorted({word for one in self._automata.values() for word in one.first_words}))
         for one in self._automata.values():
             one.read(table)
-        self._outputs = _Outputs.of([one for one in self._automata.values()])
+        self._outputs = _Outputs.of(list(self._automata.values()))
 
     @property
     def literals(self) -> tuple[str, ...]:

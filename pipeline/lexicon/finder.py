@@ -50,9 +50,9 @@ class Finder:
     def read(self, table: WordTable) -> None:
         """Take the table by which the words of the texts are known; it holds `first_words`."""
         self._table, trie = table, self._whole.trie
-        self._node = np.zeros(len(table), dtype=np.int32)
-        self._depth = np.zeros(len(table), dtype=np.int64)
-        self._single = np.full(len(table), NO_LITERAL, dtype=np.int64)
+        self._node = np.zeros(table.n_codes, dtype=np.int32)
+        self._depth = np.zeros(table.n_codes, dtype=np.int64)
+        self._single = np.full(table.n_codes, NO_LITERAL, dtype=np.int64)
         for word in self.first_words:
             head, code = word[:HEAD], table.code(word)
             node, self._depth[code] = trie.node(head), len(head)
@@ -78,7 +78,7 @@ class Finder:
         if self._signs:
             parts.append(self._signs.at(texts, self._signs.places(texts)))
         if self._inner:
-            parts.append(self._inner.at(texts, self._inner.anywhere(texts, lowered)))
+            parts.append(self._inner.anywhere(texts, lowered))
         start, literal, end = (np.concatenate([part[side] for part in parts]) for side in (0, 1, 2))
         row = texts.row(start)
         inside = texts.is_inside(row, start, end)
@@ -123,15 +123,26 @@ class _Some:
 
     def places(self, texts: Texts) -> Positions:
         """Return the positions of bytes that a literal begins with."""
-        return np.flatnonzero(np.frombuffer(texts.buffer[: int(texts.last[-1])].tobytes().translate(self._first), dtype=np.bool_))
+        return np.flatnonzero(
+            np.frombuffer(texts.buffer[: int(texts.last[-1])].tobytes().translate(self._first), dtype=np.bool_)
+        )
 
-    def anywhere(self, texts: Texts, lowered: pl.Series) -> Positions:
-        """Return the positions, each once, at which polars finds a literal."""
+    def anywhere(self, texts: Texts, lowered: pl.Series) -> tuple[Positions, Ints, Positions]:
+        """Return the occurrences that polars finds."""
         rows = lowered.str.contains(self._any).arg_true()  # few texts hold one, and this is the faster search
-        found = lowered.gather(rows).to_frame("text")
-        found = found.select(pl.col("text").str.find_many(self._literals, overlapping=True))["text"]
+        some = lowered.gather(rows).to_frame("text")
+        found = some.select(pl.col("text").str.find_many(self._literals, overlapping=True)).to_series()
         first = np.repeat(texts.first[rows.to_numpy()], found.list.len().to_numpy())
-        return np.unique(first + found.explode(empty_as_null=False).cast(pl.Int64).to_numpy())
+        within = found.explode(empty_as_null=False).cast(pl.Int64).to_numpy()
+        occurrences = self.at(texts, np.unique(first + within))
+        start, _, end = occurrences
+        n_inside = np.count_nonzero(texts.is_inside(texts.row(start), start, end))
+        if n_inside != len(within):
+            raise RuntimeError(
+                f"polars found {len(within)} literals where the trie finds {n_inside}: str.find_many no longer"
+                " gives byte offsets of all overlapping matches; use the polars version of constraints.txt"
+            )
+        return occurrences
 
 
 def _first_word(literal: str) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.lexicon.boundary import Flags, Positions
 from pipeline.lexicon.matches import take_leftmost
 from pipeline.lexicon.plan import Ints, Plan
-from pipeline.lexicon.syntax import Machine, machine_of
+from pipeline.lexicon.syntax import EMPTY, Machine, machine_of
 from pipeline.lexicon.texts import Texts
 from pipeline.lexicon.trie import Walker
 from pipeline.lexicon.words import HEAD, WordTable
@@ -41,10 +41,9 @@ class Finite:
         bodies = {at: found.group(1) for at, found in enumerate(map(_FORM.match, patterns)) if found}
         chosen = [at for at, body in bodies.items() if _first_words(machine_of([body])) is not None]
         machine = machine_of([bodies[at] for at in chosen])
-        words = _first_words(machine) if machine else None
+        words = _first_words(machine)
         if machine is None or words is None:  # each is small, all together are not
-            machine, words, chosen = machine_of([]), (), []
-        assert machine is not None
+            machine, words, chosen = EMPTY, (), []
         self.which: Ints = np.array(chosen, dtype=np.int64)
         self.first_words = words
         self._patterns = [re.compile(patterns[at]) for at in chosen]
@@ -53,8 +52,8 @@ class Finite:
     def read(self, table: WordTable) -> None:
         """Take the table by which the words of the texts are known; it holds `first_words`."""
         self._table = table
-        self._node = np.zeros(len(table), dtype=np.int32)
-        self._depth = np.zeros(len(table), dtype=np.int64)
+        self._node = np.zeros(table.n_codes, dtype=np.int32)
+        self._depth = np.zeros(table.n_codes, dtype=np.int64)
         for word in self.first_words:
             code = table.code(word)
             self._node[code], self._depth[code] = self._walker.node(word), len(word)

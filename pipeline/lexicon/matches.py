@@ -78,7 +78,8 @@ def without_shorter(matches: Matches, plan: Plan, n_bytes: int) -> Matches:
 def _within(start: Positions, end: Positions) -> Positions:
     """Return every position of some stretches."""
     size = end - start
-    return np.arange(int(size.sum())) + np.repeat(start - (np.cumsum(size) - size), size)
+    positions: Positions = np.arange(int(size.sum())) + np.repeat(start - (np.cumsum(size) - size), size)
+    return positions
 
 
 def counted_once(matches: Matches, plan: Plan) -> Ints:

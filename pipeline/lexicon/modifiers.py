@@ -15,9 +15,7 @@ from pipeline.lexicon.matches import Matches
 from pipeline.lexicon.plan import BOOSTER, COUNTED, NEGATION, Flags, Floats, Ints, Plan
 
 
-def modify(
-    matches: Matches, plan: Plan, read_tokens: Callable[[], Positions], n_bytes: int
-) -> tuple[Matches, Floats]:
+def modify(matches: Matches, plan: Plan, read_tokens: Callable[[], Positions], n_bytes: int) -> tuple[Matches, Floats]:
     """Return the matches that count, without the modifiers and without what negation takes out, and their weights.
 
     `read_tokens` gives the positions at which the tokens of the slice start. A booster adds its weight to the

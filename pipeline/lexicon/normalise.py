@@ -90,11 +90,14 @@ def normalise(texts: pl.Series) -> pl.Series:
 def is_plain(texts: pl.Series) -> pl.Series:
     """Tell of each text whether nothing but runs of ASCII white space may change when it is normalised.
 
-    Such a text may be lower-cased first, and by polars: it holds no character whose lower case is in doubt. A text that is not plain may still be one that needs nothing.
+    Such a text may be lower-cased first, and by polars: it holds no character whose lower case is in doubt. A text
+    that is not plain may still be one that needs nothing.
     """
     plain = ~texts.str.contains_any(["\x00", "\x7f"])
     wide = (texts.str.len_bytes() != texts.str.len_chars()).arg_true()
-    return plain if wide.is_empty() else plain.scatter(wide, ~texts.gather(wide).str.contains(_changing()) & plain[wide])
+    return (
+        plain if wide.is_empty() else plain.scatter(wide, ~texts.gather(wide).str.contains(_changing()) & plain[wide])
+    )
 
 
 @functools.cache
@@ -113,7 +116,11 @@ def _where(texts: pl.Series, pattern: str, change: Callable[[pl.Series], pl.Seri
 @functools.cache
 def _unstable(without: frozenset[int] = frozenset()) -> str:
     """Return the class of the characters that NFKC may change, alone or after another; all others are left out fast."""
-    codes = [code for code in range(0x80, sys.maxunicode + 1) if not 0xD800 <= code < 0xE000 and _may_change(chr(code)) and code not in without]
+    codes = [
+        code
+        for code in range(0x80, sys.maxunicode + 1)
+        if not 0xD800 <= code < 0xE000 and _may_change(chr(code)) and code not in without
+    ]
     firsts = [code for code, before in zip(codes, [-2, *codes], strict=False) if code != before + 1]
     lasts = [code for code, after in zip(codes, [*codes[1:], -2], strict=True) if after != code + 1]
     return "[" + "".join(f"\\x{{{a:x}}}-\\x{{{b:x}}}" for a, b in zip(firsts, lasts, strict=True)) + "]"

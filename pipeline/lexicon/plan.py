@@ -120,7 +120,9 @@ def compile_plan(cards: Sequence[Card]) -> Plan:
         targets=_group([[entry for entry, _ in pairs] for pairs in targets.values()]),
         rank=_ints(rank for pairs in targets.values() for _, rank in pairs),
         is_at_word_start=_at_word_start(entries, targets),
-        is_open=np.array([any(entries[entry].is_open for entry, _ in pairs) for pairs in targets.values()], dtype=np.bool_),
+        is_open=np.array(
+            [any(entries[entry].is_open for entry, _ in pairs) for pairs in targets.values()], dtype=np.bool_
+        ),
         tokens=_tokens(literals),
         expressions=tuple(expression for _, expression in spoken),
         expression_entry=_ints(at for at, _ in spoken),

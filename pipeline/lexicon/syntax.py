@@ -34,7 +34,8 @@ class _BeyondError(Exception):
 class Machine:
     """An automaton on bytes: states by rows, and which expressions end in each.
 
-    `ended` holds for each state a group of `expressions`, or `NO_LITERAL`; `column` maps bytes to columns of `following`.
+    `ended` holds for each state a group of `expressions`, or `NO_LITERAL`; `column` maps bytes to columns of
+    `following`.
     """
 
     column: npt.NDArray[np.uint8]
@@ -115,7 +116,6 @@ class _Parser:
         while self._at < len(self._text) and self._text[self._at] not in "|)":
             begin = self._at
             end = self._atom(start)
-            behind = self._at
             low, high = self._repeats()
             after = self._at
             skipping = [start] if low == 0 else []
@@ -124,7 +124,6 @@ class _Parser:
                     skipping.append(end)
                 self._at = begin
                 end = self._atom(end)
-                assert self._at == behind
             self._at = after
             stop = self._net.state()
             for state in (*skipping, end):
@@ -240,3 +239,7 @@ def _by_sets(net: _Net, start: Sequence[int], ends: Mapping[int, int]) -> Machin
     items = np.array([item for group in distinct for item in group], dtype=np.int64)
     ended = np.array([place.get(group, NO_LITERAL) for group in groups], dtype=np.int64)
     return Machine(column, following, ended, Groups(first, items))
+
+
+EMPTY = _by_sets(_Net(), (), {})
+"""The automaton of no expression."""

@@ -44,7 +44,9 @@ class WordTable:
         long = [head for head in heads if len(head) > _HALF]
         self._short, self._long = _Slots(self._numbers(short)), _Slots(self._numbers(long))
 
-    def __len__(self) -> int:
+    @property
+    def n_codes(self) -> int:
+        """One more than the highest code."""
         return len(self._code) + 1
 
     def code(self, word: bytes) -> int:
