@@ -24,7 +24,7 @@ from pipeline.lexicon.texts import Texts
 from pipeline.lexicon.tokens import count_tokens
 from pipeline.lexicon.words import WordTable
 
-SLICE_BYTES = 8 * 2**20
+SLICE_BYTES = 4 * 2**20
 """Bytes of text per pass: large enough that fixed costs vanish, small enough that arrays are not paged in anew."""
 
 SLICE_TEXTS = 2**14

@@ -104,9 +104,10 @@ class Texts:
         """The positions at which the tokens of the texts start: words, but those that an apostrophe joins on."""
         start, end = self.words
         is_joined = np.zeros(len(start), dtype=np.bool_)
-        gap = start[1:] - end[:-1]
+        behind = self.buffer[end[:-1]]
         for sign in APOSTROPHES:
-            at = np.flatnonzero(gap == len(sign))
+            at = np.flatnonzero(behind == sign[0])
+            at = at[start[at + 1] - end[at] == len(sign)]
             for step, byte in enumerate(sign):
                 at = at[self.buffer[end[at] + step] == byte]
             is_joined[at + 1] = True

@@ -69,11 +69,12 @@ class WordTable:
             Where the n words start and end.
         """
         window = np.ndarray(shape=(len(buffer) - _HALF + 1,), dtype="<u8", buffer=buffer, strides=(1,))
-        size = end - start
-        low = window[start] & _MASKS[np.minimum(size, _HALF)]
+        size = np.minimum(end - start, HEAD)
+        low = window[start]
+        low &= _MASKS[np.minimum(size, _HALF)]
         code = self._short.find(low, None)
         long = np.flatnonzero(size > _HALF)
-        high = window[start[long] + _HALF] & _MASKS[np.minimum(size[long], HEAD) - _HALF]
+        high = window[start[long] + _HALF] & _MASKS[size[long] - _HALF]
         code[long] = self._long.find(low[long], high)
         return code
 
@@ -103,13 +104,14 @@ class _Slots:
 
     def find(self, low: Numbers, high: Numbers | None) -> Codes:
         at = self._at[self._hash(low, high)]
-        is_other = low != self._low[at]
+        code = np.zeros(len(at), dtype=np.int32)
+        filled = np.flatnonzero(at)
+        at = at[filled]
+        is_same = low[filled] == self._low[at]
         if high is not None:
-            is_other |= high != self._high[at]
-        code = self._code[at]
-        others = np.flatnonzero(is_other)
-        code[others] = 0
+            is_same &= high[filled] == self._high[at]
+        code[filled[is_same]] = self._code[at[is_same]]
         if self._next is not None:
-            others = others[at[others] > 0]
+            others = filled[~is_same]
             code[others] = self._next.find(low[others], None if high is None else high[others])
         return code
