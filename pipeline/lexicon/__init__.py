@@ -4,9 +4,8 @@ What belongs here: parse, compile and score word lists, and the SQL that their c
 knows neither corpora nor Dagster; columns of texts come in, columns of scores go out.
 """
 
-from pipeline.lexicon.automaton import SCORE_SCHEMA
 from pipeline.lexicon.card import fingerprint
-from pipeline.lexicon.engine import Engine
+from pipeline.lexicon.engine import SCORE_SCHEMA, Engine
 from pipeline.lexicon.load import LEXICON_FOLDER, card_by_id, cards_with_lists, load_cards
 from pipeline.lexicon.model import Card
 from pipeline.lexicon.sql import level_case_sql, reply_class_sql

@@ -7,6 +7,8 @@ text count as no word character.
 
 from __future__ import annotations
 
+import functools
+import sys
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ Flags = npt.NDArray[np.bool_]
 
 APOSTROPHES = (b"'", "’".encode())
 _IS_WORD: Flags = np.array([code < 128 and (chr(code).isalnum() or chr(code) == "_") for code in range(256)])
+WORD_BYTES = bytes(int(is_word) for is_word in _IS_WORD)
 _LEAD = 0xC0
 _LONGEST = 4  # bytes of a UTF-8 character
 
@@ -52,14 +55,23 @@ def utf8_buffer(texts: pl.Series) -> tuple[Bytes, Positions]:
 def word_flags(buffer: Bytes) -> Flags:
     """Tell of each byte whether it belongs to a word character."""
     flags: Flags = _IS_WORD[buffer]
-    lead = np.flatnonzero(buffer >= _LEAD)
-    codes = _decode(buffer, lead)
-    distinct, inverse = np.unique(codes, return_inverse=True)
-    is_word = np.fromiter((is_word_character(chr(code)) for code in distinct), np.bool_, len(distinct))[inverse]
-    for step in range(_LONGEST):
-        at = lead[is_word & (step < _length(buffer[lead]))] + step
-        flags[at] = True
+    flag_wide(buffer, flags)
     return flags
+
+
+def flag_wide(buffer: Bytes, flags: Flags) -> None:
+    """Set the flags of the bytes of word characters beyond ASCII."""
+    lead = np.flatnonzero(buffer >= _LEAD)
+    lead = lead[wide_words()[_decode(buffer, lead)]]
+    length = _length(buffer[lead])
+    for step in range(_LONGEST):
+        flags[lead[length > step] + step] = True
+
+
+@functools.cache
+def wide_words() -> Flags:
+    """Tell of each code point whether it is a word character."""
+    return np.array([is_word_character(chr(code)) for code in range(sys.maxunicode + 1)], dtype=np.bool_)
 
 
 def word_before(flags: Flags, position: Positions, text_start: Positions) -> Flags:

@@ -1,20 +1,55 @@
 """Score texts by all lexicons: each card on the text that it asks for, raw or normalised.
 
-What belongs here: the checks of what comes in, and one automaton per kind of text. How an automaton scores is in
-`automaton.py`, what a normalised text is in `normalise.py`; SQL over the scores is in `sql.py`.
+What belongs here: the checks of what comes in, one automaton per kind of text, and the tables that come out. How an
+automaton scores is in `automaton.py`, what a normalised text is in `normalise.py`; SQL over the scores is in `sql.py`.
+
+How it works: texts go through in slices, so memory does not grow with the corpus, and the arrays of a slice stay near
+the processor. Where normalising changes nothing but white space, the words of a text are read once for both kinds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
-from pipeline.lexicon.automaton import ENTRY_SCHEMA, SCORE_KEY, SCORE_SCHEMA, SLICE_BYTES, Automaton
+from pipeline.lexicon.automaton import Automaton, Sums
+from pipeline.lexicon.lower import lower_exact
 from pipeline.lexicon.model import Card
-from pipeline.lexicon.normalise import normalise
-from pipeline.lexicon.plan import check_cards
+from pipeline.lexicon.normalise import is_plain, normalise
+from pipeline.lexicon.plan import Ints, check_cards
+from pipeline.lexicon.texts import Texts
 from pipeline.lexicon.tokens import count_tokens
+from pipeline.lexicon.words import WordTable
+
+SLICE_BYTES = 4 * 2**20
+"""Bytes of text per pass: large enough that fixed costs vanish, small enough that arrays are not paged in anew."""
+
+SLICE_TEXTS = 2**14
+"""Most texts per pass: bounds the table of counts by text and category."""
+
+SCORE_SCHEMA = pl.Schema(
+    {
+        "text_hash": pl.String(),
+        "lexicon": pl.String(),
+        "category": pl.String(),
+        "count": pl.Int64(),
+        "weight_sum": pl.Float64(),
+        "share": pl.Float64(),
+    }
+)
+ENTRY_SCHEMA = pl.Schema(
+    {
+        "text_hash": pl.String(),
+        "lexicon": pl.String(),
+        "category": pl.String(),
+        "entry": pl.String(),
+        "count": pl.Int64(),
+    }
+)
+SCORE_KEY = ("text_hash", "lexicon", "category")
 
 
 class Engine:
@@ -31,12 +66,17 @@ class Engine:
     def __init__(self, cards: Sequence[Card], slice_bytes: int = SLICE_BYTES) -> None:
         check_cards(cards)
         kinds = {kind: [card for card in cards if card.text == kind] for kind in ("raw", "normalised")}
-        self._automata = {kind: Automaton(chosen, slice_bytes) for kind, chosen in kinds.items() if chosen}
+        self._automata = {kind: Automaton(chosen) for kind, chosen in kinds.items() if chosen}
+        self._slice_bytes = slice_bytes
+        table = WordTable(sorted({word for one in self._automata.values() for word in one.first_words}))
+        for one in self._automata.values():
+            one.read(table)
+        self._outputs = _Outputs.of(list(self._automata.values()))
 
     @property
     def literals(self) -> tuple[str, ...]:
         """The distinct literals of all cards, sorted."""
-        return tuple(sorted({literal for one in self._automata.values() for literal in one.literals}))
+        return tuple(sorted({literal for one in self._automata.values() for literal in one.plan.literals}))
 
     def score(self, texts: pl.DataFrame) -> pl.DataFrame:
         """Score texts.
@@ -61,8 +101,9 @@ class Engine:
             When a column is missing or of another type, holds a null, or a text_hash comes twice.
         """
         _check(texts, ("text_hash", "text", "n_tokens"))
-        parts = self._each(texts, lambda automaton, chosen: automaton.score(chosen))
-        return pl.concat([SCORE_SCHEMA.to_frame(), *parts]).sort(SCORE_KEY)
+        texts = texts.sort("text_hash")
+        found = [_Found.of(part, part.automaton.score(*part.read), self._outputs) for part in self._parts(texts)]
+        return _Found.table(found, texts["text_hash"], self._outputs)
 
     def score_batches(self, batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         """Score batches of texts one after the other; each result is sorted like that of `score`."""
@@ -84,14 +125,123 @@ class Engine:
             presence), sorted by these.
         """
         _check(texts, ("text_hash", "text"))
-        parts = self._each(texts, lambda automaton, chosen: automaton.entry_counts(chosen))
-        return pl.concat([ENTRY_SCHEMA.to_frame(), *parts]).sort(*SCORE_KEY, "entry")
+        found = [_entry_table(part, texts["text_hash"]) for part in self._parts(texts)]
+        return pl.concat([ENTRY_SCHEMA.to_frame(), *found]).sort(*SCORE_KEY, "entry")
 
-    def _each(
-        self, texts: pl.DataFrame, score: Callable[[Automaton, pl.DataFrame], pl.DataFrame]
-    ) -> Iterator[pl.DataFrame]:
-        for kind, automaton in self._automata.items():
-            yield score(automaton, texts if kind == "raw" else _normalised(texts))
+    def _parts(self, texts: pl.DataFrame) -> Iterator[_Part]:
+        """Yield what each automaton scores, slice by slice."""
+        row = pl.Series("row", np.arange(texts.height))
+        raw, normalised = (self._automata.get(kind) for kind in ("raw", "normalised"))
+        plain = is_plain(texts["text"]) if normalised else pl.repeat(True, texts.height, eager=True)
+        frame = texts.with_columns(row)
+        for part in self._slices(frame.filter(plain)):
+            lowered = part["text"].str.to_lowercase() if normalised else lower_exact(part["text"])
+            read = Texts.of(lowered)
+            if raw:
+                yield _Part(raw, part, read, lowered)
+            if normalised:
+                spaced = read.spaced(lowered)
+                yield _Part(normalised, part, spaced, spaced.series())
+        for part in self._slices(frame.filter(~plain)):
+            for automaton, some in ((raw, part), (normalised, _normalised(part))):
+                if automaton:
+                    lowered = lower_exact(some["text"])
+                    yield _Part(automaton, some, Texts.of(lowered), lowered)
+
+    def _slices(self, texts: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        if texts.is_empty():
+            return
+        size = texts["text"].str.len_bytes().cast(pl.Int64).to_numpy()
+        number = np.cumsum(size) // self._slice_bytes
+        ends = np.unique(np.append(np.flatnonzero(np.diff(number)) + 1, np.arange(SLICE_TEXTS, len(size), SLICE_TEXTS)))
+        for start, end in zip([0, *ends], [*ends, texts.height], strict=True):
+            yield texts.slice(int(start), int(end - start))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A slice of texts as an automaton reads it: `texts` and `lowered` are what it scores."""
+
+    automaton: Automaton
+    frame: pl.DataFrame
+    texts: Texts
+    lowered: pl.Series
+
+    @property
+    def read(self) -> tuple[Texts, pl.Series, pl.Series | None]:
+        """What is scored, and its languages where they are known."""
+        return self.texts, self.lowered, self.frame["language"] if "language" in self.frame.columns else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Outputs:
+    """The output categories of all automata, sorted by lexicon and name; `place` by automaton: where its own are."""
+
+    lexicon: pl.Series
+    category: pl.Series
+    place: dict[int, Ints]
+
+    @classmethod
+    def of(cls, automata: Sequence[Automaton]) -> _Outputs:
+        listed = [list(zip(one.plan.category_lexicon, one.plan.category_name, strict=True)) for one in automata]
+        names = sorted(name for some in listed for name in some)
+        index = {name: at for at, name in enumerate(names)}
+        place = {
+            id(one): np.array([index[name] for name in some], dtype=np.int64)
+            for one, some in zip(automata, listed, strict=True)
+        }
+        lexicon, category = (pl.Series([name[side] for name in names], dtype=pl.String) for side in (0, 1))
+        return cls(lexicon, category, place)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Scores of a part: where each belongs in the table (text and output category), and its columns."""
+
+    key: Ints
+    columns: tuple[pl.Series, pl.Series, pl.Series]
+
+    @classmethod
+    def of(cls, part: _Part, sums: Sums, outputs: _Outputs) -> _Found:
+        n_tokens = part.frame["n_tokens"].cast(pl.Int64).to_numpy()[sums.row]
+        share = np.minimum(sums.tokens, n_tokens) / np.where(n_tokens > 0, n_tokens, 1)
+        shares = pl.Series(share).set(pl.Series(n_tokens == 0), None)
+        row = part.frame["row"].to_numpy()[sums.row]
+        key = row * len(outputs.lexicon) + outputs.place[id(part.automaton)][sums.category]
+        return cls(key, (pl.Series(sums.count), pl.Series(sums.weight), shares))
+
+    @staticmethod
+    def table(found: Sequence[_Found], text_hash: pl.Series, outputs: _Outputs) -> pl.DataFrame:
+        if not found:
+            return SCORE_SCHEMA.to_frame()
+        key = np.concatenate([one.key for one in found])
+        order = pl.Series(np.argsort(key, kind="stable"))
+        key = key[order.to_numpy()]
+        category = key % len(outputs.lexicon)
+        count, weight, share = (pl.concat([one.columns[at] for one in found]).gather(order) for at in (0, 1, 2))
+        columns = {
+            "text_hash": text_hash.gather(key // len(outputs.lexicon)),
+            "lexicon": outputs.lexicon.gather(category),
+            "category": outputs.category.gather(category),
+            "count": count,
+            "weight_sum": weight,
+            "share": share,
+        }
+        return pl.DataFrame(columns, schema=SCORE_SCHEMA)
+
+
+def _entry_table(part: _Part, text_hash: pl.Series) -> pl.DataFrame:
+    plan = part.automaton.plan
+    row, entry, count = part.automaton.entries(*part.read)
+    category = plan.entry_category[entry]
+    columns = {
+        "text_hash": text_hash.gather(part.frame["row"].to_numpy()[row]),
+        "lexicon": pl.Series(plan.category_lexicon, dtype=pl.String).gather(category),
+        "category": pl.Series(plan.category_name, dtype=pl.String).gather(category),
+        "entry": pl.Series(plan.entry_pattern, dtype=pl.String).gather(entry),
+        "count": count,
+    }
+    return pl.DataFrame(columns, schema=ENTRY_SCHEMA)
 
 
 def _normalised(texts: pl.DataFrame) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.lexicon.boundary import Positions
-from pipeline.lexicon.plan import Flags, Floats, Ints, Plan
+from pipeline.lexicon.plan import Flags, Ints, Plan
 
 NO_LITERAL = -1
 
@@ -43,12 +43,28 @@ class Matches:
         )
 
 
-def without_shorter(matches: Matches, plan: Plan) -> Matches:
-    """Apply the policy ``longest``: in cards that ask for it, matches inside or across a longer one are left out."""
+def joined(one: Matches, other: Matches) -> Matches:
+    """Return the matches of both."""
+    names = ("row", "literal", "start", "end", "entry", "rank")
+    return Matches(*(np.concatenate([getattr(one, name), getattr(other, name)]) for name in names))
+
+
+def without_shorter(matches: Matches, plan: Plan, n_bytes: int) -> Matches:
+    """Apply the policy ``longest``: in cards that ask for it, matches inside or across a longer one are left out.
+
+    Whole words overlap no other word, so only what touches a match of another kind is sorted. `n_bytes` is the size
+    of the buffer.
+    """
     card = plan.entry_card[matches.entry]
-    at = np.flatnonzero(plan.card_is_longest[card])
-    if not len(at):
+    is_longest = plan.card_is_longest[card]
+    is_word = plan.entry_is_word[matches.entry]
+    other = np.flatnonzero(is_longest & ~is_word)
+    if not len(other):
         return matches
+    is_touched = np.zeros(n_bytes, dtype=np.bool_)
+    is_touched[_within(matches.start[other], matches.end[other])] = True
+    word = np.flatnonzero(is_longest & is_word)
+    at = np.concatenate([other, word[is_touched[matches.start[word]]]])
     at = at[np.lexsort((-matches.end[at], matches.start[at], card[at]))]
     card, start, end = card[at], matches.start[at], matches.end[at]
     is_new = np.ones(len(at), dtype=np.bool_)
@@ -59,28 +75,33 @@ def without_shorter(matches: Matches, plan: Plan) -> Matches:
     return matches[kept]
 
 
-def count_entries(matches: Matches, weight: Floats, plan: Plan) -> tuple[Ints, Ints, Ints, Floats]:
-    """Return row, entry, count and sum of weights, sorted by row and entry.
+def _within(start: Positions, end: Positions) -> Positions:
+    """Return every position of some stretches."""
+    size = end - start
+    positions: Positions = np.arange(int(size.sum())) + np.repeat(start - (np.cumsum(size) - size), size)
+    return positions
+
+
+def counted_once(matches: Matches, plan: Plan) -> Ints:
+    """Return the matches that add one to a count.
 
     An entry of a card that counts presence counts once per text; another as often as `re.findall` would find it.
     """
-    n_entries = len(plan.entry_pattern)
-    key = matches.row * n_entries + matches.entry
     occurs = plan.entry_occurs[matches.entry]
-    at = np.flatnonzero(occurs)
+    is_word = plan.entry_is_word[matches.entry]
+    at = np.flatnonzero(occurs & ~is_word)
     at = at[np.lexsort((matches.rank[at], matches.start[at], matches.entry[at]))]
     at = at[take_leftmost(matches.entry[at], matches.start[at], matches.end[at])]
-    present = distinct(key[~occurs])
-    listed = np.concatenate([present, key[at]])
-    weights = np.concatenate([plan.entry_weight[present % n_entries], weight[at]])
-    order = np.argsort(listed, kind="stable")
-    listed, weights = listed[order], weights[order]
-    keys = distinct(listed)
-    first = np.searchsorted(listed, keys)
-    count: Ints = np.diff(np.append(first, len(listed))).astype(np.int64)
-    owner = np.repeat(np.arange(len(keys)), count)
-    sums: Floats = np.bincount(owner, weights=weights, minlength=len(keys)).astype(np.float64)
-    return keys // n_entries, keys % n_entries, count, sums
+    present = np.flatnonzero(~occurs)
+    _, first = np.unique(matches.row[present] * len(plan.entry_pattern) + matches.entry[present], return_index=True)
+    return np.concatenate([np.flatnonzero(occurs & is_word), at, present[first]])
+
+
+def count_entries(matches: Matches, plan: Plan) -> tuple[Ints, Ints, Ints]:
+    """Return row, entry and count, sorted by row and entry."""
+    n_entries, once = len(plan.entry_pattern), counted_once(matches, plan)
+    keys, count = np.unique(matches.row[once] * n_entries + matches.entry[once], return_counts=True)
+    return keys // n_entries, keys % n_entries, count
 
 
 def distinct(values: Ints) -> Ints:

@@ -15,7 +15,7 @@ from pipeline.lexicon.matches import Matches
 from pipeline.lexicon.plan import BOOSTER, COUNTED, NEGATION, Flags, Floats, Ints, Plan
 
 
-def modify(matches: Matches, plan: Plan, read_tokens: Callable[[], Positions]) -> tuple[Matches, Floats]:
+def modify(matches: Matches, plan: Plan, read_tokens: Callable[[], Positions], n_bytes: int) -> tuple[Matches, Floats]:
     """Return the matches that count, without the modifiers and without what negation takes out, and their weights.
 
     `read_tokens` gives the positions at which the tokens of the slice start. A booster adds its weight to the
@@ -29,12 +29,11 @@ def modify(matches: Matches, plan: Plan, read_tokens: Callable[[], Positions]) -
         return counted, weight
     modifiers = matches[role != COUNTED]
     card = plan.entry_card[counted.entry]
-    can_change = (plan.scopes[NEGATION][card] > 0) | (plan.scopes[BOOSTER][card] > 0)
-    target = np.flatnonzero(can_change & _is_among(counted.row, modifiers.row))
-    modifiers = modifiers[_is_among(modifiers.row, counted.row[target])]
     gap, tokens = _gap(plan), read_tokens()
+    last = np.searchsorted(tokens, modifiers.end) - 1
+    target = np.flatnonzero(_is_reached(tokens, last, gap, n_bytes)[counted.start])
+    last += gap * modifiers.row
     first = np.searchsorted(tokens, counted.start[target]) + gap * counted.row[target]
-    last = np.searchsorted(tokens, modifiers.end) - 1 + gap * modifiers.row
     for role_ in (BOOSTER, NEGATION):
         chosen = plan.entry_role[modifiers.entry] == role_
         owner, found = _pairs(plan, role_, card[target], first, modifiers[chosen], last[chosen])
@@ -49,11 +48,20 @@ def modify(matches: Matches, plan: Plan, read_tokens: Callable[[], Positions]) -
     return counted[kept], weight[kept]
 
 
-def _is_among(rows: Ints, others: Ints) -> Flags:
-    """Tell of each row whether it is one of the others; a table beats `np.isin` by far."""
-    table = np.zeros(int(max(rows.max(initial=0), others.max(initial=0))) + 1, dtype=np.bool_)
-    table[others] = True
-    return np.asarray(table[rows], dtype=np.bool_)
+def _is_reached(tokens: Positions, last: Ints, scope: int, n_bytes: int) -> Flags:
+    """Tell of each byte whether something that starts there may lie within so many tokens behind a modifier.
+
+    `last` is the last token of each modifier. Texts are not told apart here.
+    """
+    reached = np.zeros(n_bytes, dtype=np.bool_)
+    bounds = np.append(tokens, n_bytes - 1)
+    start, end = bounds[last], bounds[np.minimum(last + scope, len(tokens))] + 1
+    order = np.argsort(start, kind="stable")
+    start, end = start[order], np.maximum.accumulate(end[order])
+    begin = np.maximum(start, np.append(0, end[:-1]))
+    size = np.maximum(end - begin, 0)
+    reached[np.arange(int(size.sum())) + np.repeat(begin - (np.cumsum(size) - size), size)] = True
+    return reached
 
 
 def _gap(plan: Plan) -> int:

@@ -23,6 +23,8 @@ from collections.abc import Callable
 
 import polars as pl
 
+from pipeline.lexicon.lower import divergent_characters
+
 _HIDDEN = (
     r"[\x{00}\x{7F}-\x{9F}\x{AD}\x{115F}\x{1160}\x{180E}\x{200B}\x{200C}\x{200E}\x{200F}\x{202A}-\x{202E}\x{2060}-\x{206F}"
     r"\x{3164}\x{FEFF}\x{FFA0}\x{E0000}-\x{E007F}]"
@@ -85,6 +87,26 @@ def normalise(texts: pl.Series) -> pl.Series:
     return _where(folded, _SPACES, lambda some: some.str.replace_all(r"\s+", " ").str.strip_chars(" "))
 
 
+def is_plain(texts: pl.Series) -> pl.Series:
+    """Tell of each text whether nothing but runs of ASCII white space may change when it is normalised.
+
+    Such a text may be lower-cased first, and by polars: it holds no character whose lower case is in doubt. A text
+    that is not plain may still be one that needs nothing.
+    """
+    plain = ~texts.str.contains_any(["\x00", "\x7f"])
+    wide = (texts.str.len_bytes() != texts.str.len_chars()).arg_true()
+    return (
+        plain if wide.is_empty() else plain.scatter(wide, ~texts.gather(wide).str.contains(_changing()) & plain[wide])
+    )
+
+
+@functools.cache
+def _changing() -> str:
+    """Return what only texts that are not plain hold; the sign of presentation of emoji joins nothing."""
+    found = re.sub(r"\[(.*)\]", r"\1", _unstable(frozenset({0xFE0F})))
+    return f"{_SUSPECT}|[{found}{_HIDDEN[1:-1]}{_JOINER}{divergent_characters()}\\x{{1680}}\\x{{2028}}\\x{{2029}}]"
+
+
 def _where(texts: pl.Series, pattern: str, change: Callable[[pl.Series], pl.Series]) -> pl.Series:
     """Apply a function on columns to the texts that hold a pattern, and to no other."""
     rows = texts.str.contains(pattern).arg_true()
@@ -92,9 +114,13 @@ def _where(texts: pl.Series, pattern: str, change: Callable[[pl.Series], pl.Seri
 
 
 @functools.cache
-def _unstable() -> str:
+def _unstable(without: frozenset[int] = frozenset()) -> str:
     """Return the class of the characters that NFKC may change, alone or after another; all others are left out fast."""
-    codes = [code for code in range(0x80, sys.maxunicode + 1) if not 0xD800 <= code < 0xE000 and _may_change(chr(code))]
+    codes = [
+        code
+        for code in range(0x80, sys.maxunicode + 1)
+        if not 0xD800 <= code < 0xE000 and _may_change(chr(code)) and code not in without
+    ]
     firsts = [code for code, before in zip(codes, [-2, *codes], strict=False) if code != before + 1]
     lasts = [code for code, after in zip(codes, [*codes[1:], -2], strict=True) if after != code + 1]
     return "[" + "".join(f"\\x{{{a:x}}}-\\x{{{b:x}}}" for a, b in zip(firsts, lasts, strict=True)) + "]"

@@ -47,7 +47,8 @@ class Groups:
 class Plan:
     """Literals of all cards (L), their targets, the entries (E), the output categories with totals (C), the cards (K).
 
-    `is_at_word_start`: no entry allows the literal but where a word starts. `rank` runs parallel to
+    `is_at_word_start`: no entry allows the literal but where a word starts; `is_open`: an entry goes on behind it.
+    `entry_is_word`: the entry is one whole word, so that its matches never overlap. `rank` runs parallel to
     ``targets.items`` and is the place of the literal among those of its entry.
     `entry_category` and `entry_total` index the output categories; an entry without total, and a modifier, has
     `NO_CATEGORY`. `expressions` are the regular expressions, `expression_entry` the entries that they are of.
@@ -59,6 +60,7 @@ class Plan:
     starts_with_word: Flags
     ends_with_word: Flags
     is_at_word_start: Flags
+    is_open: Flags
     targets: Groups
     rank: Ints
     tokens: Groups
@@ -68,6 +70,7 @@ class Plan:
     entry_edge: Ints
     entry_is_open: Flags
     entry_occurs: Flags
+    entry_is_word: Flags
     entry_weight: Floats
     entry_category: Ints
     entry_total: Ints
@@ -117,6 +120,9 @@ def compile_plan(cards: Sequence[Card]) -> Plan:
         targets=_group([[entry for entry, _ in pairs] for pairs in targets.values()]),
         rank=_ints(rank for pairs in targets.values() for _, rank in pairs),
         is_at_word_start=_at_word_start(entries, targets),
+        is_open=np.array(
+            [any(entries[entry].is_open for entry, _ in pairs) for pairs in targets.values()], dtype=np.bool_
+        ),
         tokens=_tokens(literals),
         expressions=tuple(expression for _, expression in spoken),
         expression_entry=_ints(at for at, _ in spoken),
@@ -124,6 +130,7 @@ def compile_plan(cards: Sequence[Card]) -> Plan:
         entry_edge=_ints(EDGES[entry.boundary] for entry in entries),
         entry_is_open=np.array([entry.is_open for entry in entries]),
         entry_occurs=np.array([cards[item.card].counting == "occurrence" for item in listed]),
+        entry_is_word=np.array([_is_word(entry) for entry in entries]),
         entry_weight=np.array([entry.weight for entry in entries], dtype=np.float64),
         entry_category=_ints(item.category for item in listed),
         entry_total=_ints(item.total for item in listed),
@@ -184,6 +191,11 @@ def _at_word_start(entries: Sequence[Entry], targets: Mapping[str, Sequence[tupl
         ],
         dtype=np.bool_,
     )
+
+
+def _is_word(entry: Entry) -> bool:
+    is_closed = entry.expression is None and not entry.is_open and entry.boundary != "none"
+    return is_closed and all(is_word_character(character) for literal in entry.literals for character in literal)
 
 
 def _tokens(literals: Sequence[str]) -> Groups:
