@@ -17,7 +17,7 @@ __all__ = ["ABANDONED_SECONDS", "MARKER", "SCORE_CHANGE", "fingerprint", "is_cur
 
 SCORE_CHANGE = 5  # upvotes gained between the two downloads of a revised post
 TIP = "Use author info to decide how to engage. Quality matters more than popularity!"
-TRUNCATED_AT = 0.6  # share of the bytes that a cut file keeps
+TRUNCATED_AT = 0.6  # share of the bytes of its post that a cut file keeps: no record in it is whole
 HTML_ERROR = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body>502</body></html>\n"
 CORPUS_CARD = """\
 title = "Simulated Moltbook-like forum with planted truth"
@@ -85,7 +85,7 @@ def _write_broken(corpus: Corpus, folder: Path) -> None:
     irregular = corpus.irregularities
     for number in range(irregular.n_truncated):
         name = f"00000000-0000-4000-8000-{number:012x}.json"
-        (folder / name).write_bytes(whole[: int(len(whole) * TRUNCATED_AT)])
+        (folder / name).write_bytes(whole[: int(whole.index(b'"comments"') * TRUNCATED_AT)])
     for number in range(irregular.n_html):
         (folder / f"00000000-0000-4000-9000-{number:012x}.json").write_text(HTML_ERROR, encoding="ascii")
 

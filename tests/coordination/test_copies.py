@@ -7,7 +7,7 @@ from itertools import combinations
 import networkx as nx
 import numpy as np
 import pytest
-from planted import connect, copiers, message
+from planted_coordination import connect, copiers, message
 
 from pipeline.activity.row import Sampling
 from pipeline.coordination.copies import near_share, network

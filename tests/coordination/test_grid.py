@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from planted import connect, copiers, posters
+from planted_coordination import connect, copiers, posters
 
 from pipeline.activity.gaps import NO_GAPS
 from pipeline.activity.row import Sampling

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from planted import connect, message, posters
+from planted_coordination import connect, message, posters
 from scipy import stats
 from scipy.stats.contingency import association as scipy_association
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 import pytest
-from planted import START, connect, message, posters
+from planted_coordination import START, connect, message, posters
 from regularity import cov_by_author
 from scipy import stats
 from synthetic import connect as connect_threads

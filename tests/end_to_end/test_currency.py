@@ -19,7 +19,7 @@ from pipeline.warehouse import Warehouse
 from pipeline.warehouse.layout import find_table
 
 CORPUS = "small"
-SEEDED = {key for key in STEPS if key.startswith("analysis/")}
+SEEDED = {key for key in STEPS if key.startswith("analysis/")} | {"feature/topic"}  # topics are drawn
 
 
 @pytest.fixture(scope="module")

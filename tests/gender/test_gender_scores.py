@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from planted import FEMININE, MASCULINE, PLAIN, connect, corpus
+from planted_gender import FEMININE, MASCULINE, PLAIN, connect, corpus
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.language import embed, teacher
 from pipeline.language.cache import Chunks, make_once
+from pipeline.schema import TABLES
 from pipeline.settings import Settings
 from pipeline.steps.embedding import EMBEDDING_STEPS
 from pipeline.steps.step import run_step
@@ -162,6 +163,8 @@ def store_with_texts(tmp_path, texts):
         copies=pl.lit(1, dtype=pl.Int64),
     )
     store.write("text", "x", frame, "a" * 20)
+    for name in ("message", "slice"):  # measures ask them for slices of one language
+        store.write(name, "x", pl.DataFrame(schema=TABLES[name].polars_schema).drop("corpus_id"), "a" * 20)
     return store
 
 

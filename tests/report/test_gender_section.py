@@ -18,7 +18,7 @@ from pipeline.report.plots import plot_table
 from pipeline.schema import TABLES, measure_frame
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "gender"))
-from planted import connect, corpus
+from planted_gender import connect, corpus
 
 
 def catalogue(rows: pl.DataFrame) -> duckdb.DuckDBPyConnection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from planted import society
+from planted_words import society
 
 from pipeline.activity.row import Sampling
 from pipeline.language.clock import read_clock

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from planted import START, connect, society, words
+from planted_words import START, connect, society, words
 from scipy import sparse
 
 from pipeline.activity.row import Sampling

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from planted import START, connect, society, words
+from planted_words import START, connect, society, words
 from scipy import stats
 
 from pipeline.activity.row import Sampling

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from planted import connect, copiers, message, posters
+from planted_coordination import connect, copiers, message, posters
 from scipy import stats
 
 from pipeline.activity.row import Sampling
