@@ -62,7 +62,7 @@ def _drawing(words: list[dict[str, Any]], frame: pl.DataFrame) -> Html:
         if part.height == 0:
             continue
         x, y, low, high = (part[name].to_list() for name in ("period_start", "value", "ci_low", "ci_high"))
-        name = f"{topic['topic_id']}: {corpus_label(', '.join(str(topic['words']).split(', ')[:4]), 60)}"
+        name = f"{topic['topic_id']}: {corpus_label(', '.join(str(topic['words']).split(', ')[:4]), 28)}"
         line = Line("", x, y, _STYLES[i % len(_STYLES)], low, high)
         chart = line_chart(name, "Share of posts by period", [line], size=_SIZE, y_range=(0.0, min(top, 1.0)),
                            has_dots=True, is_titled=True)  # fmt: skip
