@@ -6,12 +6,11 @@ What belongs here: the vocabulary of choices and the loader. What a choice means
 from __future__ import annotations
 
 import hashlib
-import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
+from pipeline.inference.grid_entries import made, read_entries
 from pipeline.inference.specification import ROLES
 from pipeline.language.norm_clusters import ALGORITHMS
 from pipeline.language.norm_sample import FEWEST_TEXTS, TEXTS
@@ -68,30 +67,13 @@ def load_norm_grid() -> NormGrid:
     ValueError
         When an entry is not valid or stands twice; the sentence says which.
     """
-    name = "grid/norms.toml"
-    document = tomllib.loads(files("pipeline.inference").joinpath(name).read_text(encoding="utf-8"))
-    found = tuple(_specification(entry, f"{name}, spec {i}") for i, entry in enumerate(document["spec"], 1))
-    ids = [spec.spec_id for spec in found]
-    if repeated := sorted({i for i in ids if ids.count(i) > 1}):
-        raise ValueError(f"{name}: the same specification twice, ids {repeated}; remove one of each")
-    if [spec.role for spec in found].count("primary") != 1 or found[0].role != "primary":
-        raise ValueError(f"{name}: the first specification, and no other, must have the role primary")
-    return NormGrid(found, **document["settings"])
+    found, settings = read_entries("grid/norms.toml", _specification)
+    return NormGrid(found, **settings)
 
 
 def _specification(raw: dict[str, Any], where: str) -> NormSpecification:
-    known = {f.name for f in fields(NormSpecification)}
-    if unknown := sorted(set(raw) - known):
-        raise ValueError(f"{where}: unknown keys {unknown}; allowed are {sorted(known)}")
-    spec = NormSpecification(**raw)
-    for key, value, choices in (
-        ("role", spec.role, ROLES),
-        ("algorithm", spec.algorithm, tuple(ALGORITHMS)),
-        ("texts", spec.texts, TEXTS),
-        ("rung", spec.rung, ("static", "full")),
-    ):
-        if value not in choices:
-            raise ValueError(f"{where}: {key} {value!r} is not one of {sorted(choices)}")
+    choices = {"role": ROLES, "algorithm": tuple(ALGORITHMS), "texts": TEXTS, "rung": ("static", "full")}
+    spec = made(NormSpecification, raw, where, choices)
     if spec.criterion != RANDOM_SET and not 0 < (spec.least or 0) < 1:
         raise ValueError(f"{where}: criterion {spec.criterion!r}; write random_set or cosine_x with x between 0 and 1")
     if spec.min_texts < FEWEST_TEXTS:

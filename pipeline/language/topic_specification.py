@@ -6,12 +6,11 @@ What belongs here: the vocabulary of choices and the loader. What a choice means
 from __future__ import annotations
 
 import hashlib
-import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
+from pipeline.inference.grid_entries import made, read_entries
 from pipeline.inference.specification import ROLES, SLICES
 
 TOPICS = ("chosen", "half", "double")
@@ -51,28 +50,9 @@ def load_topic_grid() -> tuple[TopicSpecification, ...]:
     ValueError
         When an entry is not valid or stands twice; the sentence says which.
     """
-    name = "grid/topics.toml"
-    document = tomllib.loads(files("pipeline.inference").joinpath(name).read_text(encoding="utf-8"))
-    found = tuple(_specification(entry, f"{name}, spec {i}") for i, entry in enumerate(document["spec"], 1))
-    ids = [spec.spec_id for spec in found]
-    if repeated := sorted({i for i in ids if ids.count(i) > 1}):
-        raise ValueError(f"{name}: the same specification twice, ids {repeated}; remove one of each")
-    if [spec.role for spec in found].count("primary") != 1 or found[0].role != "primary":
-        raise ValueError(f"{name}: the first specification, and no other, must have the role primary")
-    return found
+    return read_entries("grid/topics.toml", _specification)[0]
 
 
 def _specification(raw: dict[str, Any], where: str) -> TopicSpecification:
-    known = {f.name for f in fields(TopicSpecification)}
-    if unknown := sorted(set(raw) - known):
-        raise ValueError(f"{where}: unknown keys {unknown}; allowed are {sorted(known)}")
-    spec = TopicSpecification(**raw)
-    for key, value, choices in (
-        ("role", spec.role, ROLES),
-        ("slice", spec.slice, SLICES),
-        ("topics", spec.topics, TOPICS),
-        ("outcome", spec.outcome, OUTCOMES),
-    ):
-        if value not in choices:
-            raise ValueError(f"{where}: {key} {value!r} is not one of {sorted(choices)}")
-    return spec
+    choices = {"role": ROLES, "slice": SLICES, "topics": TOPICS, "outcome": OUTCOMES}
+    return made(TopicSpecification, raw, where, choices)

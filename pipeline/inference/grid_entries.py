@@ -1,0 +1,68 @@
+"""Reads a grid of specifications that was fixed in a file: entries, their identity, and what may stand in them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields
+from importlib.resources import files
+from typing import Any, Protocol, TypeVar
+
+
+class Entry(Protocol):
+    """What every specification has."""
+
+    @property
+    def role(self) -> str:
+        """The role of its row."""
+
+    @property
+    def spec_id(self) -> str:
+        """The hash that names it."""
+
+
+E = TypeVar("E", bound=Entry)
+T = TypeVar("T")
+
+
+def read_entries(name: str, make: Callable[[dict[str, Any], str], E]) -> tuple[tuple[E, ...], dict[str, Any]]:
+    """Return the specifications of a file beside this module, and its settings.
+
+    Parameters
+    ----------
+    name
+        The file, such as ``grid/norms.toml``.
+    make
+        Makes a specification of an entry and of the words that tell where it stands.
+
+    Raises
+    ------
+    ValueError
+        When an entry is not valid or stands twice, or when the first is not the only primary one.
+    """
+    document = tomllib.loads(files("pipeline.inference").joinpath(name).read_text(encoding="utf-8"))
+    found = tuple(make(entry, f"{name}, spec {i}") for i, entry in enumerate(document["spec"], 1))
+    ids = [spec.spec_id for spec in found]
+    if repeated := sorted({i for i in ids if ids.count(i) > 1}):
+        raise ValueError(f"{name}: the same specification twice, ids {repeated}; remove one of each")
+    if [spec.role for spec in found].count("primary") != 1 or found[0].role != "primary":
+        raise ValueError(f"{name}: the first specification, and no other, must have the role primary")
+    return found, document.get("settings", {})
+
+
+def made(kind: Callable[..., T], raw: dict[str, Any], where: str, choices: Mapping[str, Collection[str]]) -> T:
+    """Make a dataclass of an entry whose keys are its fields.
+
+    Raises
+    ------
+    ValueError
+        When a key is unknown, or a value is not among its choices.
+    """
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    if unknown := sorted(set(raw) - known):
+        raise ValueError(f"{where}: unknown keys {unknown}; allowed are {sorted(known)}")
+    spec = kind(**raw)
+    for key, allowed in choices.items():
+        if (value := getattr(spec, key)) not in allowed:
+            raise ValueError(f"{where}: {key} {value!r} is not one of {sorted(allowed)}")
+    return spec
