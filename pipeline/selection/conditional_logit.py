@@ -260,7 +260,9 @@ class _Likelihood:
             squares += np.sum((x - np.repeat(mean, counts, axis=0)) ** 2, axis=0)
         scale = np.sqrt(squares / max(n_rows, 1))
         size = np.abs(strata.x).max(axis=0, initial=0.0)
-        return cls(strata, np.where(scale > 1e-12 * size, scale, 0.0), len(strata.start), int(cases[tells].sum()), n_rows)
+        return cls(
+            strata, np.where(scale > 1e-12 * size, scale, 0.0), len(strata.start), int(cases[tells].sum()), n_rows
+        )
 
     def at(self, beta: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         """Return log-likelihood, gradient (p,) and information (p, p) at coefficients of standardised terms."""

@@ -62,9 +62,9 @@ def test_equals_statsmodels() -> None:
     strata = _strata(frame)
     fit = fit_conditional_logit(strata)
     assert fit.beta is not None
-    cox = PHReg(
-        np.ones(len(frame)), frame[COLUMNS], status=frame["case"], strata=frame["stratum"], ties="breslow"
-    ).fit(method="newton")
+    cox = PHReg(np.ones(len(frame)), frame[COLUMNS], status=frame["case"], strata=frame["stratum"], ties="breslow").fit(
+        method="newton"
+    )
     assert np.allclose(fit.beta, cox.params, rtol=0, atol=1e-6)
     model = covariance(strata, fit, frame["ego"].to_numpy(), frame["alter"].to_numpy(), "model")
     assert np.allclose(np.sqrt(np.diag(model.matrix)), cox.bse, rtol=1e-6)
@@ -78,9 +78,9 @@ def test_several_cases_per_stratum_count_as_choices_from_all_rows() -> None:
     more[::SIZE] = 1  # strata with one or two cases; those whose first row was the case keep one
     frame = frame.assign(case=more)
     fit = fit_conditional_logit(_strata(frame))
-    cox = PHReg(
-        np.ones(len(frame)), frame[COLUMNS], status=frame["case"], strata=frame["stratum"], ties="breslow"
-    ).fit(method="newton")
+    cox = PHReg(np.ones(len(frame)), frame[COLUMNS], status=frame["case"], strata=frame["stratum"], ties="breslow").fit(
+        method="newton"
+    )
     assert fit.beta is not None
     assert fit.n_cases > fit.n_strata
     assert np.allclose(fit.beta, cox.params, rtol=0, atol=1e-6)
