@@ -235,10 +235,10 @@ def _found(sums: Sums, i: int, g: int, b: float, y: float, sought: float, below:
     if sought < below:
         value = up[g, first[i]] + sought * np.exp(b * y)
         k = first[i] + np.searchsorted(up[g, first[i] + 1 : here + 1], value, side="right")
-        return order[min(k, here - 1)]
+        return int(order[min(k, here - 1)])
     value = down[g, here] + (sought - below) * np.exp(-b * y)
     k = here + np.searchsorted(down[g, here + 1 : last[i] + 1], value, side="right")
-    return order[min(k, last[i] - 1)]
+    return int(order[min(k, last[i] - 1)])
 
 
 @njit(cache=True)
