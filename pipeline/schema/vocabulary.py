@@ -47,6 +47,8 @@ WARNINGS: dict[str, str] = {
     "dangling_parents": "Some comments answer a message that is not in the corpus.",
     "self_ties_dropped": "Some tie events are from an agent to itself; they make no tie.",
     "dangling_ties_dropped": "Some tie events name an agent that is not in the corpus; they make no tie.",
+    "no_ties": "No tie or interaction of this network tells its time.",
+    "no_agent_scores": "No agent has the score in two windows in which ties are known.",
     "unknown_tie_start": "Some ties stood before their first event; they count from the first week on.",
     "runs_pooled": "Several runs are taken together; what differs between runs looks like homophily.",
     "lopsided_null": "Few agents carry the score, the group or the ties: a p-value far below .05 is too small.",
