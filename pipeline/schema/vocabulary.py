@@ -67,6 +67,11 @@ WARNINGS: dict[str, str] = {
     "classifier_error": "Labels are a classifier's; family classifier says how often it is right.",
     "labelled_by_models": "Two passes of a language model labelled the texts by a codebook; no human did.",
     "no_topics": "No clustering of the texts stands above that of texts without topics.",
+    "no_halves": "No score has two halves of messages; its reliability cannot be told.",
+    "attenuated": "The score is noisy, which draws the estimate to zero: read it as a lower bound in magnitude.",
+    "few_weeks": "Too few weeks for the estimate; it is null or its interval is unreliable.",
+    "control_dropped": "A control does not vary in these data and was left out of the model.",
+    "singular_terms": "Terms of the model are constant or add up to one another; they cannot be told apart.",
     "few_runs": "Fewer than five runs, or windows of an observed corpus: descriptives only, no verdict.",
 }
 
