@@ -15,8 +15,10 @@ from pipeline.inference.multiplicity import adjust
 from pipeline.inference.result import Fit
 from pipeline.language.covered import Coverage
 from pipeline.network.clock import WEEK_HOURS
-from pipeline.network.panel_load import LoadedPanel, PanelReader
-from pipeline.network.traits import COUNTED
+from pipeline.network.interactions import RULES
+from pipeline.network.panel_load import RELATIONS, LoadedPanel, PanelReader
+from pipeline.network.ties import tie_event_counts
+from pipeline.network.traits import COUNTED, VARIABLES
 from pipeline.schema import Estimate, join_warnings
 from pipeline.selection.grid import CLUSTERS, ESTIMATORS, SelectionSpecification, digest, load_selection_grid
 from pipeline.selection.panel_fits import Limits, PanelFit, PanelFits, RowStore
@@ -95,14 +97,14 @@ def selection_estimates(
     rows: list[Estimate] = []
     hours = _hours(con)
     short = reader if hours == WEEK_HOURS else PanelReader(con, hours)
-    for source, is_derived in ((reader, False), (short, True)):
-        for network in source.networks():
-            found = [source.panel(network, variable) for variable in source.variables()]
-            if found and found[0].is_derived == is_derived:
-                store = RowStore(seed)
-                for loaded in found:
-                    progress(f"selection in {network} by {loaded.variable}")
-                    rows += _panel_rows(loaded, specs, store, seed, level, limits)
+    relations = [name for name in RELATIONS if name == "follow" or tie_event_counts(con, name).events]
+    rules = [name for name in short.networks() if name in RULES]
+    for source, networks in ((reader, relations), (short, rules)):
+        for network in networks:
+            store = RowStore(seed)
+            for variable in source.variables() or VARIABLES:
+                progress(f"selection in {network} by {variable}")
+                rows += _panel_rows(source.panel(network, variable), specs, store, seed, level, limits)
     return adjust(rows)
 
 

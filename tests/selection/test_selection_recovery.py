@@ -85,6 +85,20 @@ def test_shuffled_weeks_keep_the_part_that_is_the_agents_own() -> None:
         assert np.allclose(np.sort(values[agent]), np.sort(panel.scores[agent]))
 
 
+def test_shuffled_agents_stay_in_their_group_and_week() -> None:
+    rng = np.random.default_rng(3)
+    scores, group = rng.normal(size=(30, 4)), rng.integers(-1, 2, size=30)
+    scores[rng.random((30, 4)) < 0.2] = np.nan
+    values = placebos.shuffled_agents(scores, group, rng)
+    assert np.array_equal(np.isnan(values), np.isnan(scores))
+    for code in (-1, 0, 1):
+        for week in range(4):
+            assert np.allclose(
+                np.sort(values[group == code, week]), np.sort(scores[group == code, week]), equal_nan=True
+            )
+    assert np.nanmean(values != scores) > 0.5
+
+
 def test_dropping_structure_moves_the_estimate() -> None:
     """STATISTICS 3.1: without structure .820 for .8."""
     alone = np.mean([_fit("S0", run, ("similarity",)).estimate for run in range(RUNS)])

@@ -79,7 +79,9 @@ def test_planted_selection_is_a_primary_row_with_its_placebos() -> None:
     assert primary.std_error is not None
     assert 1.0 * PLANTED - 3 * primary.std_error < primary.estimate < 1.3 * PLANTED + 3 * primary.std_error
     (shuffled,) = [
-        row for row in rows if row.role == "placebo" and row.hypothesis_id == "formation" and "among" in row.estimand
+        row
+        for row in rows
+        if row.role == "placebo" and row.hypothesis_id == "formation" and "order among" in row.estimand
     ]
     assert shuffled.estimate is not None
     assert shuffled.std_error is not None
@@ -135,7 +137,9 @@ def test_refusals_are_null_rows_with_a_word_and_counts(corpus, word) -> None:  #
     rows = [row for row in selection_estimates(connect(**corpus()), seed=1) if row.outcome == "follow"]
     assert all(row.estimate is None for row in rows)
     assert all(row.n_events is not None for row in rows if word != "few_events")
-    assert all(word in str(row.warnings) for row in rows if row.term != "similarity_airs_share" or word != "few_events")
+    varying = [row for row in rows if row.term == "similarity_log_length"] if word == "few_events" else rows
+    assert varying
+    assert all(word in str(row.warnings) for row in varying)
 
 
 def test_the_same_corpus_gives_the_same_rows_whatever_the_order_of_its_tables() -> None:
@@ -146,7 +150,10 @@ def test_the_same_corpus_gives_the_same_rows_whatever_the_order_of_its_tables() 
     known = {row.spec_id: row.estimate for row in found()}
     assert again
     # Sums over rows in another order differ by rounding.
-    assert all(row.estimate == pytest.approx(known[row.spec_id], rel=1e-9) for row in again)
+    assert [row.estimate is None for row in again] == [known[row.spec_id] is None for row in again]
+    with_number = [row for row in again if row.estimate is not None]
+    assert len(with_number) > 8
+    assert all(row.estimate == pytest.approx(known[row.spec_id], rel=1e-9) for row in with_number)
 
 
 def test_the_grid_is_fixed(tmp_path: Path) -> None:
