@@ -160,7 +160,10 @@ def fit_conditional_logit(strata: Strata) -> ConditionalFit:
 
 
 def row_scores(strata: Strata, beta: FloatArray) -> FloatArray:
-    """Return the score of each row, (case − d p)(x − x̄), shape (rows, p): p its probability, d cases, x̄ the mean by p."""
+    """Return the score of each row, (case − d p)(x − x̄), shape (rows, p).
+
+    p is its probability in the stratum, d the cases of the stratum, x̄ its mean by p.
+    """
     out = np.empty_like(strata.x)
     for rows, parts in _blocks(strata):
         probability, cases, local = _probabilities(strata, beta, rows, parts)

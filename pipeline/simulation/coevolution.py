@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from pipeline.network.panel import Panel
 from pipeline.network.snapshots import NEVER, TieIntervals, tie_intervals
-from pipeline.simulation.coevolution_kernels import mutual, pick_directly, transposed
+from pipeline.simulation.coevolution_kernels import mutual, pick_by_sums, pick_directly, transposed
 from pipeline.simulation.coevolution_truth import CoevolutionTruth
 
 __all__ = ["FIRST_WEEK", "CoevolutionTruth", "CoevolutionWorld", "TieEvents", "simulate"]
 
 FIRST_WEEK = 2870  # the week of Monday 6 January 2025
+MOST_DIRECT = 2_000  # agents up to whom choices add up the weights of all
 SHOCK_PERSISTENCE = 0.8  # of the shocks of a community; 0.6 of what is new keeps their variance at 1
 
 FloatArray = NDArray[np.float64]
@@ -120,13 +121,16 @@ class _Log:
     picks: list[tuple[int, IntArray, NodeArray]]
 
 
-def simulate(truth: CoevolutionTruth) -> CoevolutionWorld:
+def simulate(truth: CoevolutionTruth, *, is_direct: bool | None = None) -> CoevolutionWorld:
     """Draw a world of `truth`; the same truth always gives the same world.
 
     Parameters
     ----------
     truth
         What is planted.
+    is_direct
+        Whether choices add up the weights of all agents. By default they do up to 2,000 agents; above, prefix sums
+        give draws with the same odds, though other draws, in time that grows as agents times log agents.
 
     Notes
     -----
@@ -148,6 +152,7 @@ def simulate(truth: CoevolutionTruth) -> CoevolutionWorld:
     rng = {name: np.random.default_rng(seed) for name, seed in zip(_STREAMS, seeds, strict=True)}
     agents = _draw_agents(truth, rng["agents"], rng["presence"])
     seen = rng["presence"].random((truth.n_agents, truth.n_weeks)) >= truth.missing_share
+    is_direct = truth.n_agents <= MOST_DIRECT if is_direct is None else is_direct
     state = _start(truth, agents, rng["start"])
     log = _Log([], [], [], [])
     shock = rng["shocks"].standard_normal(truth.n_communities)
@@ -156,7 +161,7 @@ def simulate(truth: CoevolutionTruth) -> CoevolutionWorld:
         fresh = np.sqrt(1 - SHOCK_PERSISTENCE**2) * rng["shocks"].standard_normal(truth.n_communities)
         shock = SHOCK_PERSISTENCE * shock + fresh
         is_seen = seen[:, t - 1] if truth.is_missing_silent and t > 0 else np.ones(truth.n_agents, dtype=np.bool_)
-        _week(truth, agents, state, log, t, shock, is_seen, rng)
+        _week(truth, agents, state, log, t, shock, is_seen, is_direct, rng)
         if t >= 0:
             latent[:, t] = state.y
     columns = np.arange(truth.n_weeks)
@@ -185,7 +190,7 @@ def _start(truth: CoevolutionTruth, agents: _Agents, rng: Generator) -> _State:
     """Return the week before the burn-in: random ties of the early agents, scores around their levels."""
     n, k = truth.n_agents, truth.initial_ties
     ego = np.repeat(np.arange(n), k)
-    alter = (ego + 1 + rng.integers(0, n - 1, n * k)) % n  # repeated ties count once: all but k of n^2 are distinct
+    alter = (ego + 1 + rng.integers(0, n - 1, n * k)) % n  # a tie drawn twice counts once
     early = agents.entry < 0
     key = np.unique((ego * n + alter)[early[ego] & early[alter]])
     y = agents.level + truth.innovation_sd * rng.standard_normal(n)
@@ -201,6 +206,7 @@ def _week(
     t: int,
     shock: FloatArray,
     is_seen: BoolArray,
+    is_direct: bool,
     rng: dict[str, Generator],
 ) -> None:
     """Move the state from the end of week t − 1 to the end of week t, t = 0 the first observed week."""
@@ -213,8 +219,16 @@ def _week(
     turned, follower = transposed(starts, alters)
     scores = _scores(truth, agents, state, source, target, was_present & is_seen, shock, rng["innovations"])
 
+    base = truth.b_pop * np.log1p(np.diff(turned)) + truth.b_alt * state.y + agents.fitness
     count = rng["counts"].poisson(agents.rate) * is_active
-    picks = _picks(truth, agents, state.y, (starts, alters, turned, follower), count, is_active, rng["picks"])
+    pick = pick_directly if is_direct else pick_by_sums
+    picks = pick(
+        (starts, alters, turned, follower),
+        (np.exp(base) * is_active, state.y, agents.slope, agents.community),
+        count,
+        np.array([truth.b_rec, truth.b_tri, truth.b_com]),
+        rng["picks"].integers(0, 2**64, dtype=np.uint64),
+    )
     egos = np.repeat(np.arange(n), count)
 
     odds = truth.d0 + truth.d_s * np.abs(state.y[source] - state.y[target])
@@ -251,22 +265,6 @@ def _scores(
     fresh = truth.trend_sd * rng.standard_normal() + truth.innovation_sd * rng.standard_normal(n)
     own = (1 - truth.rho - truth.rho_2) * agents.level + truth.rho * state.y + truth.rho_2 * state.before
     return np.asarray(own + truth.beta_i * gap + truth.gamma * shock[agents.community] + fresh, dtype=np.float64)
-
-
-def _picks(
-    truth: CoevolutionTruth,
-    agents: _Agents,
-    y: FloatArray,
-    network: tuple[IntArray, NodeArray, IntArray, NodeArray],
-    count: IntArray,
-    is_active: BoolArray,
-    rng: Generator,
-) -> NodeArray:
-    indegree = np.diff(network[2])
-    base = np.exp(truth.b_pop * np.log1p(indegree) + truth.b_alt * y + agents.fitness) * is_active
-    odds = np.array([truth.b_rec, truth.b_tri, truth.b_com])
-    seed = rng.integers(0, 2**64, dtype=np.uint64)
-    return pick_directly(*network, count, base, y, agents.slope, agents.community, odds, seed)
 
 
 def _observed(
@@ -318,7 +316,7 @@ def _events(weeks: list[tuple[int, IntArray, NodeArray]]) -> TieEvents:
 def _measured(
     truth: CoevolutionTruth, latent: FloatArray, is_seen: BoolArray, rng: Generator
 ) -> tuple[FloatArray, FloatArray | None]:
-    """Return observed scores, and two halves with independent errors of twice the variance, of which they are the mean."""
+    """Return observed scores, and two halves, of which they are the mean, with independent errors."""
     if truth.noise == 0.0:
         return np.where(is_seen, latent, np.nan), None
     common, apart = truth.noise * rng.standard_normal((2, *latent.shape))

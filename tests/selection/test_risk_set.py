@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 import pytest
 from scipy import stats
-from tests.selection.selection_panels import random_panel
+from selection_panels import random_panel
 
 from pipeline.network.panel import Panel
 from pipeline.network.snapshots import EVER, NEVER, tie_intervals
