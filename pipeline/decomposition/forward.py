@@ -109,17 +109,8 @@ class Process:
         return replace(self, source=source[order], target=target[order])
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Homophily at the end of each week of a run, from the start on, shape (weeks + 1,), and the ties at its end."""
-
-    assortativity: Floats
-    excess: Floats
-    ties: int
-
-
-def run(process: Process, seed: int) -> Outcome:
-    """Run the process over the weeks of its trend.
+def run(process: Process, seed: int) -> tuple[float, float]:
+    """Run the process over the weeks of its trend and return assortativity and excess similarity at its end.
 
     Parameters
     ----------
@@ -133,7 +124,6 @@ def run(process: Process, seed: int) -> Outcome:
     key, scores = process.source * n + process.target, process.scores.copy()
     group = np.where(process.group >= 0, process.group, -1 - np.arange(n))
     odds = np.array([process.reciprocity, process.two_paths, process.community])
-    path = [_homophily(scores[0], key, n)]
     for week in range(len(process.trend)):
         rng = np.random.default_rng([seed, week + 1])
         fresh, count = rng.standard_normal(n), rng.poisson(process.rate)
@@ -143,8 +133,8 @@ def run(process: Process, seed: int) -> Outcome:
         y = scores[0]
         appeal = process.popularity * np.log1p(np.diff(network[2])) + process.alter * y + process.alter_square * y * y
         base = np.exp(np.clip(appeal - appeal.max(), -_MOST, 0.0))
-        slope = np.full(n, process.similarity)
-        picks = pick_directly(*network, count, base, y, slope, group, odds, picking)
+        traits = (base, y, np.full(n, process.similarity), group)
+        picks = pick_directly(network, traits, count, odds, picking)
         ends = process.end + process.end_distance * np.abs(y[source] - y[target])
         ends += process.end_mutual * mutual(*network)
         stays = _uniform(key, ending) >= 1 / (1 + np.exp(-ends))
@@ -155,9 +145,7 @@ def run(process: Process, seed: int) -> Outcome:
         now = process.level + process.trend[week] + process.rho @ scores + process.gap * gap
         scores = np.vstack([now + process.innovation * fresh, scores[:-1]])
         key = np.sort(np.concatenate([key[stays], new]))
-        path.append(_homophily(scores[0], key, n))
-    assortativity, excess = np.array(path).T
-    return Outcome(assortativity, excess, len(key))
+    return _homophily(scores[0], key, n)
 
 
 def _compressed(key: Ints, target: Ints, n: int) -> tuple[Ints, NDArray[np.int32], Ints, NDArray[np.int32]]:
