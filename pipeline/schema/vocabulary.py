@@ -70,6 +70,7 @@ WARNINGS: dict[str, str] = {
     "no_halves": "No score has two halves of messages; its reliability cannot be told.",
     "attenuated": "The score is noisy, which draws the estimate to zero: read it as a lower bound in magnitude.",
     "few_weeks": "Too few weeks for the estimate; it is null or its interval is unreliable.",
+    "unreliable_score": "Less than 0.3 of the variance of the score is no error; no correction reaches that far.",
     "control_dropped": "A control does not vary in these data and was left out of the model.",
     "singular_terms": "Terms of the model are constant or add up to one another; they cannot be told apart.",
     "few_runs": "Fewer than five runs, or windows of an observed corpus: descriptives only, no verdict.",

@@ -208,14 +208,10 @@ def _tie_refusal(rows: TieRows, terms: Sequence[str]) -> str | None:
 
 def choice_base(rows: RiskSet) -> Fit:
     """Return the counts of a risk set, without a number."""
-    return Fit(
-        n_obs=len(rows.ego), n_agents=len(np.unique(rows.ego)), n_events=rows.n_events, sampling=rows.sampling
-    )
+    return Fit(n_obs=len(rows.ego), n_agents=len(np.unique(rows.ego)), n_events=rows.n_events, sampling=rows.sampling)
 
 
-def _result(
-    base: Fit, estimate: float, found: Covariance, place: int, level: float, words: tuple[str, ...]
-) -> Fit:
+def _result(base: Fit, estimate: float, found: Covariance, place: int, level: float, words: tuple[str, ...]) -> Fit:
     variance = float(found.matrix[place, place])
     if not variance > 0:  # a multiway sandwich of few clusters
         return replace(base, n_clusters=found.n_clusters, warnings=(*words, "few_clusters"))

@@ -9,7 +9,7 @@ All states are those at the end of the week before: the network A(t − 1) and t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -92,6 +92,16 @@ class RiskSet:
     def choice(self) -> NDArray[np.int64]:
         """Number of the choice of each row."""
         return np.repeat(np.arange(self.n_events), np.diff(np.r_[self.start, len(self.ego)]))
+
+    def within(self, first: int, last: int) -> RiskSet:
+        """Return the choices of columns `first` to `last` (excluded); counts that are not of choices stay."""
+        low, high = (int(row) for row in np.searchsorted(self.column, [first, last]))
+        start = self.start[(self.start >= low) & (self.start < high)] - low
+        cut = slice(low, high)
+        return replace(
+            self, ego=self.ego[cut], alter=self.alter[cut], column=self.column[cut], case=self.case[cut], start=start,
+            structure=self.structure[cut], out_degree=self.out_degree[cut],
+        )  # fmt: skip
 
     @property
     def sampling(self) -> str:

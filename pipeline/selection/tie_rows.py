@@ -100,7 +100,9 @@ def open_pairs(panel: Panel, *, per_event: int = 10, seed: int = 0, most_events:
         parts.append(_part(panel, column, np.r_[ego, other[0]], np.r_[alter, other[1]], outcome))
     n_events = sum(int(outcome.sum()) for *_, outcome in parts)
     n_all = sum(len(ego) for _, ego, *_ in events)
-    return _stacked(parts, f"{n_events} of {n_all} new ties, {per_event} open pairs of the week each by hash, seed {seed}")
+    return _stacked(
+        parts, f"{n_events} of {n_all} new ties, {per_event} open pairs of the week each by hash, seed {seed}"
+    )
 
 
 _Part = tuple[NodeArray, NodeArray, NodeArray, FloatArray, FloatArray, BoolArray]

@@ -16,6 +16,8 @@ from pipeline.validation.region import Region, region
 LEVEL = 0.95
 MOST_BIAS = 0.25
 """Largest bias of a held estimator, in standard deviations of its estimates."""
+FEWEST_RUNS = 200
+"""With fewer runs the error of the mean is more than a quarter of `MOST_BIAS`: bias is shown, not held."""
 _KEYS = ["scenario", "estimator", "role", "term"]
 
 
@@ -75,7 +77,8 @@ def judged(summary: pl.DataFrame, held: Regions) -> pl.DataFrame:
     -------
     pl.DataFrame
         The rows with columns coverage_held, size_held and bias_held: true, false, or null where nothing is held
-        (other roles; coverage and bias without a truth; size where the truth is not zero).
+        (other roles; coverage and bias without a truth; size where the truth is not zero; bias with fewer than
+        `FEWEST_RUNS` runs).
     """
     is_held = pl.col("role").is_in(["primary", "placebo"])
     has_truth = is_held & pl.col("truth").is_not_null()
@@ -85,5 +88,5 @@ def judged(summary: pl.DataFrame, held: Regions) -> pl.DataFrame:
     return summary.with_columns(
         coverage_held=pl.when(has_truth).then(pl.col("coverage").is_between(coverage.low - tiny, coverage.high + tiny)),
         size_held=pl.when(is_null).then(pl.col("rejected").is_between(size.low - tiny, size.high + tiny)),
-        bias_held=pl.when(has_truth).then(pl.col("bias_in_sd").abs() < MOST_BIAS),
+        bias_held=pl.when(has_truth & (pl.col("runs") >= FEWEST_RUNS)).then(pl.col("bias_in_sd").abs() < MOST_BIAS),
     )
