@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.decomposition.forward import COALITIONS, Process, run
+from pipeline.decomposition.forward import COALITIONS, Process, chance, run
 
 Floats = NDArray[np.float64]
 
@@ -86,5 +86,6 @@ def coalition_runs(process: Process, replications: int, seed: int, *, is_rewired
     for replication in range(replications):
         number = int(np.random.SeedSequence([seed, replication]).generate_state(1, np.uint32)[0])
         start = process.rewired(number) if is_rewired else process
-        end.append([run(start.only(coalition), number) for coalition in COALITIONS])
+        numbers = chance(start, number)
+        end.append([run(start.only(coalition), numbers) for coalition in COALITIONS])
     return Runs(np.array(end).reshape(replications, len(COALITIONS), len(STATISTICS)))

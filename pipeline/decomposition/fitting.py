@@ -11,7 +11,7 @@ empirical Bayes, since the raw ones hold the noise of a few weeks each.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,16 +32,55 @@ from pipeline.selection.tie_rows import standing_ties
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-CHOICE_TERMS = ("similarity", "reciprocity", "two_paths", "in_degree", "alter_score", "alter_score_squared", "same_group")
+CHOICE_TERMS = (
+    "similarity",
+    "reciprocity",
+    "two_paths",
+    "in_degree",
+    "alter_score",
+    "alter_score_squared",
+    "same_group",
+)
 END_TERMS = ("similarity", "reciprocity")
 FEWEST_WEEKS = 5
 """With fewer weeks a level of its own cannot be told from a lag."""
 FEWEST_AGENTS = 30
+FEWEST_TIES = 30
 FEWEST_ENDS = 20
 """Ties that end, at least, for a model of their ends."""
 MOST_ROWS = 200_000
+MOST_WEEKS = 26
+"""Weeks that a process runs over, unless told otherwise: half a year."""
 LARGEST_RHO = 0.98
 _ROUNDS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What processes of a panel are built on.
+
+    Attributes
+    ----------
+    panel
+        Standardised scores, and the ties.
+    gap
+        Gap to the mean of the alters, shape (agents, weeks).
+    agents
+        Rows of the panel that are in the process, shape (agents of the process,).
+    weeks
+        Weeks that the process runs over, the last ones of the panel.
+    is_sample
+        Whether there are more agents than these.
+    seed
+        Seed of what is missing at the start.
+    """
+
+    panel: Panel
+    gap: Floats
+    agents: Ints
+    weeks: int
+    is_sample: bool
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +99,8 @@ class Fitted:
         Their covariances; dyadic for ties, by agent for scores.
     process
         The process at these values.
-    panel
-        Standardised scores, and the ties.
-    gap
-        Gap to the mean of the alters, shape (agents, weeks).
-    agents
-        Rows of the panel that are in the process, shape (agents of the process,).
+    basis
+        What the process is built on, whatever its coefficients.
     n_events, n_ends, n_rows
         New ties, ended ties, and agent-weeks that the fit rests on.
     words
@@ -79,9 +114,7 @@ class Fitted:
     ends_covariance: Floats
     scores_covariance: Floats
     process: Process
-    panel: Panel
-    gap: Floats
-    agents: Ints
+    basis: Basis
     n_events: int
     n_ends: int
     n_rows: int
@@ -95,7 +128,7 @@ class Refused:
     word: str
 
 
-def fit_process(panel: Panel, *, seed: int, most_agents: int) -> Fitted | Refused:
+def fit_process(panel: Panel, *, seed: int, most_agents: int, most_weeks: int = MOST_WEEKS) -> Fitted | Refused:
     """Fit the process of a panel.
 
     Parameters
@@ -107,6 +140,8 @@ def fit_process(panel: Panel, *, seed: int, most_agents: int) -> Fitted | Refuse
     most_agents
         More agents are sampled for the process, not for its coefficients: a smaller society in which everybody keeps
         the number of ties and of new ones per week.
+    most_weeks
+        The process runs over so many last weeks of the panel at most; coefficients and levels rest on all of them.
 
     Returns
     -------
@@ -126,20 +161,22 @@ def fit_process(panel: Panel, *, seed: int, most_agents: int) -> Fitted | Refuse
             return part
     assert not isinstance(scored, Refused)  # noqa: S101 - told apart above
     assert not isinstance(chosen, Refused) and not isinstance(ended, Refused)  # noqa: S101
-    agents = _agents(panel, scored.gap, seed, most_agents)
-    if len(agents) < FEWEST_AGENTS:
+    usable = _usable(panel, scored.gap)
+    if len(usable) < FEWEST_AGENTS:
         return Refused("few_agents")
-    words = ("agents_sampled",) if len(agents) == most_agents else ()
-    process = _process(panel, scored.gap, agents, chosen.beta, ended.beta, scored.beta, seed)
-    if not len(process.source):
+    agents = _sample(usable, seed, most_agents)
+    words = ("agents_sampled",) if len(agents) < len(usable) else ()
+    basis = Basis(panel, scored.gap, agents, min(panel.n_weeks - 1, most_weeks), bool(words), seed)
+    process = _process(basis, chosen.beta, ended.beta, scored.beta)
+    if len(process.source) < FEWEST_TIES:
         return Refused("few_ties")
     return Fitted(
-        chosen.beta, ended.beta, scored.beta, chosen.covariance, ended.covariance, scored.covariance, process, panel,
-        scored.gap, agents, chosen.n, ended.n, scored.n, words,
+        chosen.beta, ended.beta, scored.beta, chosen.covariance, ended.covariance, scored.covariance, process, basis,
+        chosen.n, ended.n, scored.n, words,
     )  # fmt: skip
 
 
-def drawn(fitted: Fitted, rng: np.random.Generator, seed: int) -> Process:
+def drawn(fitted: Fitted, rng: np.random.Generator) -> Process:
     """Return a process with coefficients drawn from their normal sampling distributions, levels fitted to them."""
     choice, ends, scores = (
         rng.multivariate_normal(mean, spread, method="eigh", check_valid="ignore")
@@ -150,7 +187,7 @@ def drawn(fitted: Fitted, rng: np.random.Generator, seed: int) -> Process:
         )
     )
     scores[1] = np.clip(scores[1], -LARGEST_RHO, LARGEST_RHO)
-    return _process(fitted.panel, fitted.gap, fitted.agents, choice, ends, scores, seed)
+    return _process(fitted.basis, choice, ends, scores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,38 +266,40 @@ def _n_lasting(panel: Panel) -> int:
     return max(total, 1)
 
 
-def _agents(panel: Panel, gap: Floats, seed: int, most: int) -> Ints:
-    """Return agents with at least two rows of scores, a seeded sample of them where there are more than `most`."""
+def _usable(panel: Panel, gap: Floats) -> Ints:
+    """Return the agents with at least two rows of scores."""
     rows = np.isfinite(panel.scores[:, 1:]) & np.isfinite(gap[:, :-1]) & np.isfinite(panel.scores[:, :-1])
-    usable = np.flatnonzero(rows.sum(axis=1) >= 2)
+    return np.flatnonzero(rows.sum(axis=1) >= 2)
+
+
+def _sample(usable: Ints, seed: int, most: int) -> Ints:
     if len(usable) <= most:
         return usable
     return np.sort(np.random.default_rng([seed, 1]).choice(usable, most, replace=False))
 
 
-def _process(
-    panel: Panel, gap: Floats, agents: Ints, choice: Floats, ends: Floats, scores: Floats, seed: int
-) -> Process:
-    own, rho = panel.scores[agents], float(scores[1])
-    rest = own[:, 1:] - rho * own[:, :-1] - scores[0] * gap[agents][:, :-1]
+def _process(basis: Basis, choice: Floats, ends: Floats, scores: Floats) -> Process:
+    own, rho = basis.panel.scores[basis.agents], float(scores[1])
+    rest = own[:, 1:] - rho * own[:, :-1] - scores[0] * basis.gap[basis.agents][:, :-1]
     level, trend, innovation = _levels(rest)
-    source, target = _start(panel, agents, seed)
+    source, target = _start(basis)
+    first = own[:, basis.panel.n_weeks - 1 - basis.weeks]
     return Process(
         level=level,
-        trend=trend,
+        trend=trend[-basis.weeks :],
         rho=np.array([rho]),
         gap=float(scores[0]),
         innovation=innovation,
-        rate=_rates(panel, agents),
+        rate=_rates(basis.panel, basis.agents),
         **dict(zip(("similarity", "reciprocity", "two_paths", "popularity", "alter", "alter_square", "community"),
                    choice.tolist(), strict=True)),
         end=float(ends[0]),
         end_distance=float(ends[1]),
         end_mutual=float(ends[2]),
-        group=panel.group[agents],
+        group=basis.panel.group[basis.agents],
         source=source,
         target=target,
-        scores=_first_scores(own, level, trend, rho, innovation, seed)[None, :],
+        scores=_first_scores(first, level, trend, rho, innovation, basis.seed)[None, :],
     )  # fmt: skip
 
 
@@ -268,7 +307,8 @@ def _levels(rest: Floats) -> tuple[Floats, Floats, float]:
     """Return shrunken levels of agents, effects of weeks, and the standard deviation of what is left.
 
     The mean of the levels is in the weeks' effects. A level is shrunk by tau² / (tau² + sigma² / T_i), tau² the
-    variance of the raw levels less what noise adds to it (moments; at least zero).
+    variance of the raw levels less what noise adds to it (moments; at least zero). Shrunken levels vary less than
+    levels do, and likeness that lasts rests on how much they vary, so they are spread to tau² (Louis 1984).
     """
     is_known = np.isfinite(rest)
     counts, per_week = is_known.sum(axis=1), is_known.sum(axis=0)
@@ -284,7 +324,9 @@ def _levels(rest: Floats) -> tuple[Floats, Floats, float]:
     noise = sigma2 / np.maximum(counts, 1)
     tau2 = max(float(np.var(level, ddof=1)) - float(noise.mean()), 0.0)
     trend = np.where(per_week > 0, trend, trend[per_week > 0].mean()) + centre
-    return (level - centre) * tau2 / np.maximum(tau2 + noise, 1e-300), trend, float(np.sqrt(sigma2))
+    shrunk = (level - centre) * tau2 / np.maximum(tau2 + noise, 1e-300)
+    spread = float(shrunk.std())
+    return shrunk * (np.sqrt(tau2) / spread if spread > 0 else 0.0), trend, float(np.sqrt(sigma2))
 
 
 def _rates(panel: Panel, agents: Ints) -> Floats:
@@ -303,37 +345,30 @@ def _rates(panel: Panel, agents: Ints) -> Floats:
     return (count + shape) / (weeks + shape * weeks / mean)
 
 
-def _start(panel: Panel, agents: Ints, seed: int) -> tuple[Ints, Ints]:
+def _start(basis: Basis) -> tuple[Ints, Ints]:
     """Return the ties of the first week among the agents of a process.
 
-    Where agents are a sample, the ties that lead out of it are led back to agents of the sample by their share of
-    in-degree, so that out-degrees stay: the start is then at random, but for degrees.
+    Where agents are a sample, their ties are led to agents of the sample by their share of in-degree, so that
+    out-degrees stay: the start is then at random, but for degrees.
     """
-    shot = panel.ties.at(panel.first_week)
+    panel, n = basis.panel, len(basis.agents)
+    shot = panel.ties.at(panel.first_week + panel.n_weeks - 1 - basis.weeks)
     place = np.full(panel.n_agents, -1, dtype=np.int64)
-    place[agents] = np.arange(len(agents))
+    place[basis.agents] = np.arange(n)
     source, target = place[shot.source], place[shot.target]
-    usable = np.isfinite(panel.scores).sum(axis=1) >= 2
-    is_sample = len(agents) < 0.9 * int(usable.sum())
-    if not is_sample:
-        inside = (source >= 0) & (target >= 0)
-        return source[inside], target[inside]
-    source = source[source >= 0]
-    rng = np.random.default_rng([seed, 2])
-    weight = 1.0 + np.bincount(shot.target, minlength=panel.n_agents)[agents]
-    target = rng.choice(len(agents), len(source), p=weight / weight.sum())
-    keys = np.unique((source * len(agents) + target)[source != target])
-    return keys // len(agents), keys % len(agents)
+    if basis.is_sample:
+        source = source[source >= 0]
+        weight = 1.0 + np.bincount(shot.target, minlength=panel.n_agents)[basis.agents]
+        rng = np.random.default_rng([basis.seed, 2])
+        target = rng.choice(n, len(source), p=weight / weight.sum())
+    inside = (source >= 0) & (target >= 0) & (source != target)
+    keys = np.unique(source[inside] * n + target[inside])
+    return keys // n, keys % n
 
 
-def _first_scores(own: Floats, level: Floats, trend: Floats, rho: float, innovation: float, seed: int) -> Floats:
+def _first_scores(first: Floats, level: Floats, trend: Floats, rho: float, innovation: float, seed: int) -> Floats:
     """Return the scores of the first week; where one is missing, a draw around the agent's level."""
     centre = (level + trend.mean()) / (1 - rho)
     spread = innovation / np.sqrt(1 - rho * rho)
     fresh = np.random.default_rng([seed, 3]).standard_normal(len(level))
-    return np.where(np.isfinite(own[:, 0]), own[:, 0], centre + spread * fresh)
-
-
-def with_weeks(process: Process, weeks: int) -> Process:
-    """Return the process over another number of weeks, without a trend."""
-    return replace(process, trend=np.full(weeks, float(process.trend.mean())))
+    return np.where(np.isfinite(first), first, centre + spread * fresh)
