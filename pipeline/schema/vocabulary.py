@@ -47,6 +47,8 @@ WARNINGS: dict[str, str] = {
     "dangling_parents": "Some comments answer a message that is not in the corpus.",
     "self_ties_dropped": "Some tie events are from an agent to itself; they make no tie.",
     "dangling_ties_dropped": "Some tie events name an agent that is not in the corpus; they make no tie.",
+    "no_ties": "No tie or interaction of this network tells its time.",
+    "no_agent_scores": "No agent has the score in two windows in which ties are known.",
     "unknown_tie_start": "Some ties stood before their first event; they count from the first week on.",
     "runs_pooled": "Several runs are taken together; what differs between runs looks like homophily.",
     "lopsided_null": "Few agents carry the score, the group or the ties: a p-value far below .05 is too small.",
@@ -65,6 +67,12 @@ WARNINGS: dict[str, str] = {
     "classifier_error": "Labels are a classifier's; family classifier says how often it is right.",
     "labelled_by_models": "Two passes of a language model labelled the texts by a codebook; no human did.",
     "no_topics": "No clustering of the texts stands above that of texts without topics.",
+    "no_halves": "No score has two halves of messages; its reliability cannot be told.",
+    "attenuated": "The score is noisy, which draws the estimate to zero: read it as a lower bound in magnitude.",
+    "few_weeks": "Too few weeks for the estimate; it is null or its interval is unreliable.",
+    "unreliable_score": "Less than 0.3 of the variance of the score is no error; no correction reaches that far.",
+    "control_dropped": "A control does not vary in these data and was left out of the model.",
+    "singular_terms": "Terms of the model are constant or add up to one another; they cannot be told apart.",
     "few_runs": "Fewer than five runs, or windows of an observed corpus: descriptives only, no verdict.",
 }
 

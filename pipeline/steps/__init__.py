@@ -18,6 +18,7 @@ from pipeline.steps.languages import LANGUAGE_STEPS
 from pipeline.steps.lexicon import LEXICON_STEPS
 from pipeline.steps.norms import NORM_STEPS
 from pipeline.steps.persona import PERSONA_STEPS
+from pipeline.steps.selection import SELECTION_STEPS
 from pipeline.steps.socialisation import SOCIALISATION_STEPS
 from pipeline.steps.step import Check, Outcome, Progress, Step, StepContext, run_step
 from pipeline.steps.topics import TOPIC_STEPS
@@ -30,6 +31,7 @@ _IN_ORDER = (
     *GENDER_SCORE_STEPS,
     *HOMOPHILY_STEPS,
     *GENDER_STEPS,
+    *SELECTION_STEPS,
     *CONVERGENCE_STEPS,
     *COORDINATION_STEPS,
     *NORM_STEPS,

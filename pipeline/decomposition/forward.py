@@ -1,0 +1,187 @@
+"""The process of ties and scores run forward, with selection, influence or structure switched on or off.
+
+What belongs here: what a fitted (or planted) process looks like, one step of it, and a run over weeks. A closed
+population: all agents are there from the first week to the last. Estimation and the shares that follow from runs are
+elsewhere.
+
+The process is that of `pipeline.simulation.coevolution.simulate`, whose compiled choices it uses: every choice is drawn
+from all agents, none is sampled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.decomposition.accounting import excess_similarity
+from pipeline.network.nulls import swapped
+from pipeline.simulation.coevolution_kernels import mutual, pick_directly, transposed
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+SELECTION, INFLUENCE, STRUCTURE = 1, 2, 4
+"""Bits of a coalition: what is switched on."""
+COALITIONS = range(8)
+_MOST = 700.0
+_GOLDEN, _MIX_1, _MIX_2 = (np.uint64(x) for x in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """Everything that moves ties and scores, in standard deviations of the score.
+
+    Attributes
+    ----------
+    level
+        What is added to each agent's score each week, a_i, shape (agents,).
+    trend
+        What is added to all scores in each week, d_t, shape (weeks,): as many weeks as are run.
+    rho
+        Dependence on the own score of one, two, … weeks before, shape (lags,).
+    gap
+        Influence: share of the gap to the mean of the alters that closes in a week.
+    innovation
+        Standard deviation of what is new in a score.
+    rate
+        Ties that an agent forms per week, shape (agents,).
+    similarity
+        Selection: log odds of a choice per unit of smaller distance.
+    reciprocity, two_paths, popularity
+        Structure: log odds for a tie back, for log(1 + two-paths), for log(1 + in-degree).
+    alter, alter_square, community
+        Log odds for the alter's score, its square, and the same community.
+    end, end_distance, end_mutual
+        Log odds that a tie ends: constant, per unit of distance, for a tie back (negative: it lasts).
+    group
+        Community of each agent, −1 unknown (nobody's), shape (agents,).
+    source, target
+        Ties of the start, sorted by source and target, shape (ties,).
+    scores
+        Scores of the start and of the weeks before it, latest first, shape (lags, agents).
+    """
+
+    level: Floats
+    trend: Floats
+    rho: Floats
+    gap: float
+    innovation: float
+    rate: Floats
+    similarity: float
+    reciprocity: float
+    two_paths: float
+    popularity: float
+    alter: float
+    alter_square: float
+    community: float
+    end: float
+    end_distance: float
+    end_mutual: float
+    group: Ints
+    source: Ints
+    target: Ints
+    scores: Floats
+
+    @property
+    def n_agents(self) -> int:
+        """Number of agents."""
+        return len(self.level)
+
+    def only(self, coalition: int) -> Process:
+        """Return the process with what is not in a coalition of `SELECTION`, `INFLUENCE`, `STRUCTURE` at zero."""
+        changed = self
+        if not coalition & SELECTION:
+            changed = replace(changed, similarity=0.0, end_distance=0.0)
+        if not coalition & INFLUENCE:
+            changed = replace(changed, gap=0.0)
+        if not coalition & STRUCTURE:
+            changed = replace(changed, reciprocity=0.0, two_paths=0.0, popularity=0.0, end_mutual=0.0)
+        return changed
+
+    def rewired(self, seed: int) -> Process:
+        """Return the process from a random start: ties with the same in- and out-degrees, scores as they were."""
+        rng = np.random.default_rng([seed, 0])
+        drawn = swapped(self.source, self.target, self.n_agents, 1, rng, is_directed=True)
+        source, target = next(drawn)
+        order = np.lexsort((target, source))
+        return replace(self, source=source[order], target=target[order])
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Homophily at the end of each week of a run, from the start on, shape (weeks + 1,), and the ties at its end."""
+
+    assortativity: Floats
+    excess: Floats
+    ties: int
+
+
+def run(process: Process, seed: int) -> Outcome:
+    """Run the process over the weeks of its trend.
+
+    Parameters
+    ----------
+    process
+        The process.
+    seed
+        Runs with the same seed share their random numbers by agent, pair and week, so that two processes differ by
+        what differs between them (common random numbers).
+    """
+    n = process.n_agents
+    key, scores = process.source * n + process.target, process.scores.copy()
+    group = np.where(process.group >= 0, process.group, -1 - np.arange(n))
+    odds = np.array([process.reciprocity, process.two_paths, process.community])
+    path = [_homophily(scores[0], key, n)]
+    for week in range(len(process.trend)):
+        rng = np.random.default_rng([seed, week + 1])
+        fresh, count = rng.standard_normal(n), rng.poisson(process.rate)
+        picking, ending = rng.integers(0, 2**64, 2, dtype=np.uint64)
+        source, target = np.divmod(key, n)
+        network = _compressed(key, target, n)
+        y = scores[0]
+        appeal = process.popularity * np.log1p(np.diff(network[2])) + process.alter * y + process.alter_square * y * y
+        base = np.exp(np.clip(appeal - appeal.max(), -_MOST, 0.0))
+        slope = np.full(n, process.similarity)
+        picks = pick_directly(*network, count, base, y, slope, group, odds, picking)
+        ends = process.end + process.end_distance * np.abs(y[source] - y[target])
+        ends += process.end_mutual * mutual(*network)
+        stays = _uniform(key, ending) >= 1 / (1 + np.exp(-ends))
+        new = (np.repeat(np.arange(n), count) * n + picks)[picks >= 0]
+        heard = np.bincount(source, minlength=n)
+        total = np.bincount(source, weights=y[target], minlength=n)
+        gap = np.where(heard > 0, total / np.maximum(heard, 1) - y, 0.0)
+        now = process.level + process.trend[week] + process.rho @ scores + process.gap * gap
+        scores = np.vstack([now + process.innovation * fresh, scores[:-1]])
+        key = np.sort(np.concatenate([key[stays], new]))
+        path.append(_homophily(scores[0], key, n))
+    assortativity, excess = np.array(path).T
+    return Outcome(assortativity, excess, len(key))
+
+
+def _compressed(key: Ints, target: Ints, n: int) -> tuple[Ints, NDArray[np.int32], Ints, NDArray[np.int32]]:
+    starts = np.searchsorted(key, np.arange(n + 1) * n)
+    alters = target.astype(np.int32)
+    turned, follower = transposed(starts, alters)
+    return starts, alters, turned, follower
+
+
+def _uniform(key: Ints, seed: np.uint64) -> Floats:
+    """Return a number in [0, 1) for each tie that depends on its ends and the seed alone (SplitMix64)."""
+    with np.errstate(over="ignore"):
+        z = (key.astype(np.uint64) + np.uint64(1)) * _GOLDEN + seed
+        z = (z ^ (z >> np.uint64(30))) * _MIX_1
+        z = (z ^ (z >> np.uint64(27))) * _MIX_2
+        z ^= z >> np.uint64(31)
+    return np.asarray((z >> np.uint64(11)).astype(np.float64) * 2.0**-53)
+
+
+def _homophily(y: Floats, key: Ints, n: int) -> tuple[float, float]:
+    """Return assortativity (correlation over directed ties) and excess similarity; not-a-number without ties."""
+    source, target = np.divmod(key, n)
+    if len(key) < 2:
+        return float("nan"), float("nan")
+    a, b = y[source] - y[source].mean(), y[target] - y[target].mean()
+    spread = float(np.sqrt((a @ a) * (b @ b)))
+    return (float(a @ b) / spread if spread > 0 else float("nan")), excess_similarity(y, source, target)
