@@ -339,10 +339,8 @@ def _seen_ties(truth: CoevolutionTruth, ties: TieIntervals, rng: Generator) -> T
     if truth.unseen_share == 0.0 and truth.weeks_between_snapshots == 1:
         return ties
     kept = rng.random(len(ties.source)) >= truth.unseen_share
-    start, end = (
-        np.where(edge == NEVER, NEVER, _next_snapshot(edge[kept], truth.weeks_between_snapshots))
-        for edge in (ties.start, ties.end)
-    )
+    start = _next_snapshot(ties.start[kept], truth.weeks_between_snapshots)
+    end = np.where(ties.end == NEVER, NEVER, _next_snapshot(ties.end, truth.weeks_between_snapshots))[kept]
     return tie_intervals(ties.source[kept], ties.target[kept], start, end, truth.n_agents)
 
 
