@@ -193,7 +193,7 @@ def _communities(truth: CoevolutionTruth, rng: Generator) -> IntArray:
     if not truth.community_weights:
         return rng.integers(0, truth.n_communities, truth.n_agents)
     ends = np.rint(np.cumsum(truth.community_weights) / sum(truth.community_weights) * truth.n_agents)
-    return rng.permutation(np.repeat(np.arange(truth.n_communities), np.diff(ends.astype(np.int64), prepend=0)))
+    return rng.permutation(np.searchsorted(ends, np.arange(truth.n_agents), side="right"))
 
 
 def _start(truth: CoevolutionTruth, agents: _Agents, rng: Generator) -> _State:
