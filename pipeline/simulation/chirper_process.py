@@ -73,7 +73,7 @@ def planned_words(
     """Draw the number of words of chirps from the observed scores of their authors, shape (chirps,)."""
     score = world.panel.scores[author, week]
     length = truth.length_mean + truth.length_slope * score + truth.length_sd * rng.standard_normal(len(author))
-    return np.clip(np.rint(np.exp(length) - 1), *WORDS).astype(np.int64)
+    return np.asarray(np.clip(np.rint(np.exp(length) - 1), *WORDS), dtype=np.int64)
 
 
 def texts_of_length(language: IntArray, is_airs: BoolArray, words: IntArray, rng: Generator) -> pl.Series:
