@@ -110,7 +110,7 @@ def strata_of(x: FloatArray, stratum: IntArray, case: BoolArray, offset: FloatAr
     return Strata(np.ascontiguousarray(x[order]), start, case[order], None if offset is None else offset[order])
 
 
-def fit_conditional_logit(strata: Strata) -> ConditionalFit:
+def fit_conditional_logit(strata: Strata, start: FloatArray | None = None) -> ConditionalFit:
     """Maximise the conditional likelihood by Newton steps, halved while they go down.
 
     Parameters
@@ -119,6 +119,8 @@ def fit_conditional_logit(strata: Strata) -> ConditionalFit:
         Rows. A stratum with d cases counts as d choices, each from all of its rows (Breslow 1974); with one case per
         stratum that is the exact conditional logit (McFadden 1974). It is also the Poisson likelihood with an effect
         of each stratum, so that both have the same maximum.
+    start
+        Coefficients from which to search, zero by default.
 
     Returns
     -------
@@ -142,6 +144,9 @@ def fit_conditional_logit(strata: Strata) -> ConditionalFit:
         return _none("singular_terms", n, tuple(range(p)))
     if apart := likelihood.separated():
         return _none("separation", n, apart)
+    if start is not None:
+        beta = start * likelihood.scale
+        value, gradient, information = likelihood.at(beta)
     for _ in range(MAX_ITERATIONS):
         if _weakest(information, first) < COLLAPSED:
             return _none("separation", n, tuple(range(p)))
