@@ -9,10 +9,12 @@ import duckdb
 
 from pipeline.report.html import (
     comparison_sections,
+    contagion_section,
     coordination_section,
     corpus_sections,
     gender_section,
     language_section,
+    lexicon_section,
     norm_sections,
     persona_section,
     result_sections,
@@ -118,6 +120,8 @@ def report_page(con: duckdb.DuckDBPyConnection, corpus_id: str) -> str:
         corpus_sections.activity(source),
         result_sections.airs(source),
         result_sections.enforcement(source),
+        lexicon_section.lexicons(source),
+        contagion_section.contagion(source),
         result_sections.network(source),
         society_sections.convergence(source),
         norm_sections.norms(source),
