@@ -20,6 +20,7 @@ from pipeline.steps.norms import NORM_STEPS
 from pipeline.steps.persona import PERSONA_STEPS
 from pipeline.steps.socialisation import SOCIALISATION_STEPS
 from pipeline.steps.step import Check, Outcome, Progress, Step, StepContext, run_step
+from pipeline.steps.structure import STRUCTURE_STEPS
 from pipeline.steps.topics import TOPIC_STEPS
 
 _IN_ORDER = (
@@ -29,6 +30,7 @@ _IN_ORDER = (
     *EMBEDDING_STEPS,
     *GENDER_SCORE_STEPS,
     *HOMOPHILY_STEPS,
+    *STRUCTURE_STEPS,
     *GENDER_STEPS,
     *CONVERGENCE_STEPS,
     *COORDINATION_STEPS,
