@@ -21,6 +21,7 @@ from pipeline.steps.persona import PERSONA_STEPS
 from pipeline.steps.selection import SELECTION_STEPS
 from pipeline.steps.socialisation import SOCIALISATION_STEPS
 from pipeline.steps.step import Check, Outcome, Progress, Step, StepContext, run_step
+from pipeline.steps.structure import STRUCTURE_STEPS
 from pipeline.steps.topics import TOPIC_STEPS
 
 _IN_ORDER = (
@@ -30,6 +31,7 @@ _IN_ORDER = (
     *EMBEDDING_STEPS,
     *GENDER_SCORE_STEPS,
     *HOMOPHILY_STEPS,
+    *STRUCTURE_STEPS,
     *GENDER_STEPS,
     *SELECTION_STEPS,
     *CONVERGENCE_STEPS,
