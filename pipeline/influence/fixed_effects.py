@@ -23,7 +23,8 @@ def pooled(frame: Frame) -> Solved | None:
     if frame.rows == 0:
         return None
     outcome, regressors = demeaned(frame.outcome, frame.cell), demeaned(frame.regressors, frame.cell)
-    return solve(frame, outcome, regressors, demeaned(frame.instruments, frame.cell), frame.rows)
+    own = np.array_equal(frame.instruments, frame.regressors)
+    return solve(frame, outcome, regressors, regressors if own else demeaned(frame.instruments, frame.cell), frame.rows)
 
 
 def two_way(frame: Frame) -> Solved | None:
@@ -40,7 +41,7 @@ def two_way(frame: Frame) -> Solved | None:
     take_out = _TwoWay(frame)
     outcome = take_out(frame.outcome)
     regressors = np.stack([take_out(row) for row in frame.regressors])
-    own = frame.instruments is frame.regressors or np.array_equal(frame.instruments, frame.regressors)
+    own = np.array_equal(frame.instruments, frame.regressors)
     instruments = regressors if own else np.stack([take_out(row) for row in frame.instruments])
     return solve(frame, outcome, regressors, instruments, frame.rows)
 

@@ -39,6 +39,8 @@ class Solved:
         Of each row, shape (rows,).
     rows
         Rows before a transformation took the last of each agent away.
+    strength
+        First-stage F of the first term, given the others, clustered by agent; None for least squares.
     """
 
     names: tuple[str, ...]
@@ -49,6 +51,7 @@ class Solved:
     week: IntArray
     group: IntArray
     rows: int
+    strength: float | None = None
 
     def influence(self, n_agents: int) -> FloatArray:
         """Return what each agent contributes to the error of the estimate, shape (n_agents, terms)."""
@@ -109,7 +112,23 @@ def solve(
     bread = np.linalg.inv(scaled) / np.outer(right, left)
     beta = bread @ (instruments @ outcome)
     residual = outcome - beta @ regressors
-    return Solved(frame.names, beta, bread, instruments * residual, frame.agent, frame.week, frame.group, rows)
+    strength = None if instruments is regressors else _strength(bread[0] @ instruments, regressors, frame.agent)
+    return Solved(
+        frame.names, beta, bread, instruments * residual, frame.agent, frame.week, frame.group, rows, strength
+    )  # fmt: skip
+
+
+def _strength(instrument: FloatArray, regressors: FloatArray, agent: IntArray) -> float:
+    """Return the first-stage F of the first regressor on the part of the instruments that the others do not use.
+
+    That part, a combination of the instruments, is orthogonal to the other regressors and has the product 1 with the
+    first (Sanderson and Windmeijer 2016 do the same by steps); its F is clustered by agent.
+    """
+    others = np.vstack([regressors[1:], instrument])
+    residual = regressors[0] - np.linalg.lstsq(others @ others.T, others @ regressors[0], rcond=None)[0] @ others
+    moved = np.bincount(agent, weights=instrument * residual)
+    error = float(moved @ moved)
+    return 1.0 / error if error > 0 else np.inf
 
 
 def fit_of(solved: Solved, term: str, cluster: str, level: float) -> Fit:
