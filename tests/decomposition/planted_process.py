@@ -9,7 +9,7 @@ from pipeline.simulation.coevolution import CoevolutionWorld
 
 
 def planted(world: CoevolutionWorld, weeks: int | None = None) -> Process:
-    """Return the process of the truth from the first observed week; rates are the mean rate (heterogeneity left out)."""
+    """Return the process of the truth from the first observed week; all agents have the mean rate."""
     truth, y = world.truth, world.latent
     mean, sd = float(y.mean()), float(y.std())
     shot, n = world.ties.at(world.panel.first_week), truth.n_agents

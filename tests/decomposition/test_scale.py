@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -125,7 +127,7 @@ def test_turnover_counts_ties_that_form_and_end() -> None:
         {(i, j) for i, j in zip(shot.source.tolist(), shot.target.tolist(), strict=True)}
         for shot in (panel.ties.at(week) for week in panel.weeks)
     ]
-    pairs = list(zip(stands[:-1], stands[1:], strict=True))
+    pairs = list(pairwise(stands))
     at_risk = sum(len(old) for old, _ in pairs)
     found = turnover(panel)
     assert found.formed == pytest.approx(sum(len(new - old) for old, new in pairs) / at_risk)
