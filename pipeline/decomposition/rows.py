@@ -83,7 +83,7 @@ def decomposition_measures(
     rows: list[Measure] = []
     for loaded in _panels(con, None):
         progress(f"account of homophily in {loaded.network} by {loaded.variable}")
-        rows += _account_rows(loaded, level)
+        rows += account_rows(loaded, level)
     return rows
 
 
@@ -123,7 +123,8 @@ def _panels(con: duckdb.DuckDBPyConnection, variables: tuple[str, ...] | None) -
                     yield reader.panel(network, variable)
 
 
-def _account_rows(loaded: LoadedPanel, level: float) -> list[Measure]:
+def account_rows(loaded: LoadedPanel, level: float) -> list[Measure]:
+    """Return the account of one panel by week and of its whole span; null rows with the word why where it has none."""
     unit_id = f"{loaded.network}/{loaded.variable}"
     weeks: list[WeekAccount] = []
     words = list(loaded.warnings)
