@@ -10,6 +10,7 @@ from pipeline.steps.contagion import CONTAGION_STEPS
 from pipeline.steps.convergence import CONVERGENCE_STEPS
 from pipeline.steps.coordination import COORDINATION_STEPS
 from pipeline.steps.corpus import CORPUS_STEPS
+from pipeline.steps.decomposition import DECOMPOSITION_STEPS
 from pipeline.steps.embedding import EMBEDDING_STEPS
 from pipeline.steps.feature import FEATURE_STEPS
 from pipeline.steps.gender import GENDER_SCORE_STEPS, GENDER_STEPS
@@ -34,6 +35,7 @@ _IN_ORDER = (
     *STRUCTURE_STEPS,
     *GENDER_STEPS,
     *SELECTION_STEPS,
+    *DECOMPOSITION_STEPS,
     *CONVERGENCE_STEPS,
     *COORDINATION_STEPS,
     *NORM_STEPS,
