@@ -6,7 +6,7 @@ panel cannot answer. What does not: specifications and their fits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -35,15 +35,20 @@ class Problem:
         Scores standardised once over all agents and weeks.
     seed
         Of communities, placebos and added errors.
+    shared
+        Communities of networks that other problems have found, by network and weeks.
     """
 
     panel: Panel
     seed: int = SEED
+    shared: dict[tuple[int, int, int], Communities] = field(default_factory=dict, compare=False)
 
     @classmethod
-    def of(cls, panel: Panel, seed: int = SEED) -> Problem:
+    def of(
+        cls, panel: Panel, seed: int = SEED, shared: dict[tuple[int, int, int], Communities] | None = None
+    ) -> Problem:
         """Return the problem of a panel whose scores are in their own units."""
-        return cls(panel.standardised(), seed)
+        return cls(panel.standardised(), seed, {} if shared is None else shared)
 
     def rng(self, purpose: int) -> np.random.Generator:
         """Return the stream of one purpose, whatever else was drawn."""
@@ -62,7 +67,13 @@ class Problem:
     @cached_property
     def communities(self) -> Communities:
         """Communities of the pooled network."""
-        return communities(self.panel, self.seed)
+        return self._communities(self.panel)
+
+    def _communities(self, panel: Panel) -> Communities:
+        key = (id(panel.ties), panel.first_week, panel.n_weeks)
+        if key not in self.shared:
+            self.shared[key] = communities(panel, self.seed)
+        return self.shared[key]
 
     @property
     def has_groups(self) -> bool:
@@ -71,12 +82,15 @@ class Problem:
 
     @cached_property
     def kin(self) -> IntArray:
-        """Group of each agent for placebos within and across groups: observed ones, else communities."""
-        return self.panel.group if self.has_groups else self.communities.number
+        """Group of each agent for placebos within and across groups: observed ones, else communities of the first week.
+
+        Ties of later weeks would tell how scores move later, which a placebo must not know.
+        """
+        return self.panel.group if self.has_groups else self._communities(self.panel.window(0, 1)).number
 
     def of_weeks(self, start: int, stop: int) -> Problem:
         """Return the problem of some columns, scores as they are standardised over all."""
-        return Problem(self.panel.window(start, stop), self.seed)
+        return Problem(self.panel.window(start, stop), self.seed, self.shared)
 
     def refusals(self) -> tuple[str, ...]:
         """Return the words that say why there is no estimate, none where there can be one."""

@@ -73,6 +73,11 @@ WARNINGS: dict[str, str] = {
     "unreliable_score": "Less than 0.3 of the variance of the score is no error; no correction reaches that far.",
     "control_dropped": "A control does not vary in these data and was left out of the model.",
     "singular_terms": "Terms of the model are constant or add up to one another; they cannot be told apart.",
+    "no_groups": "The agents are in no observed groups, or all in one.",
+    "no_latent_communities": "The network does not fall into communities.",
+    "unstable_communities": "Runs of the community detection disagree; effects by community are not the network's.",
+    "weak_instruments": "Instruments hardly tell what they stand for; the interval is unreliable, or there is none.",
+    "no_influence_window": "No rolling window has a significant positive influence.",
     "few_runs": "Fewer than five runs, or windows of an observed corpus: descriptives only, no verdict.",
 }
 
