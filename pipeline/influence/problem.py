@@ -103,8 +103,15 @@ class Problem:
             words.append("few_weeks")
         if int((self.exposure.alters.sum(axis=0)).max(initial=0)) < MIN_TIES:
             words.append("few_ties")
-        if not finite.any() or float(np.nanstd(scores)) < 1e-12:
+        if finite.any() and not self._varies_within():
             words.append("no_variation")
         return tuple(words)
+
+    def _varies_within(self) -> bool:
+        """Return whether scores of agents change; one that never does has nothing to be influenced."""
+        scores = self.panel.scores
+        known = scores[np.isfinite(scores).any(axis=1)]
+        spread = np.nanmax(known, axis=1) - np.nanmin(known, axis=1)
+        return bool(np.any(spread > 1e-9 * max(float(np.nanmax(np.abs(known))), 1e-300)))
 
 
