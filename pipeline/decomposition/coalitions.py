@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.decomposition.forward import COALITIONS, Outcome, Process, run
+from pipeline.decomposition.forward import COALITIONS, Process, chance, run
 
 Floats = NDArray[np.float64]
 
@@ -57,12 +57,9 @@ class Runs:
     ----------
     end
         In the last week, shape (replications, 8, 2): coalition, and assortativity and excess similarity.
-    path
-        Mean over replications by week from the start on, shape (8, weeks + 1, 2).
     """
 
     end: Floats
-    path: Floats
 
     @property
     def shares(self) -> Floats:
@@ -85,15 +82,10 @@ def coalition_runs(process: Process, replications: int, seed: int, *, is_rewired
         True to start each replication from ties at random with the same degrees, so that what an earlier selection
         has left in the network is not inertia.
     """
-    end, path = [], np.zeros((len(COALITIONS), len(process.trend) + 1, 2))
+    end = []
     for replication in range(replications):
         number = int(np.random.SeedSequence([seed, replication]).generate_state(1, np.uint32)[0])
         start = process.rewired(number) if is_rewired else process
-        found = [_both(run(start.only(coalition), number)) for coalition in COALITIONS]
-        end.append([each[-1] for each in found])
-        path += np.array(found) / replications
-    return Runs(np.array(end).reshape(replications, len(COALITIONS), 2), path)
-
-
-def _both(outcome: Outcome) -> Floats:
-    return np.column_stack([outcome.assortativity, outcome.excess])
+        numbers = chance(start, number)
+        end.append([run(start.only(coalition), numbers) for coalition in COALITIONS])
+    return Runs(np.array(end).reshape(replications, len(COALITIONS), len(STATISTICS)))

@@ -110,61 +110,58 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """Homophily at the end of each week of a run, from the start on, shape (weeks + 1,), and the ties at its end."""
+class Chance:
+    """Random numbers of a run, the same for all coalitions: two runs then differ by what is switched on.
 
-    assortativity: Floats
-    excess: Floats
-    ties: int
-
-
-def run(process: Process, seed: int) -> Outcome:
-    """Run the process over the weeks of its trend.
-
-    Parameters
+    Attributes
     ----------
-    process
-        The process.
-    seed
-        Runs with the same seed share their random numbers by agent, pair and week, so that two processes differ by
-        what differs between them (common random numbers).
+    fresh
+        Standard normals, shape (weeks, agents).
+    count
+        New ties that agents form, shape (weeks, agents).
+    picks, ends
+        Seeds of the choices, by ego, and of the ends, by tie, shape (weeks,).
     """
+
+    fresh: Floats
+    count: Ints
+    picks: NDArray[np.uint64]
+    ends: NDArray[np.uint64]
+
+
+def chance(process: Process, seed: int) -> Chance:
+    """Return the random numbers of a run over the weeks of a process's trend."""
+    rng, shape = np.random.default_rng([seed, 1]), (len(process.trend), process.n_agents)
+    seeds = rng.integers(0, 2**64, (2, shape[0]), dtype=np.uint64)
+    return Chance(rng.standard_normal(shape), rng.poisson(process.rate, shape), seeds[0], seeds[1])
+
+
+def run(process: Process, numbers: Chance) -> tuple[float, float]:
+    """Run the process over the weeks of its trend; return assortativity and excess similarity at its end."""
     n = process.n_agents
-    key, scores = process.source * n + process.target, process.scores.copy()
+    key, scores = process.source * n + process.target, process.scores
     group = np.where(process.group >= 0, process.group, -1 - np.arange(n))
     odds = np.array([process.reciprocity, process.two_paths, process.community])
-    path = [_homophily(scores[0], key, n)]
-    for week in range(len(process.trend)):
-        rng = np.random.default_rng([seed, week + 1])
-        fresh, count = rng.standard_normal(n), rng.poisson(process.rate)
-        picking, ending = rng.integers(0, 2**64, 2, dtype=np.uint64)
+    slope, nodes, edges = np.full(n, process.similarity), np.arange(n), np.arange(n + 1) * n
+    for week, trend in enumerate(process.trend):
         source, target = np.divmod(key, n)
-        network = _compressed(key, target, n)
-        y = scores[0]
-        appeal = process.popularity * np.log1p(np.diff(network[2])) + process.alter * y + process.alter_square * y * y
-        base = np.exp(np.clip(appeal - appeal.max(), -_MOST, 0.0))
-        slope = np.full(n, process.similarity)
-        picks = pick_directly(*network, count, base, y, slope, group, odds, picking)
+        starts, alters, y = np.searchsorted(key, edges), target.astype(np.int32), scores[0]
+        turned, follower = transposed(starts, alters)
+        appeal = process.popularity * np.log1p(np.diff(turned)) + process.alter * y + process.alter_square * y * y
+        base = np.exp(np.maximum(appeal - appeal.max(), -_MOST))
+        network, count = (starts, alters, turned, follower), numbers.count[week]
+        picks = pick_directly(network, (base, y, slope, group), count, odds, numbers.picks[week])
         ends = process.end + process.end_distance * np.abs(y[source] - y[target])
-        ends += process.end_mutual * mutual(*network)
-        stays = _uniform(key, ending) >= 1 / (1 + np.exp(-ends))
-        new = (np.repeat(np.arange(n), count) * n + picks)[picks >= 0]
-        heard = np.bincount(source, minlength=n)
+        ends += process.end_mutual * mutual(starts, alters, turned, follower)
+        stays = _uniform(key, numbers.ends[week]) >= 1 / (1 + np.exp(-ends))
+        new = (np.repeat(nodes, count) * n + picks)[picks >= 0]
+        heard = np.diff(starts)
         total = np.bincount(source, weights=y[target], minlength=n)
         gap = np.where(heard > 0, total / np.maximum(heard, 1) - y, 0.0)
-        now = process.level + process.trend[week] + process.rho @ scores + process.gap * gap
-        scores = np.vstack([now + process.innovation * fresh, scores[:-1]])
+        now = process.level + trend + process.rho @ scores + process.gap * gap
+        scores = np.vstack([now + process.innovation * numbers.fresh[week], scores[:-1]])
         key = np.sort(np.concatenate([key[stays], new]))
-        path.append(_homophily(scores[0], key, n))
-    assortativity, excess = np.array(path).T
-    return Outcome(assortativity, excess, len(key))
-
-
-def _compressed(key: Ints, target: Ints, n: int) -> tuple[Ints, NDArray[np.int32], Ints, NDArray[np.int32]]:
-    starts = np.searchsorted(key, np.arange(n + 1) * n)
-    alters = target.astype(np.int32)
-    turned, follower = transposed(starts, alters)
-    return starts, alters, turned, follower
+    return _homophily(scores[0], key, n)
 
 
 def _uniform(key: Ints, seed: np.uint64) -> Floats:

@@ -56,6 +56,7 @@ WARNINGS: dict[str, str] = {
     "coarse_times_dropped": "Messages or ties that are dated too coarsely to tell the week are left out.",
     "matched_with_replacement": "Controls are used more than once.",
     "no_communities": "No post belongs to a community; the corpus is taken as one.",
+    "sampled_sources": "Distances are taken from a sample of the nodes; the diameter is a lower bound.",
     "few_periods": "Too few periods with enough texts for a trend; the estimate is null.",
     "short_tenure": "The corpus spans less than 16 weeks: newcomers are new for a quarter of its span, not 4 weeks.",
     "regression_to_the_mean": "The event is chosen by an extreme; a fall afterwards is expected without cause.",

@@ -60,8 +60,8 @@ def sandwich(bread: FloatArray, scores: FloatArray, ego: IntArray, alter: IntArr
     Notes
     -----
     The dyadic meat is Σ_c S_c S_c' − Σ_d S_d S_d', S_c the sum of the rows that touch agent c as ego or alter, S_d that
-    of the rows of an unordered pair: each two rows that share an agent count once. All sandwiches carry G / (G − 1), G the
-    number of clusters (of the fewer, two-way), and are tested on t with G − 1 degrees of freedom.
+    of the rows of an unordered pair: each two rows that share an agent count once. All sandwiches carry G / (G − 1), G
+    the number of clusters (of the fewer, two-way), and are tested on t with G − 1 degrees of freedom.
     """
     if kind == "model":
         return Covariance(bread, None, bool((np.diag(bread) > 0).all()))

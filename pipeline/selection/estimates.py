@@ -15,16 +15,12 @@ from pipeline.inference.multiplicity import adjust
 from pipeline.inference.result import Fit
 from pipeline.language.covered import Coverage
 from pipeline.network.clock import WEEK_HOURS
-from pipeline.network.panel_load import LoadedPanel, PanelReader
-from pipeline.network.traits import COUNTED
+from pipeline.network.interactions import RULES
+from pipeline.network.panel_load import RELATIONS, LoadedPanel, PanelReader
+from pipeline.network.ties import tie_event_counts
+from pipeline.network.traits import COUNTED, VARIABLES
 from pipeline.schema import Estimate, join_warnings
-from pipeline.selection.grid import (
-    CLUSTERS,
-    ESTIMATORS,
-    SelectionSpecification,
-    digest,
-    load_selection_grid,
-)
+from pipeline.selection.grid import CLUSTERS, ESTIMATORS, SelectionSpecification, digest, load_selection_grid
 from pipeline.selection.panel_fits import Limits, PanelFit, PanelFits, RowStore
 from pipeline.selection.placebos import VERDICTS
 from pipeline.selection.terms import TERMS
@@ -42,6 +38,8 @@ _SPAN = f"""
 SELECT date_diff('hour', min(m.created_at), max(m.created_at)) FROM message AS m
 WHERE m.created_at IS NOT NULL AND {COUNTED}
 """
+EXPLORATORY = Limits(events=10_000, open_events=5_000)
+"""Rows at most on networks of interactions."""
 SENTENCES = {
     "few_events": "No number: too few new ties, or ties that end, between agents with scores for so many terms.",
     "few_weeks": "No number: events in fewer than 3 weeks.",
@@ -99,14 +97,14 @@ def selection_estimates(
     rows: list[Estimate] = []
     hours = _hours(con)
     short = reader if hours == WEEK_HOURS else PanelReader(con, hours)
-    for source, is_derived in ((reader, False), (short, True)):
-        for network in source.networks():
-            found = [source.panel(network, variable) for variable in source.variables()]
-            if found and found[0].is_derived == is_derived:
-                store = RowStore(seed)
-                for loaded in found:
-                    progress(f"selection in {network} by {loaded.variable}")
-                    rows += _panel_rows(loaded, specs, store, seed, level, limits)
+    relations = [name for name in RELATIONS if name == "follow" or tie_event_counts(con, name).events]
+    rules = [name for name in short.networks() if name in RULES]
+    for source, networks in ((reader, relations), (short, rules)):
+        for network in networks:
+            store = RowStore(seed)
+            for variable in source.variables() or VARIABLES:
+                progress(f"selection in {network} by {variable}")
+                rows += _panel_rows(source.panel(network, variable), specs, store, seed, level, limits)
     return adjust(rows)
 
 
@@ -150,6 +148,7 @@ def _panel_rows(
         primary = [spec for spec in chosen.values() if spec.role == "primary"]
         return [_row(loaded, PanelFit(spec, null, (0, 0)), level) for spec in primary]
     name = f"{loaded.network} {loaded.variable}"
+    limits = limits or (EXPLORATORY if loaded.is_derived else Limits())
     fits = PanelFits(loaded.panel, store, seed=seed, level=level, name=name, limits=limits)
     found = list(fits.all(chosen))
     return [_row(loaded, fit, level) for fit in found]
@@ -186,7 +185,7 @@ def _row(loaded: LoadedPanel, found: PanelFit, level: float) -> Estimate:
     said = next((SENTENCES[word] for word in fit.warnings if fit.estimate is None and word in SENTENCES), None)
     unit = "" if loaded.hours == WEEK_HOURS else f"; windows of {loaded.hours} h for weeks"
     return Estimate(
-        spec_id=digest(spec.spec_id, loaded.network, loaded.variable, str(loaded.hours), window),
+        spec_id=row_id(spec, loaded.network, loaded.variable, loaded.hours, window),
         family=FAMILY, hypothesis_id=spec.hypothesis, role=_role(spec, loaded), estimand=estimand(spec) + unit,
         model=f"{spec.formula}; y = {loaded.variable} in SD", estimator=spec.estimator, outcome=loaded.network,
         term=f"{spec.term}_{loaded.variable}", estimate=fit.estimate, std_error=fit.std_error, statistic=fit.statistic,
@@ -200,6 +199,11 @@ def _row(loaded: LoadedPanel, found: PanelFit, level: float) -> Estimate:
         common_scale_high=None if scale is None else scale.high,
         converged=fit.converged, warnings=join_warnings(words),
     )  # fmt: skip
+
+
+def row_id(spec: SelectionSpecification, network: str, variable: str, hours: int, window: str = "all") -> str:
+    """Return the id of a specification on a network, with a score, in windows of some hours."""
+    return digest(spec.spec_id, network, variable, str(hours), window)
 
 
 def _window(loaded: LoadedPanel, first: int, last: int) -> tuple[datetime | None, datetime | None]:

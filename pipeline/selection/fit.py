@@ -95,7 +95,9 @@ def choice_result(rows: RiskSet, choice: Choice, kind: str, level: float) -> Fit
     if choice.fit.beta is None:
         return replace(base, converged=False, warnings=(str(choice.fit.warning),))
     found = covariance(choice.strata, choice.fit, rows.ego, rows.alter, kind)
-    words = ("control_dropped",) if choice.dropped else ()
+    words: tuple[str, ...] = ("control_dropped",) if choice.dropped else ()
+    if _effective(rows.alter[rows.case]) < FEW_CLUSTERS or _effective(rows.ego[rows.case]) < FEW_CLUSTERS:
+        words = (*words, "lopsided_null")
     return _result(base, float(choice.fit.beta[choice.place]), found, choice.place, level, words)
 
 
@@ -222,6 +224,12 @@ def _result(base: Fit, estimate: float, found: Covariance, place: int, level: fl
         base, estimate=estimate, std_error=error, statistic=test.statistic, df=found.df, p_value=test.p_value,
         conf_low=test.low, conf_high=test.high, n_clusters=found.n_clusters, converged=True, warnings=(*words, *few),
     )  # fmt: skip
+
+
+def _effective(agent: NDArray[np.int32]) -> float:
+    """Return how many agents would stand behind events if all stood behind equally many: 1 / Σ share²."""
+    counts = np.bincount(agent).astype(np.float64)
+    return float(counts.sum() ** 2 / max(np.sum(counts**2), 1.0))
 
 
 def influence(choice: Choice) -> FloatArray:

@@ -28,6 +28,7 @@ ESTIMATORS = {
 """What each estimator estimates, in words: per standard deviation by which two scores are nearer to each other."""
 HYPOTHESES = {
     "formation": "agents tie themselves to those who score like them",
+    "formation_by_window": "they do so in some weeks only",
     "persistence": "ties between agents who score alike last longer",
     "heterogeneity": "some agents select more than others",
 }
@@ -100,6 +101,35 @@ class SelectionSpecification:
         """Twelve hex digits of the SHA-256 of estimator, formula, sample and standard error."""
         sample = f"{self.term} {self.score} {self.controls} {self.window} {self.step}"
         return digest(self.estimator, self.formula, sample, self.covariance)
+
+
+_FULL = ("similarity", "reciprocity", "two_paths", "in_degree", "alter_score", "same_group")
+_ON = {
+    "choice_logit": "choices",
+    "choice_simex": "choices, without the error of scores (SIMEX)",
+    "tie_logit": "standing ties",
+    "pair_logit": "open pairs",
+}
+
+
+def label(spec: SelectionSpecification) -> str:
+    """Say in few words in what a specification differs from the primary one."""
+    extra = [name for name in spec.terms if name not in _FULL]
+    lacking = [name for name in _FULL if name not in spec.terms]
+    controls = "all controls"
+    if len(spec.terms) == 1:
+        controls = "no controls"
+    elif len(lacking) > 2:
+        controls = f"only {', '.join(spec.terms[1:])}"
+    elif lacking:
+        controls = f"without {', '.join(lacking)}"
+    if extra and len(lacking) <= 2:
+        controls += f", with {', '.join(extra)}"
+    parts = [_ON[spec.estimator], controls]
+    parts += [] if spec.covariance == "dyadic" else [f"errors: {CLUSTERS[spec.covariance] or 'rows independent'}"]
+    parts += [] if spec.controls == 10 or not spec.is_choice else [f"{spec.controls} alters"]
+    parts += [] if spec.score == "observed" else [spec.score]
+    return "; ".join(parts).replace("_", " ")
 
 
 def digest(*parts: str) -> str:

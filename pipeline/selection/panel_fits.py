@@ -170,6 +170,8 @@ class PanelFits:
     def _simex(self, spec: SelectionSpecification) -> Fit:
         most = min(self._limits.simex_events, self._limits.events)
         rows = self._store.choices(self._panel, spec.controls, most)
+        if word := refusal(rows, spec.terms):
+            return replace(choice_base(rows), warnings=(word,))
         error = error_variances(self._panel)
         if error is None:
             return replace(choice_base(rows), warnings=(self._reliability.warning or "no_halves",))

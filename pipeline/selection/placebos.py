@@ -25,11 +25,11 @@ VERDICTS = {
 
 def shuffled_agents(scores: FloatArray, group: Groups, rng: Generator) -> FloatArray:
     """Put the scores of each week in random order among the agents of a group (the unknown are one)."""
+    agent, week = np.nonzero(np.isfinite(scores))
+    cell = group[agent].astype(np.int64) * scores.shape[1] + week
+    into, taken = np.argsort(cell, kind="stable"), np.lexsort((rng.random(len(agent)), cell))
     out = scores.copy()
-    for column in range(scores.shape[1]):
-        for code in np.unique(group):
-            place = np.flatnonzero((group == code) & np.isfinite(scores[:, column]))
-            out[place, column] = scores[rng.permutation(place), column]
+    out[agent[into], week[into]] = scores[agent[taken], week[taken]]
     return out
 
 

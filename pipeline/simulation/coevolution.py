@@ -68,8 +68,8 @@ class CoevolutionWorld:
         True scores, shape (agents, weeks).
     is_present
         Whether an agent has entered and not left, shape (agents, weeks).
-    community, level, slope
-        Community, level mu and own selection of each agent, shape (agents,).
+    community, level, slope, trait
+        Community, level mu, own selection and stable trait z of each agent, shape (agents,).
     formed, ended
         True events of the observed weeks.
     """
@@ -82,6 +82,7 @@ class CoevolutionWorld:
     community: IntArray
     level: FloatArray
     slope: FloatArray
+    trait: FloatArray
     formed: TieEvents
     ended: TieEvents
 
@@ -97,6 +98,7 @@ class _Agents:
     community: IntArray
     fitness: FloatArray
     slope: FloatArray
+    trait: FloatArray
     entry: IntArray
     exit: IntArray
 
@@ -141,11 +143,11 @@ def simulate(truth: CoevolutionTruth, *, is_direct: bool | None = None) -> Coevo
         y_it = (1 − rho − rho_2) mu_i + rho y_i + rho_2 y_i,t−2 + beta_i gap_i + gamma h_c,t + tau_t + 0.5 e
         i forms Poisson(lam_i) ties, one after the other among all j to whom it has none, j with the odds
             exp(−(beta_s + v_i)|y_i − y_j| + b_rec [j → i] + b_tri log(1 + two-paths i → k → j)
-                + b_pop log(1 + in-degree of j) + b_alt y_j + b_com [c_i = c_j] + f_j)
+                + b_pop log(1 + in-degree of j) + b_alt y_j + b_com [c_i = c_j] + f_j − b_trait |z_i − z_j|)
         each tie ends with the log odds d0 + d_s |y_i − y_j| − d_rec [j → i]
 
-    A tie that ends in a week is not formed anew in it. lam_i is log-normal with mean `lam`, mu, v, f, tau and the
-    shocks h are normal. It is a stochastic actor-oriented reading of selection and influence in discrete time
+    A tie that ends in a week is not formed anew in it. lam_i is log-normal with mean `lam`, mu, v, f, z, tau and
+    the shocks h are normal. It is a stochastic actor-oriented reading of selection and influence in discrete time
     (Steglich, Snijders & Pearson 2010, doi:10.1111/j.1467-9531.2010.01225.x, study the continuous one).
     """
     seeds = np.random.SeedSequence(truth.seed).spawn(len(_STREAMS))
@@ -178,12 +180,20 @@ def _draw_agents(truth: CoevolutionTruth, rng: Generator, presence: Generator) -
     return _Agents(
         level=truth.level_sd * rng.standard_normal(n),
         rate=truth.lam * np.exp(truth.rate_sd * rng.standard_normal(n) - truth.rate_sd**2 / 2),
-        community=rng.integers(0, truth.n_communities, n),
+        community=_communities(truth, rng),
         fitness=truth.fitness_sd * rng.standard_normal(n),
         slope=truth.beta_s + truth.slope_sd * rng.standard_normal(n),
+        trait=rng.standard_normal(n),
         entry=entry,
         exit=np.where(leaves, presence.integers(first, weeks + (first == weeks)), weeks),
     )
+
+
+def _communities(truth: CoevolutionTruth, rng: Generator) -> IntArray:
+    if not truth.community_weights:
+        return rng.integers(0, truth.n_communities, truth.n_agents)
+    ends = np.rint(np.cumsum(truth.community_weights) / sum(truth.community_weights) * truth.n_agents)
+    return rng.permutation(np.repeat(np.arange(truth.n_communities), np.diff(ends.astype(np.int64), prepend=0)))
 
 
 def _start(truth: CoevolutionTruth, agents: _Agents, rng: Generator) -> _State:
@@ -224,9 +234,9 @@ def _week(
     pick = pick_directly if is_direct else pick_by_sums
     picks = pick(
         (starts, alters, turned, follower),
-        (np.exp(base) * is_active, state.y, agents.slope, agents.community),
+        (np.exp(base) * is_active, state.y, agents.slope, agents.community, agents.trait),
         count,
-        np.array([truth.b_rec, truth.b_tri, truth.b_com]),
+        np.array([truth.b_rec, truth.b_tri, truth.b_com, truth.b_trait]),
         rng["picks"].integers(0, 2**64, dtype=np.uint64),
     )
     egos = np.repeat(np.arange(n), count)
@@ -293,7 +303,7 @@ def _observed(
         halves=halves,
     )
     return CoevolutionWorld(
-        truth, panel, ties, latent, present, agents.community, agents.level, agents.slope,
+        truth, panel, ties, latent, present, agents.community, agents.level, agents.slope, agents.trait,
         formed=_events([pick for pick in log.picks if pick[0] >= FIRST_WEEK]),
         ended=_events([
             (week, part // n, (part % n).astype(np.int32))

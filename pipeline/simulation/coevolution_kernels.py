@@ -7,6 +7,7 @@ order of egos.
 The weight of alter j for ego i is
 
     base_j · exp(−b_i |y_i − y_j|) · exp(com)^[c_i = c_j] · exp(rec)^[j → i] · (1 + two-paths i → k → j)^tri
+        · exp(−trait |z_i − z_j|)
 
 over j that are present, not i, and not tied to i or picked by it before. Both ways of picking draw from exactly
 these weights: `pick_directly` adds them up over all agents; `pick_by_sums` finds the normaliser and the draw in
@@ -25,8 +26,8 @@ IntArray = NDArray[np.int64]
 NodeArray = NDArray[np.int32]
 Network = tuple[IntArray, NodeArray, IntArray, NodeArray]
 """Starts and alters by ego, starts and followers by alter: ego i is tied to ``target[starts[i]:starts[i + 1]]``."""
-Traits = tuple[FloatArray, FloatArray, FloatArray, IntArray]
-"""Base weight (0 when absent), score y, selection b and community of each agent, shape (agents,)."""
+Traits = tuple[FloatArray, FloatArray, FloatArray, IntArray, FloatArray]
+"""Base weight (0 when absent), score y, selection b, community and trait z of each agent, shape (agents,)."""
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -106,12 +107,14 @@ def _weigh(
 ) -> None:
     """Write the weight of every agent for ego i into `weight`; `paths` is all zeros before and after."""
     starts, target, turned, follower = network
-    base, y, slope, community = traits
+    base, y, slope, community, trait = traits
     com = np.exp(odds[2])
     for j in range(len(y)):
         weight[j] = base[j] * np.exp(-slope[i] * abs(y[i] - y[j]))
         if community[i] == community[j]:
             weight[j] *= com
+        if odds[3] > 0.0:
+            weight[j] *= np.exp(-odds[3] * abs(trait[i] - trait[j]))
     for k in range(_count_paths(starts, target, i, paths, found)):
         j = found[k]
         weight[j] *= np.exp(odds[1] * np.log(1.0 + paths[j]))
@@ -148,7 +151,7 @@ def pick_directly(network: Network, traits: Traits, count: IntArray, odds: Float
     count
         Picks of each ego, shape (agents,).
     odds
-        Log odds (rec, tri, com).
+        Log odds (rec, tri, com, trait).
     seed
         Start of the streams.
 
@@ -183,12 +186,13 @@ def pick_by_sums(network: Network, traits: Traits, count: IntArray, odds: FloatA
     Raises
     ------
     ValueError
-        If one of `odds` is negative: what is drawn beyond the prefix sums would have a negative weight.
+        If one of `odds` is negative, as what is drawn beyond the prefix sums would have a negative weight; or if
+        choices depend on the trait: sums are in the order of one score.
     """
-    if (odds < 0).any():
-        message = f"pick_by_sums: the log odds of an answer, of two-paths and of a community are {odds}; expected ≥ 0."
+    if (odds < 0).any() or odds[3] != 0:
+        message = f"pick_by_sums: log odds (rec, tri, com, trait) are {odds}; expected at least 0, and 0 for the trait."
         raise ValueError(message)
-    base, y, slope, community = traits
+    base, y, slope, community, _ = traits
     least = slope.min()
     step = (slope - least) / _GRID_STEP
     grid = least + _GRID_STEP * np.arange(int(step.max()) + 1)
@@ -253,7 +257,7 @@ def _pick_by_sums(
     seed: np.uint64,
 ) -> NodeArray:
     starts, target, turned, follower = network
-    base, y, slope, community = traits
+    base, y, slope, community, _ = traits
     grid, cell, closing = tables
     n = len(count)
     picks = np.full(count.sum(), -1, dtype=np.int32)

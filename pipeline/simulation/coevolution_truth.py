@@ -33,7 +33,7 @@ STRESSES: dict[str, dict[str, float]] = {
 _SHARES = ("missing_share", "entry_share", "exit_share", "unseen_share")
 _NOT_NEGATIVE = (
     "lam", "rate_sd", "level_sd", "innovation_sd", "trend_sd", "fitness_sd", "slope_sd", "noise", "initial_ties",
-    "burn_in", "b_rec", "b_tri", "b_com",
+    "burn_in", "b_rec", "b_tri", "b_com", "b_trait",
 )  # fmt: skip
 _COUNTS = ("n_agents", "n_weeks", "n_communities", "weeks_between_snapshots")
 
@@ -65,13 +65,17 @@ class CoevolutionTruth:
         Standard deviations of what is new in a score each week, of its own and common to all agents.
     gamma : float
         Weight of the shock of the agent's community in its score; the shock is an AR(1) series of variance 1.
-    n_communities : int
-        Latent communities, of which each agent is in one, all alike.
+    n_communities, community_weights : int, tuple of float
+        Latent communities, of which each agent is in one, all alike; or their shares of the agents, which are then
+        rounded and not drawn.
     lam, rate_sd : float
         Mean number of ties that an agent forms per week, and the standard deviation of the log of its rate.
     b_rec, b_tri, b_pop, b_alt, b_com : float
         Log odds of a choice for: a tie back; the log of 1 + two-paths; the log of 1 + in-degree; a unit of the
         alter's score; the same community. The first two and the last are at least 0 (sampling relies on it).
+    b_trait : float
+        Log odds of a choice per standard deviation of smaller distance in a stable trait that has nothing to do with
+        scores; at least 0.
     fitness_sd : float
         Standard deviation over agents of what draws ties to them beyond all that is observed, log odds.
     slope_sd : float
@@ -113,6 +117,7 @@ class CoevolutionTruth:
     trend_sd: float = 0.1
     gamma: float = 0.0
     n_communities: int = 10
+    community_weights: tuple[float, ...] = ()
     lam: float = 0.8
     rate_sd: float = 0.5
     b_rec: float = 1.5
@@ -120,6 +125,7 @@ class CoevolutionTruth:
     b_pop: float = 0.3
     b_alt: float = 0.1
     b_com: float = 0.0
+    b_trait: float = 0.0
     fitness_sd: float = 0.0
     slope_sd: float = 0.0
     d0: float = -2.6
@@ -146,6 +152,9 @@ class CoevolutionTruth:
         require(self, _NOT_NEGATIVE, lambda v: v >= 0, "a number of at least 0")
         require(self, _COUNTS, lambda v: v >= 1, "a number of at least 1")
         require(self, ("initial_ties",), lambda v: v < self.n_agents, "fewer ties than agents")
+        if self.community_weights and len(self.community_weights) != self.n_communities:
+            message = f"CoevolutionTruth.community_weights: expected {self.n_communities} shares, one per community."
+            raise ValueError(message)
         if self.rho_2 + abs(self.rho) >= 1 or abs(self.rho_2) >= 1:
             message = f"CoevolutionTruth: rho {self.rho} and rho_2 {self.rho_2} make no stationary series."
             raise ValueError(message)

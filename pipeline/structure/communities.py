@@ -12,8 +12,6 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
-
 from pipeline.network.edges import IntArray
 from pipeline.structure.degrees import FloatArray
 
@@ -97,13 +95,31 @@ def agreement(labels: IntArray) -> tuple[FloatArray, FloatArray]:
     Returns
     -------
     tuple of ndarray
-        Both of shape (pairs,); Hubert & Arabie 1985, and mutual information over the mean entropy, as scikit-learn
-        computes them.
+        Both of shape (pairs,): Hubert & Arabie 1985, and mutual information over the mean of both entropies. Two
+        partitions into a single community, or into single nodes, agree in full.
     """
-    pairs = list(combinations(range(len(labels)), 2))
-    rand = [adjusted_rand_score(labels[a], labels[b]) for a, b in pairs]
-    shared = [normalized_mutual_info_score(labels[a], labels[b]) for a, b in pairs]
-    return np.array(rand, dtype=np.float64), np.array(shared, dtype=np.float64)
+    dense = [np.unique(label, return_inverse=True)[1] for label in labels]
+    sizes = [np.bincount(label) for label in dense]
+    found = [_agreement(dense[a], dense[b], sizes[a], sizes[b]) for a, b in combinations(range(len(labels)), 2)]
+    rand, shared = np.array(found, dtype=np.float64).reshape(-1, 2).T
+    return rand, shared
+
+
+def _agreement(a: IntArray, b: IntArray, size_a: IntArray, size_b: IntArray) -> tuple[float, float]:
+    n = len(a)
+    cells = np.bincount(a * len(size_b) + b, minlength=len(size_a) * len(size_b))
+    together, first, second = (float((part * (part - 1)).sum()) / 2 for part in (cells, size_a, size_b))
+    expected = first * second / (n * (n - 1) / 2) if n > 1 else 0.0
+    most = (first + second) / 2
+    rand = (together - expected) / (most - expected) if most != expected else 1.0
+    joint, left, right = (_entropy(part, n) for part in (cells, size_a, size_b))
+    shared = (left + right - joint) / ((left + right) / 2) if left + right > 0 else 1.0
+    return rand, shared
+
+
+def _entropy(counts: IntArray, n: int) -> float:
+    share = counts[counts > 0] / n
+    return float(-(share * np.log(share)).sum())
 
 
 def category_assortativity(u: IntArray, v: IntArray, weight: IntArray | None, label: IntArray) -> float:

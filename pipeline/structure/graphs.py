@@ -2,15 +2,17 @@
 
 What belongs here: reading views ``interaction``, ``tie_event`` and ``reaction`` into `Graph`. Networks:
 
-``reply_any``, ``comment_post_author``, ``mention``
-    The rules of `pipeline.network.interactions`; a tie is a distinct ordered pair.
+``reply_any``, ``mention``
+    Rules of `pipeline.network.interactions`; a tie is a distinct ordered pair. ``comment_post_author`` is left to family
+    network: it differs from ``reply_any`` in reciprocity, which is there, and in little else.
 ``follow``, ``friend``
     Ties that stand at the end of the corpus.
 ``engagement``
     Likes, dislikes and mentions between agents, taken without direction and weighted by their number (He, Wallis &
     Rathje 2023). ``engagement_english``: among agents whose commonest language, as the platform says, is English.
 ``action``
-    Likes, dislikes, follows and unfollows, directed (the typed action graph of EmilineLabbe/chirper_networks).
+    Likes, dislikes, follows and unfollows, directed (the typed action graph of EmilineLabbe/chirper_networks); only its
+    counts and its reciprocity are measured.
 
 Ties to oneself are dropped everywhere. Nodes are the agents with a tie.
 """
@@ -25,14 +27,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipeline.network.edges import IntArray, undirected_ties
-from pipeline.network.interactions import RULES
 from pipeline.network.ties import interval_sql
 
 BoolArray = NDArray[np.bool_]
 
+RULES = ("reply_any", "mention")
 RELATIONS = ("follow", "friend")
 ENGAGEMENT, ENGLISH, ACTION = "engagement", "engagement_english", "action"
-GROUPS = 64
+GROUPS = 32
 UNKNOWN = np.iinfo(np.int64).min
 """Time of what has none, in microseconds since 1970."""
 STANDING = np.iinfo(np.int64).max
@@ -168,7 +170,7 @@ def load_graphs(con: duckdb.DuckDBPyConnection, english: pl.Series | None = None
     Returns
     -------
     list of Graph
-        The three rules always; the others only where the corpus has such ties.
+        The two rules always; the others only where the corpus has such ties.
     """
     graphs = [_graph(con, rule, _INTERACTIONS) for rule in RULES]
     graphs += [_graph(con, relation, _TIES, is_state=True) for relation in RELATIONS]

@@ -53,7 +53,7 @@ class Rate:
         if not np.isfinite(self.log_error):
             return NO_INTERVAL
         reach = float(stats.norm.ppf((1 + level) / 2)) * self.log_error
-        ends = sorted(scale * self.value**power * float(np.exp(sign * reach)) for sign in (-1, 1))
+        ends = sorted(float(scale * self.value**power * np.exp(sign * reach)) for sign in (-1, 1))
         return Interval(ends[0], ends[1], "sandwich_threads")
 
 

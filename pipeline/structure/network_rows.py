@@ -14,13 +14,12 @@ import numpy as np
 from pipeline.activity.resampling import NO_INTERVAL, Interval, Null, gini, jackknife_interval, stream
 from pipeline.activity.row import CENSUS, row
 from pipeline.network.edges import IntArray
-from pipeline.network.interactions import RULES
 from pipeline.network.measures import MIN_TIES
 from pipeline.network.nulls import set_against
 from pipeline.schema import Measure
 from pipeline.structure.communities import agreement, louvain, modularity
 from pipeline.structure.degrees import FloatArray, centralisation, core_periphery, evenness, top_share, weighted_reciprocity
-from pipeline.structure.graphs import Graph
+from pipeline.structure.graphs import ACTION, Graph
 from pipeline.structure.paths import distances, largest_component
 from pipeline.structure.statistics import (
     Draws,
@@ -41,10 +40,7 @@ _ELSEWHERE = {
         "network_nodes", "network_ties", "network_density", "network_undirected_ties", "reciprocity",
         "dyad_reciprocity", "degree_assortativity", "transitivity", "clustering_mean_local",
     ),
-    **{
-        rule: ("network_nodes", "network_ties", "network_density", "reciprocity", "dyad_reciprocity")
-        for rule in RULES if rule != "reply_any"
-    },
+    "mention": ("network_nodes", "network_ties", "network_density", "reciprocity", "dyad_reciprocity"),
 }  # fmt: skip
 """What family ``network`` computes of each rule, as a measure of the corpus with the rule in its name."""
 
@@ -111,14 +107,19 @@ def network_rows(graph: Graph, plan: Plan, words: Words = ()) -> list[Measure]:
     Returns
     -------
     list of Measure
-        With fewer than `MIN_TIES` ties the counts alone have values; everything else is null with ``few_ties``.
+        With fewer than `MIN_TIES` ties the counts alone have values; everything else is null with ``few_ties``, and
+        left out where there is no tie at all.
     """
     few = graph.n_ties < MIN_TIES
     emit = Emitter(graph, plan, (*words, *(["few_ties"] if few else [])))
     u, v = graph.undirected()
-    found = [*_counts(emit, u, few=few)]
+    found = _counts(emit, u, few=few)
+    if not graph.n_ties:
+        return _wanted(graph, found)
     if few:
         return _wanted(graph, [*found, *(emit(name, None, graph.n_ties, "ties") for name in _refused(graph))])
+    if graph.name == ACTION:
+        return _wanted(graph, [*found, *_directed(emit, is_brief=True)])
     found += _degrees(emit, u, v)
     if graph.is_directed:
         found += _directed(emit)
@@ -182,7 +183,7 @@ def _degrees(emit: Emitter, u: IntArray, v: IntArray) -> list[Measure]:
         return {key: value for part in parts for key, value in part.items()}
 
     values = unequal(graph.source, graph.target, n)
-    left = without_each_group(graph.source, graph.target, graph.group, n, unequal)
+    left = without_each_group(graph.source, graph.target, graph.group, unequal)
     intervals = _jackknifed(values, left, emit.plan, {"degree_mean": np.inf})
     found = [emit(name, value, n, "agents", interval=intervals[name]) for name, value in values.items()]
     found += [
@@ -266,13 +267,14 @@ def tail_parts(tail: Tail, level: float) -> list[tuple[str, float, Interval, Nul
     return found
 
 
-def _directed(emit: Emitter) -> list[Measure]:
-    """What direction adds: reciprocity, four assortativities, directed clustering, triads."""
+def _directed(emit: Emitter, *, is_brief: bool = False) -> list[Measure]:
+    """What direction adds: reciprocity, four assortativities, directed clustering, triads; when brief, the first."""
     graph, plan = emit.graph, emit.plan
     source, target, n = graph.source, graph.target, graph.n_nodes
-    drawn = null_draws(source, target, n, plan.draws, plan.seed, graph.name, is_directed=True)
-    cheap, closed = directed_cheap(source, target, n), directed_triangles(source, target, n)
-    left = without_each_group(source, target, graph.group, n, directed_cheap)
+    draws = replace(plan.draws, triangles=0, dear=0) if is_brief else plan.draws
+    drawn = null_draws(source, target, n, draws, plan.seed, graph.name, is_directed=True)
+    cheap = directed_cheap(source, target, n)
+    left = without_each_group(source, target, graph.group, directed_cheap)
     intervals = _jackknifed(cheap, left, plan, lowest=-1.0)
     weighted = weighted_reciprocity(source, target, graph.weight, n)
     found = []
@@ -283,21 +285,32 @@ def _directed(emit: Emitter) -> list[Measure]:
         null = set_against(value, drawn[name], SWAPS)
         found.append(emit(name, value, graph.n_ties, "ties", interval=interval, null=null))
     found.append(emit("reciprocity_weighted", weighted, int(graph.weight.sum()), "events", interval=CENSUS))
-    for name, value in closed.items():
+    if is_brief:
+        return [made for made in found if made.measure_id.endswith("reciprocity")]
+    return [*found, *_triads(emit, drawn), *_directed_distances(emit, drawn)]
+
+
+def _triads(emit: Emitter, drawn: Mapping[str, FloatArray]) -> list[Measure]:
+    graph, n, found = emit.graph, emit.graph.n_nodes, []
+    for name, value in directed_triangles(graph.source, graph.target, n).items():
         n_unit = (n, "agents") if name == "clustering_directed" else (n * (n - 1) * (n - 2) // 6, "triads")
         found.append(emit(name, value, *n_unit, null=set_against(value, drawn[name], SWAPS)))
-    arcs = largest_component(source, target, n)
+    return found
+
+
+def _directed_distances(emit: Emitter, drawn: Mapping[str, FloatArray]) -> list[Measure]:
+    graph, plan = emit.graph, emit.plan
+    arcs = largest_component(graph.source, graph.target, graph.n_nodes)
     reach = distances(*arcs, stream(plan.seed, f"path_length_directed_{graph.name}"))
     null = set_against(reach.mean, drawn["path_length_directed"], SWAPS)
     words = [] if reach.is_exact else ["sampled_sources"]
-    found += [
+    return [
         emit(
             "path_length_directed", reach.mean, reach.nodes, "agents", interval=reach.interval(plan.level), null=null,
             words=words,
         ),
         emit("diameter_directed", reach.longest, reach.nodes, "agents", interval=CENSUS, words=words),
     ]  # fmt: skip
-    return found
 
 
 def _undirected(emit: Emitter, u: IntArray, v: IntArray) -> list[Measure]:

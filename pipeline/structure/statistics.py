@@ -29,7 +29,7 @@ from pipeline.structure.triads import directed_clustering, dyads, list_triangles
 
 Numbers = dict[str, float]
 RICH_SHARE = 0.01
-NULL_SOURCES = 64
+NULL_SOURCES = 256
 """Sources of the distances in a draw of the null."""
 
 
@@ -48,7 +48,7 @@ class Draws:
     """
 
     cheap: int = 100
-    triangles: int = 40
+    triangles: int = 30
     dear: int = 20
 
 
@@ -160,17 +160,30 @@ def null_draws(
 
 
 def without_each_group(
-    source: IntArray, target: IntArray, group: IntArray, n: int, statistic: Statistic
+    source: IntArray, target: IntArray, group: IntArray, statistic: Statistic
 ) -> dict[str, FloatArray]:
-    """Compute statistics of the network without the nodes of each hash group; ties between the others stay.
+    """Compute statistics of the network without the nodes of each hash group.
 
-    Nodes keep their numbers, so those left without a tie count: `statistic` must not depend on them.
+    Parameters
+    ----------
+    source, target
+        Distinct ties, shape (ties,).
+    group
+        Hash group of each node, shape (nodes,).
+    statistic
+        Called with the remaining ties, nodes renumbered, and the number of nodes outside the group; a node that loses
+        all of its ties to the group still counts.
+
+    Returns
+    -------
+    dict of ndarray
+        Values by statistic, each of shape (groups that have a node,).
     """
     found: dict[str, list[float]] = {}
     for label in np.unique(group):
-        kept = (group[source] != label) & (group[target] != label)
-        for key, value in statistic(source[kept], target[kept], n).items():
+        stays = group != label
+        codes = np.cumsum(stays) - 1
+        kept = stays[source] & stays[target]
+        for key, value in statistic(codes[source[kept]], codes[target[kept]], int(stays.sum())).items():
             found.setdefault(key, []).append(value)
     return {key: np.array(values, dtype=np.float64) for key, values in found.items()}
-
-

@@ -17,7 +17,7 @@ from pipeline.structure.degrees import FloatArray
 
 MIN_TAIL = 50
 """Values in the tail below which estimates are unreliable (Clauset, Shalizi & Newman 2009)."""
-_LONGEST = 200_000  # terms of the sum that normalises the truncated law, at most
+_LONGEST = 5_000  # terms of the sum that normalises the truncated law; its integral follows
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.inference.result import Fit
+from pipeline.influence.communities import communities
 from pipeline.network.panel import Panel
 from pipeline.simulation.coevolution import CoevolutionWorld, simulate
 from pipeline.validation.draw import Draw, draw_frame
@@ -23,7 +24,10 @@ from pipeline.warehouse.fingerprint import fingerprint
 
 MODULES = (
     "pipeline.inference.result",
-    *(f"pipeline.influence.{name}" for name in ("dynamic_panel", "exposure", "fixed_effects", "frame", "solve")),
+    *(
+        f"pipeline.influence.{name}"
+        for name in ("communities", "dynamic_panel", "exposure", "fixed_effects", "frame", "solve")
+    ),
     *(f"pipeline.network.{name}" for name in ("panel", "snapshots")),
     *(f"pipeline.selection.{name}" for name in ("adjacency", "conditional_logit", "dyads", "fit", "risk_set", "terms")),
     *(f"pipeline.simulation.coevolution{name}" for name in ("", "_kernels", "_truth")),
@@ -47,9 +51,7 @@ def run_draws(scenario: Scenario, design_seed: int, run: int) -> Iterator[Draw]:
 def repaired(world: CoevolutionWorld, scenario: Scenario, seed: int) -> Panel:
     """Return the panel as the analyst of a scenario sees it."""
     if scenario.repair == "communities":
-        from pipeline.influence.communities import network_communities
-
-        return replace(world.panel, group=network_communities(world.panel, seed=seed % SIGNED).group)
+        return replace(world.panel, group=communities(world.panel, seed % SIGNED, runs=1).number)
     if scenario.repair:
         raise ValueError(f"unknown repair {scenario.repair!r} of scenario {scenario.name!r}")
     return world.panel

@@ -11,7 +11,7 @@ import functools
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +161,8 @@ class Runs:
             except Exception as error:
                 self.failed[corpus_id, step.key] = repr(error)[:300]
             else:
-                self.failed |= {(corpus_id, step.key): check.message for check in checks if not check.passed}
+                if wrong := [check.message for check in checks if not check.passed]:
+                    self.failed[corpus_id, step.key] = "; ".join(wrong)
 
     def read(self, table: str, corpus_id: str) -> pl.DataFrame:
         return self.store.read(table, corpus_id).collect()

@@ -33,9 +33,9 @@ ATTRIBUTES = frozenset(
         "x y x1 y1 x2 y2 cx cy r d width height text-anchor",
     )
 )
-SECTIONS = ["headlines", "accounting", "activity", "airs", "enforcement", "network", "convergence", "norms",
-            "topics", "homophily", "influence", "gender", "coordination", "persona", "socialisation", "replication",
-            "warnings"]  # fmt: skip
+SECTIONS = ["headlines", "accounting", "activity", "airs", "enforcement", "lexicons", "contagion", "network",
+            "convergence", "norms", "topics", "homophily", "influence", "gender", "coordination", "persona",
+            "socialisation", "replication", "warnings"]  # fmt: skip
 
 
 class Page(HTMLParser):
