@@ -7,8 +7,8 @@ exploratory, since who is answered is no lasting tie.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import duckdb
 
@@ -20,6 +20,7 @@ from pipeline.influence.contrasts import fit_specification
 from pipeline.influence.placebos import FUTURE_TIES, HASH_SCORE, PLACEBOS, verdict
 from pipeline.influence.problem import Problem
 from pipeline.influence.specification import ESTIMATORS, LEVEL_TERMS, InfluenceGrid, InfluenceSpecification
+from pipeline.language.covered import Coverage
 from pipeline.network.clock import WEEK_HOURS
 from pipeline.network.panel_load import LoadedPanel, PanelReader
 from pipeline.network.reliability import split_half
@@ -29,6 +30,8 @@ from pipeline.schema import Estimate, join_warnings
 FAMILY = "influence"
 NEGATIVE_CONTROL = "gender_placebo"
 """A number per agent that never changes: there is nothing to influence, and its rows say so."""
+LANGUAGE_BOUND = ("airs_share", "gender_lexicon", "gender_axis")
+"""Scores that rest on English word lists, or on vectors of English."""
 MIN_WINDOWS = 8
 """Windows that a corpus needs for them to stand for weeks."""
 MOST_TIE_WEEKS = 5_000_000
@@ -112,6 +115,21 @@ def influence_estimates(
                 is_headline = network == grid.network and variable == headline
                 rows += panel_rows(loaded, grid, setting, is_headline=is_headline)
     return adjust(rows)
+
+
+def with_language(rows: Sequence[Estimate], found: Coverage) -> list[Estimate]:
+    """Add warnings to rows of scores that rest on English words; without a number where vectors do not cover texts."""
+    return [_worded(row, found) if row.outcome in LANGUAGE_BOUND else row for row in rows]
+
+
+def _worded(row: Estimate, found: Coverage) -> Estimate:
+    if row.outcome == "gender_axis" and found.is_refused:
+        row = replace(
+            row, estimate=None, std_error=None, statistic=None, df=None, p_value=None, conf_low=None, conf_high=None,
+            conf_level=None, p_adj=None, adj_method=None, common_scale=None, common_scale_low=None,
+            common_scale_high=None,
+        )  # fmt: skip
+    return replace(row, warnings=join_warnings([*(row.warnings or "").split(","), *found.words]))
 
 
 def _interaction_hours(con: duckdb.DuckDBPyConnection, least: int) -> int:

@@ -48,7 +48,8 @@ class Problem:
         cls, panel: Panel, seed: int = SEED, shared: dict[tuple[int, int, int], Communities] | None = None
     ) -> Problem:
         """Return the problem of a panel whose scores are in their own units."""
-        return cls(panel.standardised(), seed, {} if shared is None else shared)
+        some = panel.standardised() if np.isfinite(panel.scores).any() else panel
+        return cls(some, seed, {} if shared is None else shared)
 
     def rng(self, purpose: int) -> np.random.Generator:
         """Return the stream of one purpose, whatever else was drawn."""
