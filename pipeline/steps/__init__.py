@@ -15,6 +15,7 @@ from pipeline.steps.embedding import EMBEDDING_STEPS
 from pipeline.steps.feature import FEATURE_STEPS
 from pipeline.steps.gender import GENDER_SCORE_STEPS, GENDER_STEPS
 from pipeline.steps.homophily import HOMOPHILY_STEPS
+from pipeline.steps.influence import INFLUENCE_STEPS
 from pipeline.steps.languages import LANGUAGE_STEPS
 from pipeline.steps.lexicon import LEXICON_STEPS
 from pipeline.steps.norms import NORM_STEPS
@@ -35,6 +36,7 @@ _IN_ORDER = (
     *STRUCTURE_STEPS,
     *GENDER_STEPS,
     *SELECTION_STEPS,
+    *INFLUENCE_STEPS,
     *DECOMPOSITION_STEPS,
     *CONVERGENCE_STEPS,
     *COORDINATION_STEPS,

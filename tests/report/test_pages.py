@@ -34,8 +34,8 @@ ATTRIBUTES = frozenset(
     )
 )
 SECTIONS = ["headlines", "accounting", "activity", "airs", "enforcement", "lexicons", "contagion", "network",
-            "convergence", "norms", "topics", "homophily", "gender", "coordination", "persona", "socialisation",
-            "replication", "warnings"]  # fmt: skip
+            "convergence", "norms", "topics", "homophily", "selection", "influence", "gender", "coordination",
+            "persona", "socialisation", "replication", "warnings"]  # fmt: skip
 
 
 class Page(HTMLParser):
@@ -181,6 +181,7 @@ def test_empty_sections_are_sentences(pages: dict[str, Page]) -> None:
         "No measure of homophily is in the tables for this corpus.",
         "No measure of convergence is in the tables for this corpus.",
         "No measure of topics is in the tables for this corpus.",
+        "No estimate of influence is in the tables for this corpus.",
         "No measure of gender performance is in the tables for this corpus.",
         "No measure of coordination is in the tables for this corpus.",
         "No measure of norm clusters is in the tables for this corpus.",
