@@ -6,7 +6,6 @@ import itertools
 from datetime import datetime, timedelta
 
 import numpy as np
-import polars as pl
 import pytest
 from convergence_corpora import messages_of, on_corpus, on_frames, with_templates
 from scipy import stats
