@@ -69,7 +69,7 @@ able AS (
 )
 SELECT d.author, d.period_start, d.text, a.name
 FROM dealt AS d JOIN able AS b ON b.author = d.author
-LEFT JOIN (SELECT agent_id, any_value(name ORDER BY name) AS name FROM agent GROUP BY agent_id) AS a
+LEFT JOIN (SELECT agent_id, min(name) AS name FROM agent GROUP BY agent_id) AS a
     ON a.agent_id = d.agent_id
 WHERE d.turn <= {most} ORDER BY d.author, d.message_id
 """
