@@ -87,6 +87,8 @@ class PeriodTexts:
         Shapes (n, d) and (n,).
     pool
         Shape (cells,): code of the run.
+    names
+        Shape (n,): the author of each text, by a name that holds in all periods.
     """
 
     start: datetime
@@ -96,6 +98,7 @@ class PeriodTexts:
     author: Ints
     is_newcomer: np.typing.NDArray[np.bool_]
     pool: Ints
+    names: pl.Series
 
 
 def find_embedding(con: duckdb.DuckDBPyConnection, rung: str) -> Embedding | None:
@@ -205,4 +208,5 @@ def _arrays(start: datetime, frame: pl.DataFrame) -> PeriodTexts:
         author=frame["author"].rank("dense").to_numpy().astype(np.int64) - 1,
         is_newcomer=frame["is_newcomer"].to_numpy(),
         pool=cells["run_id"].rank("dense").to_numpy().astype(np.int64) - 1,
+        names=frame["author"],
     )
