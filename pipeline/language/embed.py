@@ -96,7 +96,8 @@ def embed(
     writer.write(sample["text_hash"], FULL, vectors)
     if rung != LIGHT:
         few = sample.head(TEACHER_CHUNK)
-        writer.write(few["text_hash"], LIGHT, lighten(few["text"].to_list(), models, pool, chunks, progress))
+        found = lighten(few["text"].to_list(), models, pool, chunks, progress)
+        writer.write(few["text_hash"][: len(found)], LIGHT, found)
     maps = _maps(sample, vectors, models.static, pool)
     started, done = time.monotonic(), 0
     for batch in batches:
@@ -107,7 +108,7 @@ def embed(
             progress(f"static model: {_rate(done, total, time.monotonic() - started)}")
             if rung == LIGHT:
                 found = lighten(chunk["text"].to_list(), models, pool, chunks, progress)
-                writer.write(chunk["text_hash"], LIGHT, found)
+                writer.write(chunk["text_hash"][: len(found)], LIGHT, found)
     return writer.paths
 
 
@@ -176,10 +177,8 @@ class Files:
         self.paths: list[Path] = []
 
     def write(self, hashes: pl.Series, rung: str, vectors: NDArray[np.float16]) -> None:
-        """Write one file; `vectors` has shape (texts, 384). Without vectors there is no file."""
+        """Write one file; `vectors` has shape (texts, 384)."""
         rows, dimensions = vectors.shape
-        if not rows:
-            return
         flat = pa.array(vectors.astype(np.float32).ravel())
         ends = pa.array(np.arange(0, (rows + 1) * dimensions, dimensions, dtype=np.int32))
         columns = [

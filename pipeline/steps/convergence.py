@@ -80,6 +80,7 @@ _LANGUAGE = tuple(
         "convergence_estimates",
         "covered",
         "convergence_sample",
+        "rungs",
         "similarity",
         "slopes",
         "template_shares",
