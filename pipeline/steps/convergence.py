@@ -89,6 +89,7 @@ _LANGUAGE = tuple(
         "newcomers",
         "norm_trend_estimates",
         "norm_trends",
+        "rungs",
         "similarity",
         "slopes",
         "template_entropy",
