@@ -254,4 +254,3 @@ def _is_noisy(loaded: LoadedPanel) -> bool:
         return False
     found = split_half(loaded.panel).reliability
     return found is not None and found < ATTENUATED
-

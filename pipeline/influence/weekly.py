@@ -97,7 +97,10 @@ def _week(
     shown = [
         row for row in windows if (row.estimate or 0.0) > 0 and row.p_value is not None and row.p_value < 1 - level
     ]
-    words = [*loaded.warnings, *(["multiple_testing"] if shown else ["no_influence_window"] if windows else ["few_weeks"])]
+    words = [
+        *loaded.warnings,
+        *(["multiple_testing"] if shown else ["no_influence_window"] if windows else ["few_weeks"]),
+    ]
     if not windows and len(rows) == 1:
         words += (rows[0].warnings or "").split(",")
     value = None
