@@ -36,6 +36,9 @@ class Settings:
         Level of intervals.
     bootstrap_draws, permutation_draws
         Numbers of draws.
+    null_draws
+        Networks drawn for the nulls of structure, from ``ETHOGRAM_NULL_DRAWS``; a third of them for what lists triangles, a
+        fifth for communities and distances.
     native_max_rows
         Tables with more rows are views over files in the catalogue, not native tables.
     teacher
@@ -64,6 +67,7 @@ class Settings:
     ci_level: float = 0.95
     bootstrap_draws: int = 1000
     permutation_draws: int = 1000
+    null_draws: int = 100
     native_max_rows: int = 20_000_000
     kept: str = "20GB"
     teacher: Path | None = None
@@ -109,6 +113,7 @@ class Settings:
             memory_limit=_memory(env, "ETHOGRAM_MEMORY", "3GB"),
             seed=_integer(env, "ETHOGRAM_SEED", 20260127, least=0),
             native_max_rows=_integer(env, "ETHOGRAM_NATIVE_MAX_ROWS", 20_000_000, least=0),
+            null_draws=_integer(env, "ETHOGRAM_NULL_DRAWS", 100, least=10),
             kept=_memory(env, "ETHOGRAM_KEPT", "20GB"),
             teacher=_folder(env, "ETHOGRAM_TEACHER", home) if teacher not in ("", NO_TEACHER) else None,
             has_teacher=teacher != NO_TEACHER,

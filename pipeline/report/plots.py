@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from pipeline.report.contagion_plot import draw_estimates, draw_shares
 from pipeline.report.persona_curve import persona_curve
+from pipeline.report.selection_curve import selection_curve
 from pipeline.report.share_curve import share_curve
 from pipeline.report.specification_curve import specification_curve
 
@@ -262,7 +263,11 @@ def _regularity(axes: Axes, rows: pl.LazyFrame) -> None:
     axes.set_ylabel("share of agents")
 
 
-_CURVES: dict[str, Callable[[pl.DataFrame], bytes]] = {"coordination": share_curve, "persona": persona_curve}
+_CURVES: dict[str, Callable[[pl.DataFrame], bytes]] = {
+    "coordination": share_curve,
+    "persona": persona_curve,
+    "selection": selection_curve,
+}
 
 
 def _persona(axes: Axes, rows: pl.LazyFrame) -> None:
