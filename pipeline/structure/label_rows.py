@@ -18,7 +18,7 @@ from pipeline.network.nulls import set_against
 from pipeline.schema import Measure
 from pipeline.structure.communities import category_assortativity, louvain, modularity
 from pipeline.structure.graphs import Graph
-from pipeline.structure.network_rows import Emitter, Plan
+from pipeline.structure.network_rows import Emitter, Plan, over_seeds
 
 _NAMES = ("community_modularity", "community_assortativity", "language_modularity", "language_assortativity",
           "community_language_cramers_v")  # fmt: skip
@@ -42,21 +42,28 @@ def label_rows(graph: Graph, plan: Plan, language: Mapping[str, str], words: tup
     Returns
     -------
     list of Measure
-        Communities are Louvain's from one order of the nodes; agents without a language are left out of what is said
+        Communities are Louvain's, over 20 orders of the nodes, and the first of these beside languages; agents without
+        a language are left out of what is said
         of languages. The null permutes the labels among the agents.
     """
     emit = Emitter(graph, plan, words)
     if graph.n_ties < MIN_TIES:
         return [emit(name, None, graph.n_ties, "ties", words=["few_ties"]) for name in _NAMES]
     u, v, weight = graph.undirected_weights()
-    community = louvain(u, v, weight, graph.n_nodes, stream(plan.seed, f"labels_{graph.name}"), seeds=1)[0]
+    runs = louvain(u, v, weight, graph.n_nodes, stream(plan.seed, f"labels_{graph.name}"))
+    community = runs[0]
     names = pl.Series([language.get(agent) for agent in graph.ids], dtype=pl.String)
     known = names.is_not_null().to_numpy()
     codes = names.rank("dense").fill_null(0).cast(pl.Int64).to_numpy() - 1
     kept = known[u] & known[v]
+    quality = np.array([modularity(u, v, weight, label) for label in runs])
+    alike = np.array([category_assortativity(u, v, weight, label) for label in runs])
     found = [
-        emit("community_modularity", modularity(u, v, weight, community), graph.n_nodes, "agents"),
-        emit("community_assortativity", category_assortativity(u, v, weight, community), len(u), "ties"),
+        emit(name, float(values.mean()), *size, interval=over_seeds(values, plan.level))
+        for name, values, size in (
+            (_NAMES[0], quality, (graph.n_nodes, "agents")),
+            (_NAMES[1], alike, (len(u), "ties")),
+        )
     ]
     if kept.sum() < MIN_TIES or len(np.unique(codes[known])) < 2:
         word = "few_ties" if kept.sum() < MIN_TIES else "no_variation"

@@ -18,6 +18,7 @@ from pipeline.report.html import (
     result_sections,
     socialisation_section,
     society_sections,
+    structure_section,
     topic_section,
 )
 from pipeline.report.html.markup import Html, corpus_label, join, tag
@@ -118,6 +119,7 @@ def report_page(con: duckdb.DuckDBPyConnection, corpus_id: str) -> str:
         result_sections.airs(source),
         result_sections.enforcement(source),
         result_sections.network(source),
+        structure_section.structure(source),
         society_sections.convergence(source),
         norm_sections.norms(source),
         topic_section.topics(source),
