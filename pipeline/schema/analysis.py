@@ -33,7 +33,11 @@ ANALYSIS_TABLES: tuple[Table, ...] = (
                 required=True,
             ),
             c("unit_id", "VARCHAR", "The unit; 'corpus' for the corpus itself.", required=True),
-            c("period", "VARCHAR", "day, week or month; all for homophily of the whole span; null for the whole slice."),
+            c(
+                "period",
+                "VARCHAR",
+                "day, week or month; all for homophily over its whole span; null for the whole slice.",
+            ),
             c("period_start", "TIMESTAMP", "First instant of the period (UTC)."),
             c("value", "DOUBLE", "The number; null when it cannot be computed, and warnings say why."),
             c("ci_low", "DOUBLE", "Lower end of the interval."),

@@ -18,7 +18,8 @@ from pipeline.structure.network_rows import Plan
 from pipeline.structure.statistics import Draws
 from pipeline.structure.thread_rows import cascade_measures
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1] / folder) for folder in ("structure", "independent")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "independent"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "structure"))
 from structure_corpus import corpus
 
 
