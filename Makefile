@@ -46,7 +46,8 @@ test: $(READY)  ## run the tests; with WORKERS=2 two processes share them
 fuzz: $(READY)  ## the tests with mutated files, TIMES times as many (100: 20,000 files of each container): make fuzz TIMES=500
 	@ETHOGRAM_FUZZ=$(or $(TIMES),100) $(BIN)/python -m pytest -q tests/ingest/test_fuzz_every_container.py tests/ingest/test_ingest_fuzz.py tests/ingest/test_ingest_fuzz_humans.py tests/ingest/test_containers_fuzz.py
 
-validate: $(READY)  ## every test of the analysis on worlds with nothing planted: its share of rejections (an hour or two)
+validate: $(READY)  ## estimators on simulated worlds (docs/validation.md; resumes) and every test where nothing is planted: hours
+	@$(BIN)/python -m pipeline validate $(VALIDATE_ARGS)
 	@$(BIN)/python -m pytest -q -m slow $(VALIDATED) $(PYTEST_ARGS)
 
 check: $(READY)  ## lint, types, formatting, generated documents

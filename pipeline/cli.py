@@ -52,6 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words.add_argument("path")
     docs = verbs.add_parser("docs", help="write the generated documents, or check that they are current")
     docs.add_argument("--check", action="store_true")
+    validate = verbs.add_parser(
+        "validate", help="validate the estimators on simulated worlds, write docs/validation.md"
+    )
+    validate.add_argument("--runs", type=int, help="at most so many runs of each scenario; all by default")
+    validate.add_argument("--scenario", action="append", default=[], help="a scenario of the design; all by default")
+    validate.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    validate.add_argument("--out", help="where the page goes; docs/validation.md without it")
     try:
         return _VERBS[parser.parse_args(arguments).verb](parser.parse_args(arguments))
     except (WarehouseError, FileNotFoundError, ValueError) as error:
@@ -308,7 +315,29 @@ def _lexicon(options: argparse.Namespace) -> int:
     return 0
 
 
+def _validate(options: argparse.Namespace) -> int:
+    import datetime
+
+    from pipeline.validation.page import failures, validation_page
+    from pipeline.validation.run import code_digest, run_missing
+    from pipeline.validation.scenarios import load_design
+
+    home, design = Settings.load().home, load_design()
+    draws = run_missing(
+        design, home / "validation", most_runs=options.runs, scenarios=options.scenario, processes=options.processes,
+        progress=lambda words: CONSOLE.print(words, soft_wrap=True),
+    )  # fmt: skip
+    out = Path(options.out) if options.out else home / "docs" / "validation.md"
+    today = datetime.datetime.now(datetime.UTC).date()
+    out.write_text(validation_page(design, draws, today, code_digest()), encoding="utf-8")
+    for words in failures(design, draws):
+        CONSOLE.print(f"outside: {words}", soft_wrap=True)
+    CONSOLE.print(f"wrote {out}")
+    return 0
+
+
 _VERBS = {
+    "validate": _validate,
     "run": _run,
     "demo": _demo,
     "dev": _dev,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pipeline.inference.contagion_specification import load_contagion_grid
 from pipeline.inference.specification import load_grid
 from pipeline.language.norm_specification import load_norm_grid
 from pipeline.language.topic_specification import load_topic_grid
@@ -189,7 +190,25 @@ def measure_rows() -> dict[str, list[Measure]]:
         for more in ({}, {"period": "week", "period_start": weeks[0]})
     ]  # fmt: skip
     socialisation.append(_measure("socialisation", "feedback_adaptation", None, n=0, warnings="few_agents"))
+    lexicon = [
+        _measure("lexicon", "lexicon_message_share", 0.1 + 0.02 * i, unit="lexicon", unit_id=f"{TEXTS[0]}/{text}",
+                 n_unit="messages", **more)
+        for i, text in enumerate(TEXTS)
+        for more in ({}, {"period": "week", "period_start": weeks[0]}, {"period": "week", "period_start": weeks[1]},
+                     {"slice_id": "language-de", "warnings": "language_unsupported"})
+    ]  # fmt: skip
+    contagion = [
+        _measure("contagion", name, 0.1 + 0.02 * i, n_unit="comments", warnings="homophily_or_contagion")
+        for i, name in enumerate(("conflict_share_post_calm", "conflict_share_post_conflict"))
+    ]
+    contagion += [
+        _measure("contagion", "herding_conflict_share", 0.3, unit="conflicts_before", unit_id="1", null_mean=0.1,
+                 null_sd=0.01, p_value=0.01, null_model="order_in_runs"),
+        _measure("contagion", "emotion_share", 0.2, unit="emotion", unit_id="anger"),
+    ]  # fmt: skip
     return {
+        "lexicon": lexicon,
+        "contagion": contagion,
         "persona": persona,
         "coordination": coordination,
         "socialisation": socialisation,
@@ -283,7 +302,22 @@ def estimate_rows() -> dict[str, list[Estimate]]:
         )
         for spec in load_topic_grid() for term in (("drift", "topic_1") if spec.role == "primary" else ("drift",))
     ]  # fmt: skip
-    return {"enforcement": enforcement, "convergence": slopes, "norms": norms, "topic": topics, "persona": drift}
+    contagion = [
+        Estimate(
+            spec_id=spec.spec_id, family="contagion", hypothesis_id=spec.hypothesis, role=spec.role,
+            estimand="log odds ratio of conflict", model=f"{spec.formula} {TEXTS[0]}", estimator=spec.estimator,
+            outcome=spec.outcome, term="exposure", estimate=0.3, conf_low=0.1, conf_high=0.5, n_obs=900, p_value=0.01,
+        )
+        for spec in load_contagion_grid()
+    ]  # fmt: skip
+    return {
+        "contagion": contagion,
+        "enforcement": enforcement,
+        "convergence": slopes,
+        "norms": norms,
+        "topic": topics,
+        "persona": drift,
+    }
 
 
 def replication_rows() -> pl.DataFrame:

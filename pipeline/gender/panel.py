@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.activity.resampling import FloatArray, IntArray
-from pipeline.network.ties import known_week
+from pipeline.network.clock import known_window
 from pipeline.network.traits import COUNTED, agent_score_sql
 
 _WEEKS = """
@@ -25,7 +25,7 @@ WITH cut AS (
     SELECT m.agent_id, CAST(date_trunc('week', m.created_at) AS DATE) AS week_start,
            (instr('0123456789abcdef', substr(md5(m.message_id), 1, 1)) - 1) % 2 AS half, g.numerator, g.denominator
     FROM message AS m JOIN gender_score AS g ON g.text_hash = m.text_hash
-    WHERE g.scorer = $scorer AND {COUNTED} AND {known_week("m.created_at", "m.at_precision")}
+    WHERE g.scorer = $scorer AND {COUNTED} AND {known_window("m.created_at", "m.at_precision")}
 ),
 halves AS (
     SELECT agent_id, week_start,

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import islice
 
 import numpy as np
 import polars as pl
@@ -53,20 +54,20 @@ class Pattern:
 
 def pattern_of(texts: Sequence[str]) -> Pattern:
     """Return the pattern of texts of one template, the one it is named after first."""
-    found = list(_WORD.finditer(texts[0]))
+    found = list(islice(_WORD.finditer(texts[0]), MOST_TOKENS + 1))
     words = [match.group().lower() for match in found[:MOST_TOKENS]]
     matched, broken = np.zeros(len(words), dtype=np.int64), np.zeros(len(words) + 1, dtype=np.int64)
     for text in texts[1:]:
-        every = [match.group().lower() for match in _WORD.finditer(text)]
-        at, there = _matches(words, every[:MOST_TOKENS])
+        others = [match.group().lower() for match in islice(_WORD.finditer(text), MOST_TOKENS)]
+        at, there = _matches(words, others)
         matched[at] += 1
         # Words of the other text that stand between two matches, before the first or behind the last.
-        edges = np.concatenate([[-1], there, [min(len(every), MOST_TOKENS)]])
+        edges = np.concatenate([[-1], there, [len(others)]])
         broken[np.concatenate([at, [len(words)]])[np.diff(edges) > 1]] += 1
-    others = max(len(texts) - 1, 1)
-    is_fixed = matched >= FIXED_SHARE * others if len(texts) > 1 else np.ones(len(words), dtype=bool)
+    compared = max(len(texts) - 1, 1)
+    is_fixed = matched >= FIXED_SHARE * compared if len(texts) > 1 else np.ones(len(words), dtype=bool)
     is_cut = len(found) > MOST_TOKENS
-    is_broken = broken > (1 - FIXED_SHARE) * others
+    is_broken = broken > (1 - FIXED_SHARE) * compared
     return _written(texts[0], found[: len(words)], is_fixed, is_broken, is_cut)
 
 

@@ -63,21 +63,39 @@ def lexicon_measures(con: duckdb.DuckDBPyConnection, cards: Sequence[Card], *, l
         ``lexicon_text_share`` (distinct texts with a hit), ``lexicon_token_share`` (mean over messages of the tokens
         inside matches as a share of all), and for cards with weights ``lexicon_weight_mean`` (mean sum of weights).
     """
-    texts = con.sql(_TEXTS).pl().with_row_index("at")
+    texts = read_texts(con)
     held = con.sql(_MESSAGES).pl().join(texts.select("text_hash", "at"), on="text_hash", how="inner")
     held = held.sort("author", "text_hash")
-    sums = _Sums(held, texts)
+    sums = Sums(held, texts)
     rows: list[Measure] = []
     for card in cards:
-        base = _Base.of(card, sums)
-        names = [category.name for category in card.categories] + ([card.total] if card.total else [])
-        for name in names:
-            found = con.sql(_SCORES, params={"lexicon": card.id, "category": name}).pl()
-            rows += _rows(card, name, found, base, sums, level)
+        base = Base.of(card, sums)
+        for name in category_names(card):
+            rows += _rows(con, card, name, base, sums, level)
     return rows
 
 
-class _Sums:
+def read_texts(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Return the distinct texts: ``text_hash``, ``language``, ``n_tokens``, and their place ``at``."""
+    return con.sql(_TEXTS).pl().with_row_index("at")
+
+
+def category_names(card: Card) -> list[str]:
+    """Return the categories of a card, and its total where it has one."""
+    return [category.name for category in card.categories] + ([card.total] if card.total else [])
+
+
+def read_category(con: duckdb.DuckDBPyConnection, lexicon: str, category: str, sums: Sums) -> dict[str, Floats]:
+    """Return ``hit`` (0 or 1), ``share`` and ``weight`` of a category, each by place of the text."""
+    found = con.sql(_SCORES, params={"lexicon": lexicon, "category": category}).pl()
+    placed = found.join(sums.place, on="text_hash", how="inner")
+    at = placed["at"].cast(pl.Int64).to_numpy()
+    columns = {"hit": np.ones(len(at)), "share": placed["share"].fill_null(0).to_numpy()}
+    columns["weight"] = placed["weight_sum"].to_numpy()
+    return {key: _dense(sums.texts.height, at, values) for key, values in columns.items()}
+
+
+class Sums:
     """Messages by author and text, and sums over the authors."""
 
     def __init__(self, held: pl.DataFrame, texts: pl.DataFrame) -> None:
@@ -95,16 +113,17 @@ class _Sums:
         return np.bincount(self.author, weights=weights, minlength=self.n_authors).astype(np.float64)
 
 
-class _Base:
+class Base:
     """What the shares of a card are of: its texts, by author, and what is to be said of its languages."""
 
-    def __init__(self, is_scored: Floats, has_tokens: Floats, sums: _Sums, words: list[str]) -> None:
+    def __init__(self, is_scored: Floats, has_tokens: Floats, sums: Sums, words: list[str]) -> None:
         self.is_scored, self.words = is_scored, words
         self.messages, self.with_tokens = sums.by_author(is_scored), sums.by_author(is_scored * has_tokens)
         self.n_texts = int(is_scored.sum())
 
     @classmethod
-    def of(cls, card: Card, sums: _Sums) -> _Base:
+    def of(cls, card: Card, sums: Sums) -> Base:
+        """Return the base of a card."""
         languages, codes = sums.texts["language"].fill_null("und"), card.scored_languages
         scored = np.ones(sums.texts.height) if codes is None else None
         if scored is None:
@@ -116,12 +135,10 @@ class _Base:
         return cls(scored, has_tokens, sums, words)
 
 
-def _rows(card: Card, name: str, found: pl.DataFrame, base: _Base, sums: _Sums, level: float) -> Iterator[Measure]:
-    placed = found.join(sums.place, on="text_hash", how="inner")
-    at = placed["at"].cast(pl.Int64).to_numpy()
-    columns = {"hit": np.ones(len(at)), "share": placed["share"].fill_null(0).to_numpy()}
-    columns["weight"] = placed["weight_sum"].to_numpy()
-    dense = {key: _dense(sums.texts.height, at, values) for key, values in columns.items()}
+def _rows(
+    con: duckdb.DuckDBPyConnection, card: Card, name: str, base: Base, sums: Sums, level: float
+) -> Iterator[Measure]:
+    dense = read_category(con, card.id, name, sums)
     words = [*base.words, *(["null_authors"] if sums.has_unknown else []), "composition_sensitive"]
     words += ["few_agents"] if sums.n_authors < FEWEST_AGENTS else []
     where = (UNIT, f"{card.id}/{name}")
@@ -144,7 +161,7 @@ def _dense(size: int, at: Ints, values: Floats) -> Floats:
 
 
 def _text_row(
-    measure_id: str, hits: int, base: _Base, words: list[str], level: float, where: tuple[str, str]
+    measure_id: str, hits: int, base: Base, words: list[str], level: float, where: tuple[str, str]
 ) -> Measure:
     """Return a share of distinct texts; what texts there are was not drawn, and the interval takes them for drawn."""
     n = base.n_texts

@@ -17,6 +17,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
+from pipeline.network.clock import REFUSING, WEEKLY_SHARE, clock_words
 from pipeline.network.homophily_rows import MIN_TIES, Place, count_row, mixing_rows, refusal, without_empty_series
 from pipeline.network.interactions import RULES
 from pipeline.network.lopsided import lopsided_groups, lopsided_scores
@@ -43,8 +44,6 @@ RELATIONS = ("follow", "friend")
 LARGEST_GROUPS = 10
 NUMERIC = ("assortativity", "excess_similarity")
 CATEGORICAL = ("ei", "assortativity", "coleman")
-WEEKLY_SHARE = 0.5
-"""Below this share of ties or messages with a known week, weekly values would describe the dated ones only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ def homophily_measures(
     nodes = load_nodes(con)
     agents = load_agents(con, nodes)
     messages, timed, known, stepped = con.sql(MESSAGE_CLOCK).fetchall()[0]
-    clock = _clock_words(messages, timed, known, stepped)
+    clock = clock_words(messages, timed, known, stepped)
     pooled = _pooled(con)
     rows = [count_row("messages_known_to_week", known, messages, "messages", Place("corpus", "corpus", "all"))]
     for relation in RELATIONS:
@@ -128,22 +127,8 @@ def _pooled(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     return ("runs_pooled",) if runs > 1 else ()
 
 
-REFUSING = ("time_too_coarse", "clock_is_step", "no_times")
-
-
-def _clock_words(total: int, timed: int, known: int, stepped: int) -> tuple[str, ...]:
-    """Say why times do not carry weekly values, or that some are left out."""
-    if total == 0 or known == total:
-        return ()
-    if known >= WEEKLY_SHARE * total:
-        return ("coarse_times_dropped",)
-    if timed >= WEEKLY_SHARE * total:
-        return ("time_too_coarse",)
-    return ("clock_is_step",) if stepped else ("no_times",)
-
-
 def _tie_words(network: TieNetwork, counts: TieEventCounts) -> list[str]:
-    words = list(_clock_words(counts.events, counts.timed, counts.known, counts.stepped))
+    words = list(clock_words(counts.events, counts.timed, counts.known, counts.stepped))
     words += ["self_ties_dropped"] if counts.to_self else []
     words += ["dangling_ties_dropped"] if counts.dangling else []
     return [*words, *(["unknown_tie_start"] if network.unknown_starts else [])]

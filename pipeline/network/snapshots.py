@@ -18,7 +18,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.network.ties import interval_sql, known_week
+from pipeline.network.clock import EPOCH, WEEK_HOURS, known_window, window_sql
+from pipeline.network.ties import interval_sql
 
 IntArray = NDArray[np.int64]
 SmallArray = NDArray[np.int32]
@@ -26,18 +27,10 @@ BoolArray = NDArray[np.bool_]
 
 INTERACTION_WEEKS = 4
 EVER, NEVER = -(2**31), 2**31 - 1
-_EPOCH, _MONDAY = datetime(1970, 1, 5), 4
+_MONDAY = 4
 
 # The agents of a corpus in the order of their ids; the place in it is the node number.
 _NODES = "SELECT agent_id FROM agent UNION SELECT agent_id FROM message WHERE agent_id IS NOT NULL ORDER BY agent_id"
-_INTERACTIONS = f"""
-SELECT DISTINCT i.source_id, i.target_id,
-       CASE WHEN {known_week("m.created_at", "m.at_precision")} 
-            THEN CAST(date_trunc('week', m.created_at) AS DATE) END AS monday
-FROM interaction AS i JOIN message AS m ON m.message_id = i.message_id
-WHERE i.rule = ? AND i.source_id <> i.target_id 
-ORDER BY i.source_id, i.target_id, monday NULLS FIRST
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +167,7 @@ def week_numbers(times: pl.Series, missing: int) -> IntArray:
 
 def week_start(week: int) -> datetime:
     """Return the first instant of a week."""
-    return _EPOCH + timedelta(weeks=week)
+    return EPOCH + timedelta(weeks=week)
 
 
 def load_ties(con: duckdb.DuckDBPyConnection, relation: str, nodes: pl.Series) -> TieNetwork:
@@ -210,7 +203,20 @@ def load_ties(con: duckdb.DuckDBPyConnection, relation: str, nodes: pl.Series) -
     )
 
 
-def load_interactions(con: duckdb.DuckDBPyConnection, rule: str, nodes: pl.Series) -> TieNetwork:
+def _interactions(hours: int) -> str:
+    return f"""
+SELECT DISTINCT i.source_id, i.target_id,
+       CASE WHEN {known_window("m.created_at", "m.at_precision", hours)}
+            THEN {window_sql("m.created_at", hours)} END AS window_number
+FROM interaction AS i JOIN message AS m ON m.message_id = i.message_id
+WHERE i.rule = ? AND i.source_id <> i.target_id
+ORDER BY i.source_id, i.target_id, window_number NULLS FIRST
+"""
+
+
+def load_interactions(
+    con: duckdb.DuckDBPyConnection, rule: str, nodes: pl.Series, hours: int = WEEK_HOURS
+) -> TieNetwork:
     """Read the networks of a rule from views ``interaction`` and ``message``.
 
     Parameters
@@ -221,10 +227,12 @@ def load_interactions(con: duckdb.DuckDBPyConnection, rule: str, nodes: pl.Serie
         A rule of `pipeline.network.interactions.RULES`.
     nodes
         As `load_nodes` returns them.
+    hours
+        Length of the windows that stand for weeks.
     """
-    frame = con.sql(_INTERACTIONS, params=[rule]).pl()
+    frame = con.sql(_interactions(hours), params=[rule]).pl()
     source, target = node_numbers(frame["source_id"], nodes), node_numbers(frame["target_id"], nodes)
-    n_nodes, week = len(nodes), week_numbers(frame["monday"], EVER)
+    n_nodes, week = len(nodes), frame["window_number"].fill_null(EVER).to_numpy()
     keys = source * n_nodes + target
     last = np.ones(len(keys), dtype=np.bool_)  # the rows of a pair stand together, in the order of weeks
     last[:-1] = keys[1:] != keys[:-1]

@@ -18,22 +18,13 @@ from dataclasses import dataclass
 
 import duckdb
 
-WEEK_PRECISIONS = ("us", "ms", "s", "minute", "hour", "day")
-"""Precisions that tell the week. A time known to 'week' may have been counted from any day, so it does not."""
-
-_NAMED = ", ".join(f"'{word}'" for word in WEEK_PRECISIONS)
-
-
-def known_week(time: str, precision: str) -> str:
-    """Return the SQL condition that a time tells its week; a time without precision counts as exact."""
-    return f"({time} IS NOT NULL AND coalesce({precision}, 'us') IN ({_NAMED}))"
-
+from pipeline.network.clock import known_window
 
 _INTERVALS = f"""
 WITH moment AS (
     SELECT e.source_id, e.target_id, e.relation, e.at AS happened_at, e.step,
            min(e.action) AS action, min(e.origin) AS origin,
-           min(CASE WHEN {known_week("e.at", "e.at_precision")} THEN 1 ELSE 0 END) AS in_week
+           min(CASE WHEN {known_window("e.at", "e.at_precision")} THEN 1 ELSE 0 END) AS in_week
     FROM tie_event AS e
     JOIN (SELECT DISTINCT agent_id FROM agent) AS s ON s.agent_id = e.source_id
     JOIN (SELECT DISTINCT agent_id FROM agent) AS t ON t.agent_id = e.target_id
@@ -71,7 +62,7 @@ SELECT count(*) AS events,
        count(*) FILTER (WHERE e.source_id = e.target_id) AS to_self,
        count(*) FILTER (WHERE e.source_id <> e.target_id AND (s.agent_id IS NULL OR t.agent_id IS NULL)) AS dangling,
        count(*) FILTER (WHERE e.at IS NOT NULL) AS timed,
-       count(*) FILTER (WHERE {known_week("e.at", "e.at_precision")}) AS known,
+       count(*) FILTER (WHERE {known_window("e.at", "e.at_precision")}) AS known,
        count(*) FILTER (WHERE e.step IS NOT NULL) AS stepped
 FROM tie_event AS e
 LEFT JOIN (SELECT DISTINCT agent_id FROM agent) AS s ON s.agent_id = e.source_id

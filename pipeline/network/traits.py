@@ -29,7 +29,7 @@ Traits
 
 from __future__ import annotations
 
-from pipeline.network.ties import known_week
+from pipeline.network.clock import WEEK_HOURS, known_window, message_clock_sql, window_sql
 
 VARIABLES = ("airs_share", "log_length", "activity", "gender_lexicon", "gender_axis", "gender_placebo")
 """Scores of every corpus; ``gender_model`` comes to them where a model is installed."""
@@ -54,7 +54,7 @@ def _scores(group: str, week: str, condition: str) -> str:
     """Return the scores per agent, or per agent and week."""
     keys = f"agent_id{group}"
     own, same = f"g.agent_id{group.replace(', ', ', g.')}", "t.agent_id = g.agent_id"
-    same += " AND t.week_start = g.week_start" if group else ""
+    same += f" AND t.{group.removeprefix(', ')} = g.{group.removeprefix(', ')}" if group else ""
     parts = " UNION ALL ".join(
         f"SELECT {keys}, '{variable}' AS variable, {value} AS value, n AS n_messages FROM total"
         for variable, value in (
@@ -101,7 +101,23 @@ def agent_week_sql() -> str:
     weeks, from Monday (UTC). Messages whose time is not known to the week are left out.
     """
     week = ", CAST(date_trunc('week', m.created_at) AS DATE) AS week_start"
-    return _scores(", week_start", week, f" AND {known_week('m.created_at', 'm.at_precision')}")
+    return _scores(", week_start", week, f" AND {known_window('m.created_at', 'm.at_precision')}")
+
+
+def agent_window_sql(hours: int = WEEK_HOURS, half: int | None = None) -> str:
+    """Return the SELECT (agent_id, window, variable, value, n_messages) of the same scores by windows of hours.
+
+    Parameters
+    ----------
+    hours
+        Length of a window; windows of `WEEK_HOURS` hours are the weeks of ``agent_week``.
+    half
+        0 or 1: from one half of the messages only, drawn by a hash of their ids. None: from all of them.
+    """
+    condition = f" AND {known_window('m.created_at', 'm.at_precision', hours)}"
+    if half is not None:
+        condition += f" AND (instr('0123456789abcdef', substr(md5(m.message_id), 1, 1)) - 1) % 2 = {half:d}"
+    return _scores(", window_number", f", {window_sql('m.created_at', hours)} AS window_number", condition)
 
 
 def agent_score_sql() -> str:
@@ -134,10 +150,5 @@ def trait_sql(trait: str) -> str:
     return _TRAIT.format(value=_TRAIT_VALUES[trait], counted=COUNTED)
 
 
-MESSAGE_CLOCK = f"""
-SELECT count(*) AS messages, count(*) FILTER (WHERE created_at IS NOT NULL) AS timed,
-       count(*) FILTER (WHERE {known_week("created_at", "at_precision")}) AS known,
-       count(*) FILTER (WHERE step IS NOT NULL) AS stepped
-FROM message AS m WHERE {COUNTED}
-"""
+MESSAGE_CLOCK = message_clock_sql(COUNTED)
 """Counts the messages that scores rest on: all, with a time, with a time known to the week, with a step."""

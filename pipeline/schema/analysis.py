@@ -27,8 +27,8 @@ ANALYSIS_TABLES: tuple[Table, ...] = (
             c(
                 "unit",
                 "VARCHAR",
-                "What unit_id names: corpus, community, network (tie rule), group, airs_level, airs_bin, "
-                "lexicon (card/category), activity_group, event_offset, emotion, scheme, label, stimuli_before, "
+                "What unit_id names: corpus, community, network (tie rule), network_score (rule/score), group, "
+                "airs_level, airs_bin, lexicon (card/category), activity_group, event_offset, emotion, scheme, label, stimuli_before, "
                 "conflicts_before.",
                 required=True,
             ),

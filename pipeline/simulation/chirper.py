@@ -12,6 +12,7 @@ import polars as pl
 from numpy.random import Generator
 
 from pipeline.simulation import pools
+from pipeline.simulation.chirper_process import entry_weeks, process_ties, propensities
 from pipeline.simulation.chirper_texts import draw_chirps
 from pipeline.simulation.chirper_ties import (
     MILLISECOND,
@@ -21,6 +22,7 @@ from pipeline.simulation.chirper_ties import (
     numeric_assortativity,
 )
 from pipeline.simulation.chirper_truth import ChirperTruth
+from pipeline.simulation.coevolution import CoevolutionWorld, simulate
 from pipeline.simulation.compose import FloatArray, IntArray, gather, pick
 from pipeline.simulation.people import DAY, epoch_microseconds, make_ids
 
@@ -34,7 +36,7 @@ class ChirperRealised:
 
     ``coleman`` and ``propensity_assortativity`` are over the ties that a crawl shows and the latent traits of all
     agents; ``coleman_new`` and its standard deviation around the planted h are over the ties made inside the window,
-    each an independent draw, against the final roster.
+    each an independent draw, against the final roster; not a number where no h is planted.
     """
 
     n_ties: tuple[int, ...]
@@ -71,6 +73,8 @@ class Chirper:
         The log: ``week``, ``at``, ``activity``, ``source``, ``target``, ``chirp`` (a place in `chirps`, or null).
     realised : ChirperRealised
         What the draw gave.
+    world : CoevolutionWorld, optional
+        The world behind the ties and the lengths of chirps, where a process is planted.
     """
 
     truth: ChirperTruth
@@ -79,6 +83,7 @@ class Chirper:
     ties: TieHistory
     activity: pl.DataFrame
     realised: ChirperRealised
+    world: CoevolutionWorld | None = None
 
 
 def generate_chirper(truth: ChirperTruth) -> Chirper:
@@ -93,18 +98,24 @@ def generate_chirper(truth: ChirperTruth) -> Chirper:
     """
     seeds = np.random.SeedSequence(truth.seed).spawn(len(STREAMS))
     streams = {name: np.random.default_rng(seed) for name, seed in zip(STREAMS, seeds, strict=True)}
-    agents = draw_chirpers(truth, streams["agents"])
-    ties = draw_ties(truth, agents, streams["ties"])
-    chirps = draw_chirps(truth, agents, streams["chirps"], streams["texts"])
+    world = None if truth.coevolution is None else simulate(truth.coevolution)
+    agents = draw_chirpers(truth, streams["agents"], world)
+    if world is None:
+        ties = draw_ties(truth, agents, streams["ties"])
+    else:
+        ties = process_ties(truth, agents, world, streams["ties"])
+    chirps = draw_chirps(truth, agents, streams["chirps"], streams["texts"], world)
     activity = draw_activity(truth, agents, chirps, ties, streams["activity"])
-    return Chirper(truth, agents, chirps, ties, activity, _realised(truth, agents, chirps, ties, activity))
+    return Chirper(truth, agents, chirps, ties, activity, _realised(truth, agents, chirps, ties, activity), world)
 
 
-def draw_chirpers(truth: ChirperTruth, rng: Generator) -> pl.DataFrame:
+def draw_chirpers(truth: ChirperTruth, rng: Generator, world: CoevolutionWorld | None = None) -> pl.DataFrame:
     """Draw the agents; the first ones have odd handles, some have the display name of another, or a hostile bio."""
     n = truth.n_agents
     group = rng.permutation(np.repeat(np.arange(len(truth.languages)), truth.group_sizes))
-    entry_week, entered = _entries(truth, rng)
+    if world is not None:
+        group = world.community
+    entry_week, entered = _entries(truth, rng, None if world is None else entry_weeks(world))
     odd = len(pools.ODD_HANDLES)
     parts = (pick(pools.NAME_HEADS, n, rng), pick(pools.NAME_TAILS, n, rng), pl.Series(np.arange(n)).cast(pl.String))
     plain = parts[0].str.to_lowercase() + "_" + parts[1].str.to_lowercase() + parts[2]
@@ -119,7 +130,9 @@ def draw_chirpers(truth: ChirperTruth, rng: Generator) -> pl.DataFrame:
             "bio": bio.scatter(np.sort(hostile), payload),
             "lang": gather(truth.languages, group),
             "group": group,
-            "propensity": rng.beta(truth.airs_alpha, truth.airs_beta, n),
+            "propensity": rng.beta(truth.airs_alpha, truth.airs_beta, n)
+            if world is None
+            else propensities(truth, world),
             "popularity": np.exp(truth.popularity_sd * rng.standard_normal(n)),
             "following_rate": _rates(truth.following_sd, n, rng),
             "chirp_rate": _rates(truth.activity_sd, n, rng),
@@ -166,11 +179,13 @@ def _reactions(
     return once.select("week", "at", pl.lit(activity).alias("activity"), "source", "target", "chirp")
 
 
-def _entries(truth: ChirperTruth, rng: Generator) -> tuple[IntArray, IntArray]:
-    """Draw the week of entry and the microsecond of entry; early agents are older than the window."""
+def _entries(truth: ChirperTruth, rng: Generator, given: IntArray | None) -> tuple[IntArray, IntArray]:
+    """Draw the week of entry, unless it is given, and the microsecond; early agents are older than the window."""
     n = truth.n_agents
     is_late = (rng.random(n) < truth.late_share) & (truth.n_weeks > 1)
     week = np.where(is_late, rng.integers(1, max(truth.n_weeks, 2), n), 0)
+    if given is not None:
+        week, is_late = given, given > 0
     start = epoch_microseconds(truth.start)
     age = (rng.uniform(5, 200, n) * DAY).astype(np.int64)
     into = (rng.uniform(0, 2, n) * DAY).astype(np.int64)
@@ -202,7 +217,9 @@ def _realised(
         n_dropped=ties.changes.height - added.height,
         coleman=tuple(coleman(*pair, group) for pair in crawls),
         coleman_new=coleman(*new, group),
-        coleman_new_sd=float(np.sqrt((inside * (1 - inside)).sum()) / (1 - same).sum()),
+        coleman_new_sd=float(np.sqrt((inside * (1 - inside)).sum()) / (1 - same).sum())
+        if truth.coevolution is None
+        else float("nan"),
         propensity_assortativity=tuple(numeric_assortativity(*pair, propensity) for pair in crawls),
         n_chirps=chirps.height,
         airs_share=float(chirps["is_airs"].to_numpy().mean()),

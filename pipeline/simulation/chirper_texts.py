@@ -7,8 +7,10 @@ import polars as pl
 from numpy.random import Generator
 
 from pipeline.simulation import pools
+from pipeline.simulation.chirper_process import chirp_counts, planned_words, repeated_texts, texts_of_length
 from pipeline.simulation.chirper_ties import MILLISECOND
 from pipeline.simulation.chirper_truth import ChirperTruth
+from pipeline.simulation.coevolution import CoevolutionWorld
 from pipeline.simulation.compose import (
     FIRST,
     LAST,
@@ -28,7 +30,13 @@ RECENT = 300  # a reply answers one of as many chirps before it
 MOST_SENTENCES = 2
 
 
-def draw_chirps(truth: ChirperTruth, agents: pl.DataFrame, rng: Generator, text_rng: Generator) -> pl.DataFrame:
+def draw_chirps(
+    truth: ChirperTruth,
+    agents: pl.DataFrame,
+    rng: Generator,
+    text_rng: Generator,
+    world: CoevolutionWorld | None = None,
+) -> pl.DataFrame:
     """Draw all chirps, sorted by time.
 
     Whether a chirp holds an AIRS pattern depends on the propensity of its author and on nothing else.
@@ -41,6 +49,8 @@ def draw_chirps(truth: ChirperTruth, agents: pl.DataFrame, rng: Generator, text_
         From `chirper.draw_chirpers`.
     rng, text_rng : Generator
         Random streams of authors, times and labels, and of texts.
+    world : CoevolutionWorld, optional
+        Where given, its scores decide who writes in which week, and at what length.
 
     Returns
     -------
@@ -48,7 +58,7 @@ def draw_chirps(truth: ChirperTruth, agents: pl.DataFrame, rng: Generator, text_
         ``place``, ``chirp_id``, ``author``, ``week``, ``at``, ``lang``, ``reply_to``, ``mentioned``, ``is_airs``,
         ``is_template``, ``hostile``, ``content``.
     """
-    author, week, at = _when(truth, agents, rng)
+    author, week, at = _when(truth, agents, world, rng)
     n = len(author)
     is_airs = rng.random(n) < agents["propensity"].to_numpy()[author]
     mentioned = _mentions(truth, agents, author, rng)
@@ -67,14 +77,20 @@ def draw_chirps(truth: ChirperTruth, agents: pl.DataFrame, rng: Generator, text_
             "is_airs": is_airs,
         }
     )
-    return frame.hstack(_texts(truth, agents, frame, text_rng))
+    words = None if world is None else planned_words(truth, world, author, week, rng)
+    return frame.hstack(_texts(truth, agents, frame, words, text_rng))
 
 
-def _when(truth: ChirperTruth, agents: pl.DataFrame, rng: Generator) -> tuple[IntArray, IntArray, IntArray]:
+def _when(
+    truth: ChirperTruth, agents: pl.DataFrame, world: CoevolutionWorld | None, rng: Generator
+) -> tuple[IntArray, IntArray, IntArray]:
     entry, entered = agents["entry_week"].to_numpy(), agents["entered"].to_numpy()
     weeks = np.arange(truth.n_weeks)
     present = entry[:, None] <= weeks[None, :]
-    counts = rng.poisson(truth.chirps_per_week * agents["chirp_rate"].to_numpy()[:, None] * present)
+    if world is None:
+        counts = rng.poisson(truth.chirps_per_week * agents["chirp_rate"].to_numpy()[:, None] * present)
+    else:
+        counts = chirp_counts(truth, agents, world, rng)
     cell = np.repeat(np.arange(counts.size), counts.ravel())
     author, week = cell // truth.n_weeks, cell % truth.n_weeks
     first, last = (edge[week] for edge in truth.windows)
@@ -94,7 +110,9 @@ def _mentions(truth: ChirperTruth, agents: pl.DataFrame, author: IntArray, rng: 
     return np.where(wanted, target, -1).astype(np.int64)
 
 
-def _texts(truth: ChirperTruth, agents: pl.DataFrame, chirps: pl.DataFrame, rng: Generator) -> pl.DataFrame:
+def _texts(
+    truth: ChirperTruth, agents: pl.DataFrame, chirps: pl.DataFrame, words: IntArray | None, rng: Generator
+) -> pl.DataFrame:
     n = chirps.height
     is_airs = chirps["is_airs"].to_numpy()
     is_template = rng.random(n) < truth.duplicate_share
@@ -108,22 +126,28 @@ def _texts(truth: ChirperTruth, agents: pl.DataFrame, chirps: pl.DataFrame, rng:
     kind = np.arange(len(hostile)) % len(pools.HOSTILE)
     mentioner = np.nonzero(chirps["mentioned"].is_not_null().to_numpy())[0]
     handles = "@" + agents["username"].gather(chirps["mentioned"].drop_nulls())
-    pieces = [
-        piece(mentioner, np.full(len(mentioner), FIRST), handles),
-        piece(owner, rng.random(len(owner)), neutral_sentences(language[owner], rng)),
-        piece(slot, rng.random(n), slot_sentences(phrase, is_airs[slot])),
-        piece(hostile, np.full(len(hostile), LAST), gather(tuple(text for _, text in pools.HOSTILE), kind)),
-    ]
-    composed = join_pieces(pieces, n, rng, paragraphs=False)
-    # Templates stand aside while the rest is made distinct: they are the only repeats planted.
-    planted = pl.Series(is_template)
-    placeholder = "\x00" + pl.Series(np.arange(n)).cast(pl.String)
-    composed = make_distinct(placeholder.zip_with(planted, composed), rng)
+    mention = piece(mentioner, np.full(len(mentioner), FIRST), handles)
+    payload = piece(hostile, np.full(len(hostile), LAST), gather(tuple(text for _, text in pools.HOSTILE), kind))
+    if words is None:
+        body = [
+            piece(owner, rng.random(len(owner)), neutral_sentences(language[owner], rng)),
+            piece(slot, rng.random(n), slot_sentences(phrase, is_airs[slot])),
+        ]
+        composed = join_pieces([mention, *body, payload], n, rng, paragraphs=False)
+        # Templates stand aside while the rest is made distinct: they are the only repeats planted.
+        planted = pl.Series(is_template)
+        placeholder = "\x00" + pl.Series(np.arange(n)).cast(pl.String)
+        composed = make_distinct(placeholder.zip_with(planted, composed), rng)
+        content = template_texts(is_airs, rng).zip_with(planted, composed)
+    else:
+        long = texts_of_length(language, is_airs, words, rng)
+        long = repeated_texts(long, is_template, np.stack([language, is_airs, words], axis=1))
+        content = join_pieces([mention, piece(np.arange(n), np.zeros(n), long), payload], n, rng, paragraphs=False)
     names = pl.Series([None] * n, dtype=pl.String)
     return pl.DataFrame(
         {
             "is_template": is_template,
             "hostile": names.scatter(hostile, gather(tuple(name for name, _ in pools.HOSTILE), kind)),
-            "content": template_texts(is_airs, rng).zip_with(planted, composed),
+            "content": content,
         }
     )

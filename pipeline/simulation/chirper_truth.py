@@ -9,10 +9,12 @@ from typing import Any, Self
 import numpy as np
 
 from pipeline.simulation import pools
+from pipeline.simulation.coevolution_truth import CoevolutionTruth
 from pipeline.simulation.compose import IntArray
 from pipeline.simulation.people import epoch_microseconds
 from pipeline.simulation.truth import require
 
+WORDS = (10, 70)  # fewest and most words of a chirp whose length is planted
 FIRST_MONDAY = datetime(2025, 1, 6)
 CRAWL_AFTER = timedelta(days=6, hours=20)  # Sunday evening: all that a crawl shows is of its own calendar week
 
@@ -34,8 +36,33 @@ _NOT_NEGATIVE = (
     "likes_per_chirp",
     "n_hostile",
     "n_truncated",
+    "length_slope",
+    "length_sd",
 )
 _POSITIVE = ("airs_alpha", "airs_beta", "chirps_per_week", "ties_per_week")
+
+DEMO: dict[str, Any] = {
+    "n_agents": 150,
+    "n_weeks": 52,
+    "language_homophily": 0.0,
+    "airs_homophily": 0.0,
+    "activity_sd": 0.5,
+    "chirps_per_week": 1.15,
+    "likes_per_chirp": 0.4,
+}
+"""The demo network: small enough to be read in a minute, large enough that its effects are found."""
+DEMO_PROCESS: dict[str, Any] = {
+    "beta_s": 1.0,
+    "beta_i": 0.25,
+    "lam": 0.45,
+    "initial_ties": 6,
+    "b_com": 1.0,
+    "b_trait": 0.8,
+    "missing_share": 0.1,
+    "is_missing_silent": True,
+    "entry_share": 0.1,
+}
+"""Its process; the errors of both effects with 150 agents are about 0.05 and 0.02."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +111,16 @@ class ChirperTruth:
         have the handles of `pools.ODD_HANDLES`.
     n_truncated : int
         Lines cut in the middle, one each at the end of as many activity files.
+    coevolution : CoevolutionTruth, optional
+        The process that ties and scores follow, of as many agents and weeks, a community per language. Where it is
+        given, it decides languages, ties, entries and the weeks in which an agent writes;
+        ``language_weights``, the two homophilies, ``popularity_sd``, ``following_sd``, ``ties_per_week``,
+        ``initial_ties``, ``drop_probability`` and ``late_share`` then do not apply, and ``chirps_per_week`` is the
+        mean of the weeks in which an agent writes, at least 1. Its stable trait is the propensity, on the scale of
+        ranks.
+    length_mean, length_slope, length_sd : float
+        A chirp of an agent with score y has W words, log(1 + W) = length_mean + length_slope · y + an error of
+        standard deviation length_sd, rounded and kept in `WORDS`: so the score is read from the lengths of chirps.
     """
 
     n_agents: int = 400
@@ -111,6 +148,10 @@ class ChirperTruth:
     likes_per_chirp: float = 0.8
     n_hostile: int = 9
     n_truncated: int = 1
+    coevolution: CoevolutionTruth | None = None
+    length_mean: float = 3.2
+    length_slope: float = 0.4
+    length_sd: float = 0.04
 
     def __post_init__(self) -> None:
         """Reject a parameter that the generator could not honour.
@@ -132,6 +173,39 @@ class ChirperTruth:
         if self.start.weekday() != 0 or min(self.group_sizes) < 2:
             message = "ChirperTruth: expected a start on a Monday and at least 2 agents in every language."
             raise ValueError(message)
+
+        if self.coevolution is not None:
+            self._check_process(self.coevolution)
+
+    def _check_process(self, process: CoevolutionTruth) -> None:
+        sizes = (process.n_agents, process.n_weeks, process.n_communities)
+        if sizes != (self.n_agents, self.n_weeks, len(self.languages)) or self.chirps_per_week < 1:
+            message = (
+                f"ChirperTruth.coevolution: expected as many agents, weeks and communities ({sizes}) as the network "
+                f"has agents, weeks and languages, and at least 1 chirp per week."
+            )
+            raise ValueError(message)
+
+    @classmethod
+    def coevolving(cls, process: dict[str, Any] | None = None, **changes: Any) -> Self:
+        """Return the truth of the demo: a year in which ties and the lengths of chirps shape each other.
+
+        Parameters
+        ----------
+        process
+            Fields of `CoevolutionTruth` to set; the corner without effects is ``{"beta_s": 0.0, "beta_i": 0.0}``.
+        **changes
+            Other fields to set, as in the constructor.
+        """
+        fields: dict[str, Any] = {**DEMO, **changes}
+        planted: dict[str, Any] = {
+            "n_agents": fields["n_agents"],
+            "n_weeks": fields["n_weeks"],
+            "n_communities": len(fields.get("languages", cls.languages)),
+            "community_weights": fields.get("language_weights", cls.language_weights),
+            "seed": fields.get("seed", cls.seed),
+        }
+        return cls(**fields, coevolution=CoevolutionTruth(**{**DEMO_PROCESS, **planted, **(process or {})}))
 
     @classmethod
     def null(cls, **changes: Any) -> Self:

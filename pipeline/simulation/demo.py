@@ -43,7 +43,7 @@ def demo_moltbook(folder: Path, truth: ForumTruth | None = None) -> bool:
 
 def write_demo_chirper(folder: Path, truth: ChirperTruth | None = None) -> bool:
     """Write the demo follower network into `folder`, normally ``data/demo-chirper``, as `demo_moltbook` does."""
-    planted = ChirperTruth() if truth is None else truth
+    planted = ChirperTruth.coevolving() if truth is None else truth
     return not is_current(folder, planted) and write_chirper_live(generate_chirper(planted), folder)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pipeline.activity.gaps import read_gaps, warn_periods
+from pipeline.language.clock import read_clock
 from pipeline.lexicon.measures import FAMILY, lexicon_measures
+from pipeline.lexicon.periods import period_measures
 from pipeline.schema import measure_frame
 from pipeline.steps.feature import lexicon_cards
 from pipeline.steps.languages import MODULES as _LANGUAGES
@@ -14,21 +17,27 @@ from pipeline.warehouse import Data
 
 
 def _measure(context: StepContext) -> Mapping[str, Data]:
-    compute = per_language(lambda c: lexicon_measures(c.con, c.state, level=c.settings.ci_level))
-    return {"measure": measure_frame(compute(context))}
+    level = context.settings.ci_level
+    rows = per_language(lambda c: lexicon_measures(c.con, c.state, level=level))(context)
+    timed = period_measures(context.con, context.state, read_clock(context.con), level=level)
+    gaps = read_gaps(context.con).of("post", "comment")
+    return {"measure": measure_frame([*rows, *warn_periods(timed, gaps)])}
 
 
 LEXICON_STEPS = (
     Step(
         key="analysis/measure/lexicon",
         tables=("measure",),
-        reads=("message", "text", "lexicon_score", "slice"),
+        reads=("message", "text", "lexicon_score", "slice", "collection_gap"),
         family=FAMILY,
         compute=_measure,
         modules=(
             "pipeline.steps.lexicon",
             *_LANGUAGES,
             "pipeline.lexicon.measures",
+            "pipeline.lexicon.periods",
+            "pipeline.language.clock",
+            "pipeline.activity.gaps",
             "pipeline.language.covered",
             "pipeline.activity.row",
             "pipeline.activity.resampling",
@@ -36,6 +45,6 @@ LEXICON_STEPS = (
         ),
         libraries=("duckdb", "polars", "numpy", "scipy"),
         prepare=lexicon_cards,
-        description="How often the categories of all lexicons occur: shares of messages, texts and tokens.",
+        description="How often categories of lexicons occur: shares of messages, texts and tokens, and by period.",
     ),
 )

@@ -1,0 +1,1 @@
+"""Selection: whom agents choose to tie themselves to, and which ties they keep, given who both are."""
