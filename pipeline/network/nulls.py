@@ -61,9 +61,10 @@ def swapped(
     The first network comes after at least ten successful swaps per tie (at most 60 rounds: dense networks refuse most
     swaps), each later one after two more rounds.
 
-    A Markov chain of rounds as in global edge switching (Carstens, Hamann, Meyer, Penschuck, Tran & Wagner 2018, doi:10.4230/LIPIcs.ESA.2018.11), all swaps of a round at once: ties are paired at random, a-b and
-    c-d become a-d and c-b. A swap is refused when it makes a self-tie, or when one of its new ties exists or
-    is offered by another swap, or when one of its old ties is offered by another swap. With these rules a
+    A Markov chain of rounds as in global edge switching (Carstens, Hamann, Meyer, Penschuck, Tran & Wagner 2018,
+    doi:10.4230/LIPIcs.ESA.2018.11), all swaps of a round at once: ties are paired at random, a-b and c-d become a-d
+    and c-b. A swap is refused when it makes a self-tie, or when one of its new ties exists or is offered by another
+    swap, or when one of its old ties is offered by another swap. With these rules a
     round and its reverse are equally likely, so the uniform distribution is stationary. Three directed ties
     in a ring cannot be turned round by swaps of pairs; in networks of more than a few ties that does not
     matter.
