@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.activity.resampling import NO_INTERVAL, jackknife_interval, stream
+from pipeline.network.edges import IntArray
 from pipeline.network.measures import MIN_TIES
 from pipeline.network.nulls import set_against
 from pipeline.schema import Measure
@@ -63,13 +64,28 @@ def label_rows(graph: Graph, plan: Plan, language: Mapping[str, str], words: tup
     a, b, w = u[kept], v[kept], weight[kept]
     rng = stream(plan.seed, f"languages_{graph.name}")
     places = np.flatnonzero(known)
+
+    def statistics(label: IntArray) -> tuple[float, float, float]:
+        joint = _cramers_v(community[known], label[known])
+        return modularity(a, b, w, label), category_assortativity(a, b, w, label), joint
+
     drawn = []
     for _ in range(plan.draws.cheap):
         mixed = codes.copy()
         mixed[places] = rng.permutation(codes[places])
-        drawn.append((modularity(a, b, w, mixed), category_assortativity(a, b, w, mixed), _cramers_v(community[known], mixed[known])))
+        drawn.append(
+            (
+                modularity(a, b, w, mixed),
+                category_assortativity(a, b, w, mixed),
+                _cramers_v(community[known], mixed[known]),
+            )
+        )
     columns = np.array(drawn).T
-    values = (modularity(a, b, w, codes), category_assortativity(a, b, w, codes), _cramers_v(community[known], codes[known]))
+    values = (
+        modularity(a, b, w, codes),
+        category_assortativity(a, b, w, codes),
+        _cramers_v(community[known], codes[known]),
+    )
     sizes = ((len(a), "ties"), (len(a), "ties"), (int(known.sum()), "agents"))
     return found + [
         emit(name, value, *size, null=set_against(value, column, _NULL))
@@ -77,7 +93,7 @@ def label_rows(graph: Graph, plan: Plan, language: Mapping[str, str], words: tup
     ]
 
 
-def _cramers_v(a: np.ndarray, b: np.ndarray) -> float:
+def _cramers_v(a: IntArray, b: IntArray) -> float:
     """Cramér's V of two categories, not-a-number where either does not vary."""
     _, a = np.unique(a, return_inverse=True)
     _, b = np.unique(b, return_inverse=True)
@@ -106,7 +122,9 @@ def choice_rows(frame: pl.DataFrame, emit: Emitter) -> list[Measure]:
         name = f"degree_correlation_{one}_{other}"
         x, y = (frame[column].to_numpy().astype(np.float64) for column in (one, other))
         if len(x) < MIN_TIES or not x.std() or not y.std():
-            found.append(emit(name, None, len(x), "agents", words=["few_agents" if len(x) < MIN_TIES else "no_variation"]))
+            found.append(
+                emit(name, None, len(x), "agents", words=["few_agents" if len(x) < MIN_TIES else "no_variation"])
+            )
             continue
         value = float(np.corrcoef(x, y)[0, 1])
         group = frame["hash_group"].to_numpy()

@@ -75,9 +75,7 @@ def structure_measures(
     return rows + _choices(con, graphs, plan, pooled)
 
 
-def _choices(
-    con: duckdb.DuckDBPyConnection, graphs: list[Graph], plan: Plan, words: tuple[str, ...]
-) -> list[Measure]:
+def _choices(con: duckdb.DuckDBPyConnection, graphs: list[Graph], plan: Plan, words: tuple[str, ...]) -> list[Measure]:
     found = [graph for graph in graphs if graph.name == ACTION]
     if not found:
         return []
