@@ -8,14 +8,12 @@ the communities takes influence out with them, so that the resolution is modular
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
-from typing import Any
 
-import networkit
 import numpy as np
 from scipy import sparse
 
-from pipeline.network.panel import FloatArray, IntArray, Panel
+from pipeline.network.panel import IntArray, Panel
+from pipeline.structure.communities import agreement, louvain
 
 RUNS = 5
 
@@ -64,44 +62,17 @@ def communities(panel: Panel, seed: int, runs: int = RUNS) -> Communities:
 
     Notes
     -----
-    Louvain with refinement (Blondel et al. 2008; PLM of networkit), one thread: the same seed gives the same partition.
+    Louvain (Blondel et al. 2008) of `pipeline.structure.communities`: the same seed gives the same partition.
     """
     network = pooled_network(panel).tocoo()
     rng = np.random.default_rng([seed, 2008])
-    found = [_partition(network, panel.n_agents, rng.permutation(panel.n_agents)) for _ in range(runs)]
+    ends = (network.row.astype(np.int64), network.col.astype(np.int64))
+    found = louvain(*ends, network.data.astype(np.int64), panel.n_agents, rng, runs)
     tied = np.zeros(panel.n_agents, dtype=np.bool_)
     tied[network.row] = tied[network.col] = True
     number = np.where(tied, np.unique(found[0], return_inverse=True)[1], -1).astype(np.int64)
     sizes = np.bincount(number[tied]) if tied.any() else np.zeros(0, dtype=np.int64)
     count = int(np.count_nonzero(sizes >= 2))
-    pairs = [adjusted_rand(a[tied], b[tied]) for a, b in combinations(found, 2)] if count > 1 else []
-    return Communities(number, count, float(np.mean(pairs)) if pairs else None)
-
-
-def _partition(network: Any, agents: int, order: IntArray) -> IntArray:
-    """Return the community of each agent, found with the agents in another order."""
-    threads = networkit.getMaxNumberOfThreads()
-    networkit.setNumberOfThreads(1)
-    try:
-        networkit.setSeed(1, False)
-        ends = (order[network.row], order[network.col])
-        graph = networkit.GraphFromCoo((network.data, ends), n=agents, weighted=True, directed=False)
-        labels = networkit.community.PLM(graph, refine=True, par="none").run().getPartition().getVector()
-    finally:
-        networkit.setNumberOfThreads(threads)
-    return np.asarray(labels, dtype=np.int64)[order]
-
-
-def adjusted_rand(first: IntArray, second: IntArray) -> float:
-    """Return the adjusted Rand index of two partitions (Hubert and Arabie 1985): 1 the same, 0 as by chance."""
-    n = len(first)
-    a, b = np.unique(first, return_inverse=True)[1], np.unique(second, return_inverse=True)[1]
-    table = sparse.coo_array((np.ones(n), (a, b))).tocsr()
-    both, rows, columns = (_pairs(part) for part in (table.data, table.sum(axis=1), table.sum(axis=0)))
-    expected = rows * columns / _pairs(np.array([float(n)])) if n > 1 else 0.0
-    most = (rows + columns) / 2
-    return 1.0 if most == expected else float((both - expected) / (most - expected))
-
-
-def _pairs(counts: FloatArray) -> float:
-    return float(np.sum(counts * (counts - 1) / 2))
+    if count < 2 or runs < 2:
+        return Communities(number, count, None)
+    return Communities(number, count, float(np.mean(agreement(found[:, tied])[0])))

@@ -60,7 +60,7 @@ def fit_specification(problem: Problem, spec: InfluenceSpecification, level: flo
     if words := problem.refusals():
         return Fit(n_obs=0, n_agents=0, warnings=words)
     if spec.placebo == placebos.HASH_SCORE:
-        problem = Problem(placebos.hash_scores(problem.panel, problem.seed), problem.seed)
+        problem = Problem(placebos.hash_scores(problem.panel, problem.seed), problem.seed, problem.shared)
     group, by_group, words = _effects(problem, spec)
     if group is None:
         return Fit(n_obs=0, n_agents=0, warnings=words)

@@ -94,7 +94,8 @@ FEATURE_TABLES: tuple[Table, ...] = (
             c(
                 "rung",
                 "VARCHAR",
-                "static (distilled, mapped to the teacher, every text) or full (the teacher, a hash sample).",
+                "static (distilled, mapped to the teacher, every text), light (the teacher in eight bits, part of the "
+                "hash sample) or full (the teacher, a hash sample); ETHOGRAM_RUNG has light or full read every text.",
                 required=True,
             ),
             c("vector", "FLOAT[]", "The vector, of length one, in half precision."),
@@ -252,16 +253,19 @@ FEATURE_TABLES: tuple[Table, ...] = (
     Table(
         "exposure_week",
         "feature",
-        "What an agent's alters showed it in a week.",
-        ("agent_id", "week_start", "variable"),
+        "What an agent's alters showed it in a week: ties that stand at its end, scores of the week.",
+        ("agent_id", "network", "variable", "week_start"),
         (
             c("agent_id", "VARCHAR", "Ego.", required=True),
-            c("week_start", "DATE", "Monday of the week (UTC).", required=True),
+            c("network", "VARCHAR", "Relation of the ties: follow or friend.", required=True),
             c("variable", "VARCHAR", "Score that is averaged.", required=True),
-            c("mean", "DOUBLE", "Mean of the alters' scores."),
-            c("n_alters", "BIGINT", "Alters with a score.", unit="agents"),
-            c("sd", "DOUBLE", "Standard deviation of the alters' scores."),
+            c("week_start", "DATE", "Monday of the week (UTC).", required=True),
+            c("mean", "DOUBLE", "Mean of the alters' scores, null when none has one."),
+            c("n_ties", "BIGINT", "Alters.", required=True, unit="agents"),
+            c("n_alters", "BIGINT", "Alters with a score.", required=True, unit="agents"),
+            c("sd", "DOUBLE", "Standard deviation of the alters' scores (divided by their number)."),
         ),
+        produced_by="feature/exposure_week",
     ),
     Table(
         "agent_week",

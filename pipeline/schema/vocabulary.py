@@ -74,6 +74,16 @@ WARNINGS: dict[str, str] = {
     "unreliable_score": "Less than 0.3 of the variance of the score is no error; no correction reaches that far.",
     "control_dropped": "A control does not vary in these data and was left out of the model.",
     "singular_terms": "Terms of the model are constant or add up to one another; they cannot be told apart.",
+    "lumps_causes": "Influence, regression to the mean and shared shocks are all in it and are not told apart.",
+    "gap_in_weeks": "Some weeks have too few ties: the sum is over the longest run of weeks without such a one.",
+    "agents_sampled": "The process was run forward in a smaller society, sampled from the agents.",
+    "closed_population": "Runs take all agents as there from the first week to the last.",
+    "not_stationary": "The score depends so much on its own past that a process of it runs away.",
+    "no_groups": "The agents are in no observed groups, or all in one.",
+    "no_latent_communities": "The network does not fall into communities.",
+    "unstable_communities": "Runs of the community detection disagree; effects by community are not the network's.",
+    "weak_instruments": "Instruments hardly tell what they stand for; the interval is unreliable, or there is none.",
+    "no_influence_window": "No rolling window has a significant positive influence.",
     "few_runs": "Fewer than five runs, or windows of an observed corpus: descriptives only, no verdict.",
 }
 

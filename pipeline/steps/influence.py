@@ -1,0 +1,86 @@
+"""The steps of influence: exposures to alters, and whether agents become like those whom they follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.influence.estimates import FAMILY, influence_estimates, with_language
+from pipeline.influence.specification import grid_text, load_influence_grid
+from pipeline.influence.weekly import exposure_frame, influence_measures
+from pipeline.language.covered import corpus_coverage
+from pipeline.schema import estimate_frame, measure_frame
+from pipeline.steps.step import Step, StepContext
+from pipeline.warehouse import Data, Warehouse
+
+
+def _grid(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object], Any]:
+    del warehouse, corpus_id
+    return {"grid": grid_text()}, load_influence_grid()
+
+
+def _exposure(context: StepContext) -> Mapping[str, Data]:
+    return {"exposure_week": exposure_frame(context.con, context.state.variables)}
+
+
+def _estimate(context: StepContext) -> Mapping[str, Data]:
+    settings = context.settings
+    rows = influence_estimates(
+        context.con, context.state, seed=settings.seed, level=settings.ci_level, progress=context.progress
+    )
+    return {"estimate": estimate_frame(with_language(rows, corpus_coverage(context.con)))}
+
+
+def _measure(context: StepContext) -> Mapping[str, Data]:
+    settings = context.settings
+    rows = influence_measures(context.con, context.state, seed=settings.seed, level=settings.ci_level)
+    return {"measure": measure_frame(rows)}
+
+
+_READS = ("agent", "message", "text", "lexicon_score", "gender_score", "interaction", "tie_event")
+_MODULES = (
+    "pipeline.steps.influence",
+    "pipeline.influence",
+    "pipeline.network",
+    "pipeline.inference",
+    "pipeline.decomposition.scale",
+    "pipeline.structure.communities",
+    "pipeline.language.covered",
+    "pipeline.schema.tidy",
+)
+_LIBRARIES = ("duckdb", "polars", "numpy", "scipy", "numba", "networkit")
+
+INFLUENCE_STEPS = (
+    Step(
+        key="feature/exposure_week",
+        tables=("exposure_week",),
+        reads=_READS,
+        compute=_exposure,
+        modules=("pipeline.steps.influence", "pipeline.influence", "pipeline.network"),
+        libraries=("duckdb", "polars", "numpy", "numba"),
+        prepare=_grid,
+        description="What the alters of each agent scored, week by week: mean, number and dispersion.",
+    ),
+    Step(
+        key="analysis/estimate/influence",
+        tables=("estimate",),
+        reads=_READS,
+        family=FAMILY,
+        compute=_estimate,
+        modules=_MODULES,
+        libraries=_LIBRARIES,
+        prepare=_grid,
+        description="Do agents become like those whom they follow: a dynamic panel, its contrasts and its placebos.",
+    ),
+    Step(
+        key="analysis/measure/influence",
+        tables=("measure",),
+        reads=_READS,
+        family=FAMILY,
+        compute=_measure,
+        modules=_MODULES,
+        libraries=_LIBRARIES,
+        prepare=_grid,
+        description="The weeks in which influence shows itself.",
+    ),
+)
