@@ -88,7 +88,11 @@ def simex(
     lambdas, weights = np.repeat(amounts, times), np.repeat(_extrapolation(amounts) / times, times)
     total, influence, last = 0.0, np.zeros(panel.n_agents), None
     for amount, weight in zip(lambdas, weights, strict=True):
-        noisy = panel.scores + np.sqrt(amount) * spread * rng.standard_normal(panel.scores.shape) if amount else panel.scores
+        noisy = (
+            panel.scores + np.sqrt(amount) * spread * rng.standard_normal(panel.scores.shape)
+            if amount
+            else panel.scores
+        )
         frame = make_frame(noisy, _terms(replace(panel, scores=noisy, halves=None), lags), group, by_group=by_group)
         solved = estimate(frame)
         if solved is None:

@@ -75,7 +75,9 @@ def future_ties(panel: Panel) -> FloatArray:
         found = exposure(panel, forming_ties(panel.ties, lead, panel.first_week))
         total += np.where(found.scored > 0, found.mean * found.scored, 0.0)
         scored += found.scored
-    gap = np.where(scored > 0, total / np.maximum(scored, 1) - panel.scores, np.where(np.isfinite(panel.scores), 0.0, np.nan))
+    gap = np.where(
+        scored > 0, total / np.maximum(scored, 1) - panel.scores, np.where(np.isfinite(panel.scores), 0.0, np.nan)
+    )
     gap[:, max(panel.n_weeks - max(LEADS), 0) :] = np.nan  # the ties of those weeks are not seen yet
     return gap
 

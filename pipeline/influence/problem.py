@@ -116,5 +116,3 @@ class Problem:
         known = scores[np.isfinite(scores).any(axis=1)]
         spread = np.nanmax(known, axis=1) - np.nanmin(known, axis=1)
         return bool(np.any(spread > 1e-9 * max(float(np.nanmax(np.abs(known))), 1e-300)))
-
-

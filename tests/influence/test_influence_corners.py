@@ -78,7 +78,12 @@ def test_latent_communities_pass_for_influence_and_found_ones_repair_it():
 
 
 def test_a_second_lag_repairs_scores_that_remember_two_weeks():
-    specs = {"one": PRIMARY, "two": spec(lags=2), "m2": spec("second_order_test"), "m2_two": spec("second_order_test", lags=2)}
+    specs = {
+        "one": PRIMARY,
+        "two": spec(lags=2),
+        "m2": spec("second_order_test"),
+        "m2_two": spec("second_order_test", lags=2),
+    }
     found = draw("SI", specs, 10, stress="ar2", **SMALL)
     assert found["two"].mean == pytest.approx(0.08, abs=4 * found["two"].error)
     assert found["one"].mean - found["two"].mean > 0.01  # STATISTICS 3.3: .036 to .040
@@ -103,7 +108,12 @@ def test_weeks_that_are_missing_make_no_rows_and_no_bias():
 @pytest.mark.slow
 @pytest.mark.parametrize("corner", ["00", "S0", "0I", "SI"])
 def test_corners_hold_their_regions(corner):
-    specs = {"fod": PRIMARY, "two_way": spec("two_way"), "pooled": spec("pooled"), "future": spec(placebo="future_ties")}
+    specs = {
+        "fod": PRIMARY,
+        "two_way": spec("two_way"),
+        "pooled": spec("pooled"),
+        "future": spec(placebo="future_ties"),
+    }
     specs |= {name: spec(placebo=name) for name in PLACEBOS}
     found = draw(corner, specs, 200)
     assert 0.905 <= found["fod"].coverage <= 0.985, found
@@ -117,7 +127,12 @@ def test_corners_hold_their_regions(corner):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("stress", "repair"),
-    [("latent", spec(effects="community_week")), ("ar2", spec(lags=2)), ("missing", PRIMARY), ("noise", spec("fod_iv_halves"))],
+    [
+        ("latent", spec(effects="community_week")),
+        ("ar2", spec(lags=2)),
+        ("missing", PRIMARY),
+        ("noise", spec("fod_iv_halves")),
+    ],
 )
 @pytest.mark.parametrize("corner", ["00", "SI"])
 def test_the_named_repair_holds_under_stress(corner, stress, repair):

@@ -92,9 +92,7 @@ def _path(windows: pl.DataFrame) -> Html:
     return figure(line_chart("Influence by rolling windows", about, lines, has_dots=True), about)
 
 
-def _line(
-    windows: pl.DataFrame, estimator: str, hypothesis: str, name: str, style: str, is_thin: bool
-) -> Line | None:
+def _line(windows: pl.DataFrame, estimator: str, hypothesis: str, name: str, style: str, is_thin: bool) -> Line | None:
     is_asked = (pl.col("estimator") == estimator) & (pl.col("hypothesis_id") == hypothesis)
     rows = windows.filter(is_asked).sort("window_end")
     if rows["estimate"].is_not_null().sum() == 0:
