@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.language.rungs import RUNGS
+
 MOST_THREADS = 8  # more gain nothing at the sizes of a laptop, and each holds its own share of memory
 
 NO_TEACHER = "none"
@@ -36,6 +38,9 @@ class Settings:
         Level of intervals.
     bootstrap_draws, permutation_draws
         Numbers of draws.
+    null_draws
+        Networks drawn for the nulls of structure, from ``ETHOGRAM_NULL_DRAWS``; three tenths of them for what
+        lists triangles, a fifth for communities and distances.
     native_max_rows
         Tables with more rows are views over files in the catalogue, not native tables.
     teacher
@@ -46,6 +51,8 @@ class Settings:
         False, from ``ETHOGRAM_TEACHER=none``, leaves embeddings out.
     teacher_texts
         Texts per corpus that the teacher reads, chosen by hash; all of them when there are no more.
+    rung
+        Model that reads every text: ``static``, ``light`` or ``full`` (`pipeline.language.rungs`).
     own_lexicons
         Folder of the user's own cards and word lists, from ``ETHOGRAM_LEXICONS``; None when there is none.
     classifiers
@@ -64,11 +71,13 @@ class Settings:
     ci_level: float = 0.95
     bootstrap_draws: int = 1000
     permutation_draws: int = 1000
+    null_draws: int = 100
     native_max_rows: int = 20_000_000
     kept: str = "20GB"
     teacher: Path | None = None
     has_teacher: bool = True
     teacher_texts: int = 1500
+    rung: str = RUNGS[0]
     own_lexicons: Path | None = None
     classifiers: str = ""
     topics: int = 0
@@ -109,10 +118,12 @@ class Settings:
             memory_limit=_memory(env, "ETHOGRAM_MEMORY", "3GB"),
             seed=_integer(env, "ETHOGRAM_SEED", 20260127, least=0),
             native_max_rows=_integer(env, "ETHOGRAM_NATIVE_MAX_ROWS", 20_000_000, least=0),
+            null_draws=_integer(env, "ETHOGRAM_NULL_DRAWS", 100, least=10),
             kept=_memory(env, "ETHOGRAM_KEPT", "20GB"),
             teacher=_folder(env, "ETHOGRAM_TEACHER", home) if teacher not in ("", NO_TEACHER) else None,
             has_teacher=teacher != NO_TEACHER,
             teacher_texts=_integer(env, "ETHOGRAM_TEACHER_TEXTS", 1500, least=0),
+            rung=_rung(env),
             own_lexicons=_folder(env, "ETHOGRAM_LEXICONS", home) if env.get("ETHOGRAM_LEXICONS", "").strip() else None,
             classifiers=env.get("ETHOGRAM_CLASSIFIERS", "").strip(),
             topics=_topics(env),
@@ -149,6 +160,13 @@ def _integer(env: Mapping[str, str], name: str, default: int, *, least: int) -> 
     if value < least:
         raise ValueError(f"{name} is {text!r}: expected a whole number of at least {least}")
     return value
+
+
+def _rung(env: Mapping[str, str]) -> str:
+    rung = env.get("ETHOGRAM_RUNG", "").strip() or RUNGS[0]
+    if rung not in RUNGS:
+        raise ValueError(f"ETHOGRAM_RUNG is {rung!r}: expected one of {', '.join(RUNGS)}")
+    return rung
 
 
 def _topics(env: Mapping[str, str]) -> int:

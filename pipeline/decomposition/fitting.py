@@ -103,6 +103,8 @@ class Fitted:
         What the process is built on, whatever its coefficients.
     n_events, n_ends, n_rows
         New ties, ended ties, and agent-weeks that the fit rests on.
+    n_lasting
+        Ties and weeks that last.
     words
         Warnings.
     """
@@ -118,6 +120,7 @@ class Fitted:
     n_events: int
     n_ends: int
     n_rows: int
+    n_lasting: int
     words: tuple[str, ...]
 
 
@@ -172,7 +175,7 @@ def fit_process(panel: Panel, *, seed: int, most_agents: int, most_weeks: int = 
         return Refused("few_ties")
     return Fitted(
         chosen.beta, ended.beta, scored.beta, chosen.covariance, ended.covariance, scored.covariance, process, basis,
-        chosen.n, ended.n, scored.n, words,
+        chosen.n, ended.n, scored.n, _n_lasting(panel), words,
     )  # fmt: skip
 
 

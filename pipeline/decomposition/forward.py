@@ -141,8 +141,9 @@ def run(process: Process, numbers: Chance) -> tuple[float, float]:
     n = process.n_agents
     key, scores = process.source * n + process.target, process.scores
     group = np.where(process.group >= 0, process.group, -1 - np.arange(n))
-    odds = np.array([process.reciprocity, process.two_paths, process.community])
-    slope, nodes, edges = np.full(n, process.similarity), np.arange(n), np.arange(n + 1) * n
+    odds = np.array([process.reciprocity, process.two_paths, process.community, 0.0])
+    slope, level = np.full(n, process.similarity), np.zeros(n)
+    nodes, edges = np.arange(n), np.arange(n + 1) * n
     for week, trend in enumerate(process.trend):
         source, target = np.divmod(key, n)
         starts, alters, y = np.searchsorted(key, edges), target.astype(np.int32), scores[0]
@@ -150,7 +151,7 @@ def run(process: Process, numbers: Chance) -> tuple[float, float]:
         appeal = process.popularity * np.log1p(np.diff(turned)) + process.alter * y + process.alter_square * y * y
         base = np.exp(np.maximum(appeal - appeal.max(), -_MOST))
         network, count = (starts, alters, turned, follower), numbers.count[week]
-        picks = pick_directly(network, (base, y, slope, group), count, odds, numbers.picks[week])
+        picks = pick_directly(network, (base, y, slope, group, level), count, odds, numbers.picks[week])
         ends = process.end + process.end_distance * np.abs(y[source] - y[target])
         ends += process.end_mutual * mutual(starts, alters, turned, follower)
         stays = _uniform(key, numbers.ends[week]) >= 1 / (1 + np.exp(-ends))

@@ -3,7 +3,8 @@
 What belongs here: how many runs are made, from which start, and how their spread becomes an interval.
 
 Two starts: ties as observed, so that inertia holds what an earlier selection left; and ties at random with the same
-degrees, so that all homophily is made within the window. The interval adds the spread over processes drawn from the
+degrees, so that all homophily is made within the window. A sample of agents has the second only: the ties of its start
+are drawn. The interval adds the spread over processes drawn from the
 sampling distribution of the coefficients (parametric bootstrap), less what chance alone gives, to the error of a mean
 over runs.
 """
@@ -27,7 +28,7 @@ Floats = NDArray[np.float64]
 STARTS = ("rewired", "observed")
 FEWEST_RUNS, MOST_RUNS = 8, 40
 """Replications of the fitted process, and as many drawn processes, from each start."""
-AGENT_STEPS = (150, 300, 600, 1200)
+AGENT_STEPS = (120, 300, 600, 1200)
 """Agents of the process at most: the largest that the budget allows `FEWEST_RUNS` of."""
 _SECONDS_PER_WEEK, _SECONDS_PER_PAIR = 2e-4, 1.5e-8
 """What one week of one run costs, as a formula: a clock would make results depend on the machine."""
@@ -88,7 +89,7 @@ def plan(panel: Panel, seconds: float) -> Plan:
     for most in AGENT_STEPS:
         n = min(agents, most)
         per_run = len(COALITIONS) * min(panel.n_weeks, MOST_WEEKS) * (_SECONDS_PER_WEEK + _SECONDS_PER_PAIR * n * n)
-        affordable = int(seconds / (2 * len(STARTS) * per_run))
+        affordable = int(seconds / (2 * (len(STARTS) if n == agents else 1) * per_run))
         if most == AGENT_STEPS[0] or affordable >= FEWEST_RUNS:
             chosen, runs = most, min(max(affordable, FEWEST_RUNS), MOST_RUNS)
     return Plan(chosen, runs)
@@ -112,7 +113,8 @@ def decompose(panel: Panel, *, seed: int, ci_level: float, seconds: float) -> De
     fitted = fit_process(panel, seed=seed, most_agents=chosen.agents)
     if isinstance(fitted, Refused):
         return fitted
-    shares = tuple(_share(fitted, start, chosen.runs, seed, ci_level) for start in STARTS)
+    starts = STARTS[:1] if fitted.basis.is_sample else STARTS
+    shares = tuple(_share(fitted, start, chosen.runs, seed, ci_level) for start in starts)
     standard = panel.standardised()
     return Decomposition(fitted, shares, _observed(standard), chosen)
 

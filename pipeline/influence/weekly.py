@@ -37,8 +37,8 @@ def exposure_frame(con: duckdb.DuckDBPyConnection, variables: Sequence[str]) -> 
     Returns
     -------
     polars.DataFrame
-        One row per agent and week with an alter, sorted by the key. Weeks are computed in blocks, each from its own ties
-        and scores alone.
+        One row per agent and week with an alter, sorted by the key. Weeks are computed in blocks, each from its own
+        ties and scores alone.
     """
     schema = {name: kind for name, kind in TABLES["exposure_week"].polars_schema.items() if name != "corpus_id"}
     reader, parts = PanelReader(con), [pl.DataFrame(schema=schema)]

@@ -112,7 +112,7 @@ def similarity_measures(con: duckdb.DuckDBPyConnection, clock: Clock, sampling: 
         themselves. Without communities only W of the whole corpus (warning ``no_communities``). What cannot be
         computed is one null row by measure.
     """
-    embedding, named, covered = find_embedding(con, "static"), has_communities(con), corpus_coverage(con)
+    embedding, named, covered = find_embedding(con), has_communities(con), corpus_coverage(con)
     if clock.period is None or embedding is None:
         word = "model_unavailable" if clock.period else clock.refusal or ""
         return [_null(name, clock, [word]) for name in _ALL]

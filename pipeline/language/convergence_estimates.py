@@ -38,7 +38,7 @@ class Specification:
         Column of the cells (`convergence.read_cells`): ``net_gap`` (W − B, a community's part in the B of others put to
         its account), ``net_gap_authors`` (pairs within are by different authors), ``gap`` (plain W − B) or ``within``.
     rung
-        Rung of the vectors.
+        Rung of the vectors; None takes the dearest that every text has.
     with_copies
         True counts exact copies as often as they were posted.
     is_placebo
@@ -49,7 +49,7 @@ class Specification:
     role: str
     estimator: str
     outcome: str = "net_gap"
-    rung: str = "static"
+    rung: str | None = None
     with_copies: bool = False
     is_placebo: bool = False
 

@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.language.clock import Clock
+from pipeline.language.rungs import RUNGS
 from pipeline.language.similarity import Floats, Ints, unit_vectors
 
 TEXTS_PER_CELL = 20
@@ -87,6 +88,8 @@ class PeriodTexts:
         Shapes (n, d) and (n,).
     pool
         Shape (cells,): code of the run.
+    names
+        Shape (n,): the author of each text, by a name that holds in all periods.
     """
 
     start: datetime
@@ -96,13 +99,25 @@ class PeriodTexts:
     author: Ints
     is_newcomer: np.typing.NDArray[np.bool_]
     pool: Ints
+    names: pl.Series
 
 
-def find_embedding(con: duckdb.DuckDBPyConnection, rung: str) -> Embedding | None:
-    """Return the model whose vectors the corpus has on this rung, the first by name; None when there are none."""
-    query = "SELECT min(model) FROM embedding WHERE rung = $rung AND vector IS NOT NULL"
-    found = con.sql(query, params={"rung": rung}).fetchall()[0][0]
-    return None if found is None else Embedding(found, rung)
+def find_embedding(con: duckdb.DuckDBPyConnection, rung: str | None = None) -> Embedding | None:
+    """Return the vectors that a corpus has on a rung; None when there are none.
+
+    Parameters
+    ----------
+    con
+        Connection with the view ``embedding`` of one corpus.
+    rung
+        The rung; without it the dearest one that has a vector of every text that has any. A corpus of no more texts
+        than the teacher reads has them all on rung ``full``.
+    """
+    query = "SELECT rung, min(model), count(*) FROM embedding WHERE vector IS NOT NULL GROUP BY rung"
+    found = {name: (model, count) for name, model, count in con.sql(query).fetchall()}
+    most = max((count for _, count in found.values()), default=0)
+    allowed = [name for name in RUNGS if name in found and found[name][1] == most] if rung is None else [rung]
+    return next((Embedding(found[name][0], name) for name in reversed(allowed) if name in found), None)
 
 
 def has_communities(con: duckdb.DuckDBPyConnection) -> bool:
@@ -205,4 +220,5 @@ def _arrays(start: datetime, frame: pl.DataFrame) -> PeriodTexts:
         author=frame["author"].rank("dense").to_numpy().astype(np.int64) - 1,
         is_newcomer=frame["is_newcomer"].to_numpy(),
         pool=cells["run_id"].rank("dense").to_numpy().astype(np.int64) - 1,
+        names=frame["author"],
     )

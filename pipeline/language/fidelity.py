@@ -1,4 +1,4 @@
-"""How far the static vectors stand in for the teacher's, on texts that were held out of their own map.
+"""How far cheap vectors stand in for the teacher's, on texts that were held out of their own map.
 
 What belongs here: two comparisons of a model with its teacher, with intervals over texts, as rows of
 ``analysis.measure``. A static vector of a sampled text comes from a map that has not seen it
@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.language.rungs import STATIC
 from pipeline.schema import Measure, join_warnings
 
 FAMILY = "embedding"
@@ -25,33 +26,37 @@ IntArray = NDArray[np.int64]
 
 
 def fidelity_measures(
-    static: NDArray[np.floating],
+    cheap: NDArray[np.floating],
     full: NDArray[np.floating],
     *,
     seed: int,
     draws: int,
     level: float,
     warnings: Iterable[str] = (),
+    rung: str = STATIC,
 ) -> list[Measure]:
-    """Return the fidelity of the static rung: rank correlation of pair similarities, and shared neighbours.
+    """Return the fidelity of a rung: rank correlation of pair similarities, and shared neighbours.
 
     Parameters
     ----------
-    static, full
+    cheap, full
         Unit vectors of the same held-out texts, shape (texts, dimensions), in the order of their hashes.
     seed, draws, level
         Seed and number of bootstrap draws over texts (at most `MOST_DRAWS`), level of the intervals.
     warnings
         Further words for each row.
+    rung
+        The rung of the cheap vectors, for the names of the rows.
     """
-    n = min(len(static), MOST_TEXTS)
+    n = min(len(cheap), MOST_TEXTS)
+    names = (f"fidelity_spearman_{rung}", f"fidelity_top10_{rung}")
     if n < FEWEST_TEXTS:
         words = join_warnings([*warnings, *(["few_texts"] if "model_unavailable" not in warnings else [])])
         return [
             Measure(family=FAMILY, measure_id=name, value=None, n=n, n_unit="held-out texts", warnings=words)
-            for name in ("fidelity_spearman_static", "fidelity_top10_static")
+            for name in names
         ]
-    near, far = (_similarities(vectors[:n]) for vectors in (full, static))
+    near, far = (_similarities(vectors[:n]) for vectors in (full, cheap))
     weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=min(draws, MOST_DRAWS))
     upper = np.triu_indices(n, 1)
     a, b = _ties(near[upper]), _ties(far[upper])
@@ -59,8 +64,8 @@ def fidelity_measures(
     shared = shared_neighbours(near, far, NEIGHBOURS)
     top = (weights * shared).sum(axis=1) / n
     values = {
-        "fidelity_spearman_static": (weighted_spearman(a, b, np.ones(len(upper[0]))), spearman),
-        "fidelity_top10_static": (float(shared.mean()), top),
+        names[0]: (weighted_spearman(a, b, np.ones(len(upper[0]))), spearman),
+        names[1]: (float(shared.mean()), top),
     }
     tail = (1 - level) / 2
     rows = []

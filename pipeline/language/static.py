@@ -11,12 +11,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy import sparse
 
 from pipeline.language.distil import TOKENIZER, WEIGHTS
 from pipeline.language.teacher import DIMENSIONS, MAX_CHARS, MAX_TOKENS
@@ -30,6 +32,30 @@ MOST_WORDS = 300_000  # distinct words whose pieces are kept, about 60 MB
 
 _BLANKS = r"[ \t\n\r]+"
 _MARKS = r"([!-/:-@\[-`{-~])"  # the tokenizer makes each punctuation mark of ASCII a word of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What the static model makes of texts before they are mapped.
+
+    Attributes
+    ----------
+    vectors
+        Unit vectors, shape (texts, `DIMENSIONS`); zero for a text without a word piece.
+    pieces
+        How often each word piece is in each text, shape (texts, vocabulary), sorted.
+    """
+
+    vectors: FloatArray
+    pieces: sparse.csr_matrix
+
+    def __len__(self) -> int:
+        """Return the number of texts."""
+        return len(self.vectors)
+
+    def rows(self, at: NDArray[Any] | slice) -> Read:
+        """Return some texts, chosen by numbers, a mask or a slice."""
+        return Read(self.vectors[at], self.pieces[at])
 
 
 class StaticModel:
@@ -64,7 +90,18 @@ class StaticModel:
         pool
             From `pipeline.language.workers.single_threaded`.
         """
+        return self._encode(*self.pieces.of(texts), pool)
+
+    def read(self, texts: Sequence[str], pool: Executor) -> Read:
+        """Return vectors and word pieces of texts, for `pipeline.language.mapping`; parameters as of `encode`."""
         flat, counts = self.pieces.of(texts)
+        starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
+        shape = (len(counts), len(self.weights))
+        pieces = sparse.csr_matrix((np.ones(len(flat), dtype=np.float32), flat, starts), shape=shape)
+        pieces.sum_duplicates()
+        return Read(self._encode(flat, counts, pool), pieces)
+
+    def _encode(self, flat: IntArray, counts: IntArray, pool: Executor) -> FloatArray:
         ends = np.cumsum(counts)
         jobs = []
         for start in range(0, len(counts), SLICE_TEXTS):

@@ -30,7 +30,7 @@ from pipeline.language.topic_clusters import one_thread, principal_space
 from pipeline.language.topic_measures import FAMILY, read_chosen
 from pipeline.language.topic_specification import TopicSpecification, load_topic_grid
 from pipeline.language.topic_texts import MOST_TEXTS, read_sample, vectors_of
-from pipeline.language.topics import RUNG, ordered_topics, topic_stream
+from pipeline.language.topics import ordered_topics, topic_stream
 from pipeline.schema import Estimate, join_warnings
 
 HYPOTHESIS = "topics_drift"
@@ -166,7 +166,7 @@ def _words(found: Drift | None) -> list[str]:
 
 def _other_topics(con: duckdb.DuckDBPyConnection, numbers: Sequence[int], seed: int) -> dict[int, pl.DataFrame]:
     """Return text_hash and topic of the texts of the sample for other numbers of topics."""
-    embedding = find_embedding(con, RUNG)
+    embedding = find_embedding(con)
     if embedding is None:
         return {}
     sample = read_sample(con, embedding, seed)

@@ -26,7 +26,7 @@ from pipeline.language.topic_clusters import (
 )
 from pipeline.language.topic_texts import NUMBER_TEXTS, hidden_names, read_sample, vectors_of
 from pipeline.language.topic_words import class_weights, coherence, cut_words, pair_npmi, random_coherence, top_words
-from pipeline.language.topics import RUNG, ordered_topics, split_words, topic_stream
+from pipeline.language.topics import ordered_topics, split_words, topic_stream
 
 NULL = "reference_normal"
 AGREEMENT_SEEDS = 4
@@ -60,7 +60,7 @@ class Quality:
 
 def read_quality(con: duckdb.DuckDBPyConnection, number: int, sampling: Sampling) -> Quality | None:
     """Compute what the sample says of `number` topics; None without topics."""
-    embedding = find_embedding(con, RUNG)
+    embedding = find_embedding(con)
     if not number or embedding is None:
         return None
     sample = read_sample(con, embedding, sampling.seed)

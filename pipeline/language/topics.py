@@ -37,7 +37,6 @@ from pipeline.language.topic_texts import (
 from pipeline.language.topic_words import class_weights, cut_words, top_words
 from pipeline.schema import TABLES
 
-RUNG = "static"
 BATCH_ROWS = 32_768
 _NAMES = ("topic", "text_topic", "topic_number")
 
@@ -67,7 +66,7 @@ def make_topics(
         ``topic``, ``text_topic`` and ``topic_number``, without ``corpus_id``; empty where there are no vectors, too few
         texts, most texts are of a language that the model does not cover, or no clustering stands above the reference.
     """
-    embedding = find_embedding(con, RUNG)
+    embedding = find_embedding(con)
     if embedding is None or corpus_coverage(con).is_refused:
         return {name: _empty(name) for name in _NAMES}
     sample = read_sample(con, embedding, seed)

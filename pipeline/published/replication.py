@@ -41,7 +41,8 @@ def replication(
     Parameters
     ----------
     measures
-        Rows of ``analysis.measure`` of one corpus; those of slice ``all`` for the whole corpus are used.
+        Rows of ``analysis.measure`` of one corpus; those of slice ``all`` for the whole corpus are used, and those of
+        one of its networks under the name of the measure and the network, as ``path_length_reply_any``.
     published
         Rows of ``analysis.published``, as `pipeline.published.load.load_published` gives them.
     corpus_id, platform
@@ -58,6 +59,9 @@ def replication(
     """
     is_whole = (pl.col("slice_id") == "all") & (pl.col("unit") == "corpus") & pl.col("period").is_null()
     by_name = {row["measure_id"]: row for row in measures.filter(is_whole).iter_rows(named=True)}
+    is_network = (pl.col("slice_id") == "all") & (pl.col("unit") == "network") & pl.col("period").is_null()
+    for row in measures.filter(is_network).iter_rows(named=True):
+        by_name.setdefault(f"{row['measure_id']}_{row['unit_id']}", row)
     known = {(row.paper, row.measure_id, row.window): row for row in published_rows()}
     records = []
     for printed in published.iter_rows(named=True):

@@ -1,7 +1,7 @@
-"""The specification curve of persona and drift: every estimate of the grid with its interval, by hypothesis.
+"""The specification curves of families with several hypotheses: every estimate with its interval, by hypothesis.
 
-What belongs here: the picture of the ``persona`` rows of ``analysis.estimate``. Hypotheses have units of their own, so
-each has its panel.
+What belongs here: the pictures of the rows of families persona, gender and token_mint of ``analysis.estimate``.
+Hypotheses have units of their own, so each has its panel.
 """
 
 from __future__ import annotations
@@ -24,20 +24,46 @@ PANELS = (
     ("alignment_by_activity", "Rank correlation of activity and likeness"),
     ("votes_move_alignment", "Change of likeness at the highest-voted post (cosine)"),
 )
+GENDER_PANELS = (
+    ("score_tells_declared", "Area under the curve against declared gender, less one half"),
+    ("agents_have_a_level", "Share of the variance of weekly scores between agents"),
+    ("weeks_follow", "Correlation of consecutive weeks"),
+)
+MINTING_PANELS = (
+    ("minting_draws_correction", "Log odds ratio (pairs: difference) of a corrective reply under a protocol post"),
+    ("invaded_communities_complain", "Share of complaints where protocol posts came, less elsewhere"),
+)
 ROW_INCHES, PANEL_INCHES = 0.19, 0.75
 _ORDER = ("primary", "robustness", "placebo", "negative_control", "naive")
 
 
 def persona_curve(frame: pl.DataFrame) -> bytes:
-    """Return a PNG of the rows of family ``persona``.
+    """Return a PNG of the rows of family ``persona``, given as rows of ``analysis.estimate``."""
+    return panelled_curve(frame, PANELS)
+
+
+def gender_curve(frame: pl.DataFrame) -> bytes:
+    """Return a PNG of the rows of family ``gender``, given as rows of ``analysis.estimate``."""
+    return panelled_curve(frame, GENDER_PANELS)
+
+
+def minting_curve(frame: pl.DataFrame) -> bytes:
+    """Return a PNG of the rows of family ``token_mint``, given as rows of ``analysis.estimate``."""
+    return panelled_curve(frame, MINTING_PANELS)
+
+
+def panelled_curve(frame: pl.DataFrame, titles: Sequence[tuple[str, str]]) -> bytes:
+    """Return a PNG of estimates with their intervals, in one panel per hypothesis.
 
     Parameters
     ----------
     frame
         Rows of ``analysis.estimate``.
+    titles
+        Hypotheses, in the order of the panels, and the title of each.
     """
     known = frame.filter(pl.col("estimate").is_not_null())
-    panels = [(title, rows) for name, title in PANELS if (rows := _rows(known, name))]
+    panels = [(title, rows) for name, title in titles if (rows := _rows(known, name))]
     if not panels:
         figure = Figure(figsize=(7, 1.2), dpi=110)
         figure.text(0.5, 0.5, "no specification has an estimate; the warnings of the rows say why", ha="center")

@@ -27,13 +27,17 @@ ANALYSIS_TABLES: tuple[Table, ...] = (
             c(
                 "unit",
                 "VARCHAR",
-                "What unit_id names: corpus, community, network (tie rule), group, airs_level, airs_bin, "
-                "lexicon (card/category), activity_group, event_offset, emotion, scheme, label, stimuli_before, "
+                "What unit_id names: corpus, community, network (tie rule), network_score (rule/score), group, "
+                "airs_level, airs_bin, lexicon (card/category), activity_group, event_offset, emotion, scheme, label, stimuli_before, "
                 "conflicts_before.",
                 required=True,
             ),
             c("unit_id", "VARCHAR", "The unit; 'corpus' for the corpus itself.", required=True),
-            c("period", "VARCHAR", "day or week; all for a network over its whole span; null for the whole slice."),
+            c(
+                "period",
+                "VARCHAR",
+                "day, week or month; all for homophily over its whole span; null for the whole slice.",
+            ),
             c("period_start", "TIMESTAMP", "First instant of the period (UTC)."),
             c("value", "DOUBLE", "The number; null when it cannot be computed, and warnings say why."),
             c("ci_low", "DOUBLE", "Lower end of the interval."),
@@ -147,7 +151,7 @@ ANALYSIS_TABLES: tuple[Table, ...] = (
         ("paper", "measure_id", "window", "note"),
         (
             c("paper", "VARCHAR", "Study, by arXiv id where it has one.", required=True),
-            c("measure_id", "VARCHAR", "Our name of the measure.", required=True),
+            c("measure_id", "VARCHAR", "Our name of the measure; of one network, measure_network.", required=True),
             c("title", "VARCHAR", "The quantity in the study's words."),
             c("value", "DOUBLE", "Printed value."),
             c("ci_low", "DOUBLE", "Printed interval, lower end."),
@@ -171,7 +175,7 @@ ANALYSIS_TABLES: tuple[Table, ...] = (
         ("paper", "measure_id", "window"),
         (
             c("paper", "VARCHAR", "Study.", required=True),
-            c("measure_id", "VARCHAR", "Measure.", required=True),
+            c("measure_id", "VARCHAR", "Measure; of one network, measure_network.", required=True),
             _SLICE,
             c("value", "DOUBLE", "Ours."),
             c("ci_low", "DOUBLE", "Our interval, lower end."),

@@ -94,7 +94,8 @@ FEATURE_TABLES: tuple[Table, ...] = (
             c(
                 "rung",
                 "VARCHAR",
-                "static (distilled, mapped to the teacher, every text) or full (the teacher, a hash sample).",
+                "static (distilled, mapped to the teacher, every text), light (the teacher in eight bits, part of the "
+                "hash sample) or full (the teacher, a hash sample); ETHOGRAM_RUNG has light or full read every text.",
                 required=True,
             ),
             c("vector", "FLOAT[]", "The vector, of length one, in half precision."),

@@ -110,7 +110,7 @@ def strata_of(x: FloatArray, stratum: IntArray, case: BoolArray, offset: FloatAr
     return Strata(np.ascontiguousarray(x[order]), start, case[order], None if offset is None else offset[order])
 
 
-def fit_conditional_logit(strata: Strata) -> ConditionalFit:
+def fit_conditional_logit(strata: Strata, start: FloatArray | None = None) -> ConditionalFit:
     """Maximise the conditional likelihood by Newton steps, halved while they go down.
 
     Parameters
@@ -119,6 +119,8 @@ def fit_conditional_logit(strata: Strata) -> ConditionalFit:
         Rows. A stratum with d cases counts as d choices, each from all of its rows (Breslow 1974); with one case per
         stratum that is the exact conditional logit (McFadden 1974). It is also the Poisson likelihood with an effect
         of each stratum, so that both have the same maximum.
+    start
+        Coefficients from which to search, zero by default.
 
     Returns
     -------
@@ -142,6 +144,9 @@ def fit_conditional_logit(strata: Strata) -> ConditionalFit:
         return _none("singular_terms", n, tuple(range(p)))
     if apart := likelihood.separated():
         return _none("separation", n, apart)
+    if start is not None:
+        beta = start * likelihood.scale
+        value, gradient, information = likelihood.at(beta)
     for _ in range(MAX_ITERATIONS):
         if _weakest(information, first) < COLLAPSED:
             return _none("separation", n, tuple(range(p)))
@@ -168,7 +173,7 @@ def row_scores(strata: Strata, beta: FloatArray) -> FloatArray:
     for rows, parts in _blocks(strata):
         probability, cases, local = _probabilities(strata, beta, rows, parts)
         x = strata.x[rows]
-        mean = np.add.reduceat(x * probability[:, None], local, axis=0)
+        mean = _folded(np.add, x * probability[:, None], local)
         sizes = np.diff(np.r_[local, len(x)])
         surprise = strata.case[rows] - probability * np.repeat(cases, sizes)
         out[rows] = surprise[:, None] * (x - np.repeat(mean, sizes, axis=0))
@@ -219,6 +224,16 @@ def _blocks(strata: Strata) -> Iterator[tuple[slice, slice]]:
         first = last
 
 
+def _folded(operation: np.ufunc, values: FloatArray, local: NDArray[np.int64]) -> FloatArray:
+    """Reduce the rows of each stratum, by reshaping where all have as many."""
+    n, size = len(local), len(values) // max(len(local), 1)
+    if n and len(values) == n * size and local[-1] == (n - 1) * size and (np.diff(local) == size).all():
+        folded: FloatArray = operation.reduce(values.reshape(n, size, *values.shape[1:]), axis=1)
+        return folded
+    out: FloatArray = operation.reduceat(values, local, axis=0)
+    return out
+
+
 def _probabilities(
     strata: Strata, beta: FloatArray, rows: slice, parts: slice
 ) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
@@ -228,9 +243,9 @@ def _probabilities(
     if strata.offset is not None:
         eta = eta + strata.offset[rows]
     sizes = np.diff(np.r_[local, len(eta)])
-    weight = np.exp(eta - np.repeat(np.maximum.reduceat(eta, local), sizes))
-    probability = weight / np.repeat(np.add.reduceat(weight, local), sizes)
-    cases = np.add.reduceat(strata.case[rows].astype(np.float64), local)
+    weight = np.exp(eta - np.repeat(_folded(np.maximum, eta, local), sizes))
+    probability = weight / np.repeat(_folded(np.add, weight, local), sizes)
+    cases = _folded(np.add, strata.case[rows].astype(np.float64), local)
     return probability, cases, local
 
 
@@ -259,7 +274,7 @@ class _Likelihood:
         for rows, parts in _blocks(strata):
             x, local = strata.x[rows], strata.start[parts] - rows.start
             counts = np.diff(np.r_[local, len(x)])
-            mean = np.add.reduceat(x, local, axis=0) / counts[:, None]
+            mean = _folded(np.add, x, local) / counts[:, None]
             squares += np.sum((x - np.repeat(mean, counts, axis=0)) ** 2, axis=0)
         scale = np.sqrt(squares / max(n_rows, 1))
         size = np.abs(strata.x).max(axis=0, initial=0.0)
@@ -281,7 +296,7 @@ class _Likelihood:
             weight = probability * np.repeat(cases, sizes)
             gradient += (case - weight) @ x
             weighted = x * weight[:, None]
-            mean = np.add.reduceat(weighted, local, axis=0)
+            mean = _folded(np.add, weighted, local)
             information += weighted.T @ x - (mean / cases[:, None]).T @ mean
         return value, gradient / self.scale, information / np.outer(self.scale, self.scale)
 
@@ -293,6 +308,6 @@ class _Likelihood:
             x, case, local = strata.x[rows], strata.case[rows], strata.start[parts] - rows.start
             sizes = np.diff(np.r_[local, len(x)])
             owner = np.repeat(np.arange(len(local)), sizes)[case]
-            low &= (x[case] <= np.minimum.reduceat(x, local, axis=0)[owner]).all(axis=0)
-            high &= (x[case] >= np.maximum.reduceat(x, local, axis=0)[owner]).all(axis=0)
+            low &= (x[case] <= _folded(np.minimum, x, local)[owner]).all(axis=0)
+            high &= (x[case] >= _folded(np.maximum, x, local)[owner]).all(axis=0)
         return tuple(int(i) for i in np.flatnonzero(low | high))

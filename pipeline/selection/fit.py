@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.inference.logit import fit_logit
 from pipeline.inference.result import EVENTS_PER_TERM, FEW_CLUSTERS, Fit, wald
-from pipeline.selection.adjacency import BoolArray, FloatArray
+from pipeline.selection.adjacency import FloatArray
 from pipeline.selection.conditional_logit import (
     SENTENCES,
     ConditionalFit,
@@ -24,6 +23,7 @@ from pipeline.selection.conditional_logit import (
     row_scores,
 )
 from pipeline.selection.dyads import Covariance, sandwich
+from pipeline.selection.grouped_logit import fit_grouped_logit
 from pipeline.selection.risk_set import RiskSet
 from pipeline.selection.terms import ABSORBED, Pairs, design
 from pipeline.selection.tie_rows import TieRows
@@ -68,8 +68,17 @@ def refusal(rows: RiskSet, terms: Sequence[str]) -> str | None:
     return "few_agents" if len(np.unique(rows.ego)) < MIN_AGENTS else None
 
 
-def fit_choice(rows: RiskSet, scores: FloatArray, group: Groups, terms: Sequence[str], term: str) -> Choice:
+def fit_choice(
+    rows: RiskSet,
+    scores: FloatArray,
+    group: Groups,
+    terms: Sequence[str],
+    term: str,
+    start: FloatArray | None = None,
+) -> Choice:
     """Fit the conditional logit of choices; controls that do not vary within any choice are left out.
+
+    `start` are coefficients of all terms from which to search.
 
     Raises
     ------
@@ -81,7 +90,7 @@ def fit_choice(rows: RiskSet, scores: FloatArray, group: Groups, terms: Sequence
     kept = list(terms)
     while True:
         strata = Strata(design(Pairs.of(rows), scores, group, kept), rows.start, rows.case)
-        found = fit_conditional_logit(strata)
+        found = fit_conditional_logit(strata, start if len(kept) == len(terms) else None)
         flat = [kept[i] for i in found.terms] if found.warning == "no_variation" else []
         if not flat or term in flat:
             dropped = tuple(name for name in terms if name not in kept)
@@ -174,20 +183,14 @@ def estimate_ties(
         return replace(base, warnings=("no_variation",))
     varies = np.ptp(x, axis=0) > 0
     names = [name for name, is_kept in zip(terms, varies, strict=True) if is_kept]
-    effects = (week[:, None] == np.unique(week)[None, :]).astype(np.float64) if by_week else np.ones((len(x), 1))
-    return _logit(base, np.column_stack([x[:, varies], effects]), rows, names.index(term), kind, level, varies)
-
-
-def _logit(base: Fit, x: FloatArray, rows: TieRows, place: int, kind: str, level: float, varies: BoolArray) -> Fit:
-    y = rows.outcome.astype(np.float64)
-    fit = fit_logit(x, y)
-    if not np.isfinite(fit.covariance).all() or np.linalg.cond(fit.covariance) > 1e14:
-        return replace(base, converged=False, warnings=("separation" if fit.is_separated else "singular_terms",))
-    if fit.is_separated or not fit.converged:
-        return replace(base, converged=False, warnings=("separation" if fit.is_separated else "not_converged",))
-    surprise = y - 1 / (1 + np.exp(-(x @ fit.beta)))
-    found = sandwich(np.asarray(fit.covariance), x * surprise[:, None], rows.pairs.ego, rows.pairs.alter, kind)
-    return _result(base, float(fit.beta[place]), found, place, level, () if varies.all() else ("control_dropped",))
+    effect = np.unique(week, return_inverse=True)[1] if by_week else np.zeros(len(x), dtype=np.int64)
+    fit = fit_grouped_logit(x[:, varies], outcome.astype(np.float64), effect)
+    if fit.warning:
+        return replace(base, converged=False, warnings=(fit.warning,))
+    found = sandwich(fit.bread, fit.scores, rows.pairs.ego, rows.pairs.alter, kind)
+    words = () if varies.all() else ("control_dropped",)
+    place = names.index(term)
+    return _result(base, float(fit.beta[place]), found, place, level, words)
 
 
 def _with_both_outcomes(rows: TieRows) -> tuple[TieRows, NDArray[np.int32]]:

@@ -24,7 +24,7 @@ from pipeline.selection.risk_set import RiskSet, risk_set
 from pipeline.selection.simex import simex
 from pipeline.selection.tie_rows import TieRows, open_pairs, standing_ties
 
-SIMEX_EVENTS = 10_000
+SIMEX_EVENTS = 5_000
 """More choices are sampled by hash before scores are simulated."""
 GOOD_RELIABILITY = 0.9
 """Below this reliability, or where it is not known, an uncorrected estimate is called attenuated."""
@@ -90,7 +90,7 @@ class Limits:
     """Rows at most: choices, and rows of models of ties."""
 
     events: int = 100_000
-    ties: int = 100_000
+    ties: int = 50_000
     open_events: int = 20_000
     simex_events: int = SIMEX_EVENTS
 

@@ -19,7 +19,7 @@ from pipeline.selection.risk_set import RiskSet
 
 ADDED = (0.0, 0.5, 1.0, 1.5, 2.0)
 """Error that is added, as multiples of the variance of the error that scores have."""
-DRAWS = 20
+DRAWS = 10
 """Draws of added error per multiple."""
 LEAST_RELIABILITY = 0.3
 """Below it the way back is longer than what is known of it: no number."""
@@ -78,15 +78,16 @@ def simex(
         return Simex(replace(base, warnings=("unreliable_score",)), ())
     weights, slope = _extrapolation()
     sd = np.sqrt(np.nan_to_num(error))
-    path, combined = [], np.zeros(len(rows.ego))
+    path, combined, start = [], np.zeros(len(rows.ego)), None
     for added, weight in zip(ADDED, weights, strict=True):
         n = draws if added else 1
         values = []
         for _ in range(n):
             noisy = scores + np.sqrt(added) * sd * rng.standard_normal(scores.shape) if added else scores
-            choice = fit_choice(rows, noisy, group, terms, term)
+            choice = fit_choice(rows, noisy, group, terms, term, start)
             if choice.fit.beta is None:
                 return Simex(replace(base, converged=False, warnings=(str(choice.fit.warning),)), ())
+            start = choice.fit.beta if len(choice.terms) == len(terms) else None
             values.append(float(choice.fit.beta[choice.place]))
             combined += weight / n * influence(choice)
         path.append(float(np.mean(values)))

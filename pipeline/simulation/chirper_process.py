@@ -23,7 +23,7 @@ from pipeline.simulation.coevolution import FIRST_WEEK, CoevolutionWorld, TieEve
 from pipeline.simulation.compose import BoolArray, FloatArray, IntArray, neutral_sentences, slot_sentences
 
 SHORTEST_SENTENCE = 5  # words, in the languages whose words are set apart
-MOST_ROUNDS = 100  # of drawing repeated texts again
+MOST_ROUNDS = 40  # of drawing repeated texts again
 
 
 def entry_weeks(world: CoevolutionWorld) -> IntArray:
@@ -64,7 +64,7 @@ def chirp_counts(truth: ChirperTruth, agents: pl.DataFrame, world: CoevolutionWo
     """Draw the chirps of every agent and week, at least one where its score is observed and none elsewhere."""
     rate = (truth.chirps_per_week - 1.0) * agents["chirp_rate"].to_numpy()
     more = rng.poisson(rate[:, None], world.latent.shape)
-    return np.where(np.isfinite(world.panel.scores), 1 + more, 0).astype(np.int64)
+    return np.asarray(np.where(np.isfinite(world.panel.scores), 1 + more, 0), dtype=np.int64)
 
 
 def planned_words(
@@ -73,7 +73,7 @@ def planned_words(
     """Draw the number of words of chirps from the observed scores of their authors, shape (chirps,)."""
     score = world.panel.scores[author, week]
     length = truth.length_mean + truth.length_slope * score + truth.length_sd * rng.standard_normal(len(author))
-    return np.clip(np.rint(np.exp(length) - 1), *WORDS).astype(np.int64)
+    return np.asarray(np.clip(np.rint(np.exp(length) - 1), *WORDS), dtype=np.int64)
 
 
 def texts_of_length(language: IntArray, is_airs: BoolArray, words: IntArray, rng: Generator) -> pl.Series:

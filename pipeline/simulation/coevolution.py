@@ -193,7 +193,7 @@ def _communities(truth: CoevolutionTruth, rng: Generator) -> IntArray:
     if not truth.community_weights:
         return rng.integers(0, truth.n_communities, truth.n_agents)
     ends = np.rint(np.cumsum(truth.community_weights) / sum(truth.community_weights) * truth.n_agents)
-    return rng.permutation(np.repeat(np.arange(truth.n_communities), np.diff(ends.astype(np.int64), prepend=0)))
+    return rng.permutation(np.searchsorted(ends, np.arange(truth.n_agents), side="right"))
 
 
 def _start(truth: CoevolutionTruth, agents: _Agents, rng: Generator) -> _State:
@@ -339,10 +339,8 @@ def _seen_ties(truth: CoevolutionTruth, ties: TieIntervals, rng: Generator) -> T
     if truth.unseen_share == 0.0 and truth.weeks_between_snapshots == 1:
         return ties
     kept = rng.random(len(ties.source)) >= truth.unseen_share
-    start, end = (
-        np.where(edge == NEVER, NEVER, _next_snapshot(edge[kept], truth.weeks_between_snapshots))
-        for edge in (ties.start, ties.end)
-    )
+    start = _next_snapshot(ties.start[kept], truth.weeks_between_snapshots)
+    end = np.where(ties.end == NEVER, NEVER, _next_snapshot(ties.end, truth.weeks_between_snapshots))[kept]
     return tie_intervals(ties.source[kept], ties.target[kept], start, end, truth.n_agents)
 
 

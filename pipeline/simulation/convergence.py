@@ -47,6 +47,10 @@ class ConvergenceTruth:
         Share of e that texts of one author have in common.
     authors
         Authors of each community.
+    spell
+        Periods for which an author writes, arrivals spread evenly; 0 lets all write all the time.
+    newcomer_strength
+        Factor of g in the texts of authors in their first four weeks: below 1 they stand off.
     dimensions
         Length of a vector; at least communities + 2.
     seed
@@ -64,6 +68,8 @@ class ConvergenceTruth:
     common: float = 0.3
     author_share: float = 0.2
     authors: int = 30
+    spell: int = 0
+    newcomer_strength: float = 1.0
     dimensions: int = 64
     seed: int = 1
 
@@ -100,14 +106,28 @@ def simulate_convergence(truth: ConvergenceTruth) -> ConvergenceCorpus:
     within = _planted(truth, rng)
     shape = (truth.communities, truth.periods, truth.texts)
     community, period, _ = (axis.ravel() for axis in np.indices(shape))
-    author = rng.integers(truth.authors, size=community.size)
-    vectors = _vectors(truth, within, community, period, author, rng)
+    author, is_new = _authors(truth, period, rng)
+    vectors = _vectors(truth, within, community, period, author, is_new, rng)
     second = rng.uniform(0, truth.period.total_seconds(), community.size)
     created = [
         FIRST_MONDAY + int(at) * truth.period + timedelta(seconds=float(after))
         for at, after in zip(period, second, strict=True)
     ]
     return _frames(community, author, created, vectors, within)
+
+
+def _authors(
+    truth: ConvergenceTruth, period: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Draw the author of each text among those who write in its period, and whether it is new there."""
+    if not truth.spell:
+        return rng.integers(truth.authors, size=period.size), np.zeros(period.size, dtype=np.bool_)
+    born = np.arange(truth.authors) * (truth.periods + truth.spell) // truth.authors - truth.spell + 1
+    low = np.searchsorted(born, period - truth.spell, side="right")
+    high = np.searchsorted(born, period, side="right")
+    author = low + np.floor(rng.random(period.size) * (high - low)).astype(np.int64)
+    fresh = np.ceil(timedelta(weeks=4) / truth.period)
+    return author, np.asarray(period - born[author] <= fresh, dtype=np.bool_)
 
 
 def _planted(truth: ConvergenceTruth, rng: np.random.Generator) -> Floats:
@@ -123,6 +143,7 @@ def _vectors(
     community: NDArray[np.int64],
     period: NDArray[np.int64],
     author: NDArray[np.int64],
+    is_new: NDArray[np.bool_],
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
     size, free = truth.communities + 1, truth.dimensions - truth.communities - 1
@@ -130,7 +151,7 @@ def _vectors(
     noise = np.sqrt(truth.author_share) * writers
     noise += np.sqrt(1 - truth.author_share) * _directions(rng, (community.size, free))
     noise /= np.linalg.norm(noise, axis=1, keepdims=True)
-    strength = within[community, period]
+    strength = within[community, period] * np.where(is_new, truth.newcomer_strength**2, 1.0)
     vectors = np.zeros((community.size, truth.dimensions))
     vectors[:, 0] = np.sqrt(strength * truth.common)
     vectors[np.arange(community.size), 1 + community] = np.sqrt(strength * (1 - truth.common))

@@ -1,6 +1,6 @@
 """The measures that need vectors: which rung, and what is refused.
 
-What belongs here: the conditions under which vectors mean anything. Vectors are those of the cheap rung, which every
+What belongs here: the conditions under which vectors mean anything. Vectors are those of the dearest rung that every
 text has; where most texts are of a language that its teacher does not cover, the measures are null.
 """
 
@@ -44,7 +44,7 @@ def embedded_measures(
     list of Measure
         Null rows where there is no clock, no vector or no language that the model covers.
     """
-    embedding, covered = find_embedding(con, "static"), corpus_coverage(con)
+    embedding, covered = find_embedding(con), corpus_coverage(con)
     if clock.period is None or embedding is None or covered.is_refused:
         reasons = [str(clock.refusal)] if clock.period is None else []
         reasons += ["model_unavailable"] if clock.period and embedding is None else []

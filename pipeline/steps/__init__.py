@@ -10,6 +10,7 @@ from pipeline.steps.contagion import CONTAGION_STEPS
 from pipeline.steps.convergence import CONVERGENCE_STEPS
 from pipeline.steps.coordination import COORDINATION_STEPS
 from pipeline.steps.corpus import CORPUS_STEPS
+from pipeline.steps.decomposition import DECOMPOSITION_STEPS
 from pipeline.steps.embedding import EMBEDDING_STEPS
 from pipeline.steps.feature import FEATURE_STEPS
 from pipeline.steps.gender import GENDER_SCORE_STEPS, GENDER_STEPS
@@ -17,11 +18,14 @@ from pipeline.steps.homophily import HOMOPHILY_STEPS
 from pipeline.steps.influence import INFLUENCE_STEPS
 from pipeline.steps.languages import LANGUAGE_STEPS
 from pipeline.steps.lexicon import LEXICON_STEPS
+from pipeline.steps.minting import MINTING_STEPS
 from pipeline.steps.norms import NORM_STEPS
 from pipeline.steps.persona import PERSONA_STEPS
 from pipeline.steps.selection import SELECTION_STEPS
 from pipeline.steps.socialisation import SOCIALISATION_STEPS
+from pipeline.steps.statements import STATEMENT_STEPS
 from pipeline.steps.step import Check, Outcome, Progress, Step, StepContext, run_step
+from pipeline.steps.structure import STRUCTURE_STEPS
 from pipeline.steps.topics import TOPIC_STEPS
 
 _IN_ORDER = (
@@ -31,16 +35,20 @@ _IN_ORDER = (
     *EMBEDDING_STEPS,
     *GENDER_SCORE_STEPS,
     *HOMOPHILY_STEPS,
+    *STRUCTURE_STEPS,
     *GENDER_STEPS,
     *SELECTION_STEPS,
     *INFLUENCE_STEPS,
+    *DECOMPOSITION_STEPS,
     *CONVERGENCE_STEPS,
     *COORDINATION_STEPS,
     *NORM_STEPS,
+    *MINTING_STEPS,
     *TOPIC_STEPS,
     *LEXICON_STEPS,
     *PERSONA_STEPS,
     *SOCIALISATION_STEPS,
+    *STATEMENT_STEPS,
     *CONTAGION_STEPS,
     *ANALYSIS_STEPS,
     *COMPARISON_STEPS,

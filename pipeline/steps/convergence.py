@@ -7,9 +7,12 @@ from collections.abc import Iterator, Mapping
 import polars as pl
 
 from pipeline.activity.gaps import read_gaps, warn_periods
+from pipeline.inference.multiplicity import adjust
 from pipeline.language.clock import read_clock
 from pipeline.language.convergence import similarity_measures
 from pipeline.language.convergence_estimates import convergence_estimates
+from pipeline.language.norm_trend_estimates import trend_estimates
+from pipeline.language.norm_trends import Trends, trend_measures
 from pipeline.language.slots import MOST_TEMPLATES, MOST_TEXTS, members_sql, patterns
 from pipeline.language.template_shares import FAMILY, template_measures, template_sql
 from pipeline.language.templates import find_templates
@@ -51,7 +54,8 @@ def _batches(context: StepContext, texts: pl.LazyFrame) -> Iterator[pl.DataFrame
 def _rows(context: StepContext) -> list[Measure]:
     clock, sampling = read_clock(context.con), _sampling(context.settings)
     shares = template_measures(context.con, clock, sampling)
-    return [*shares, *similarity_measures(context.con, clock, sampling)]
+    trends = trend_measures(Trends(context.con, clock, sampling))
+    return [*shares, *similarity_measures(context.con, clock, sampling), *trends]
 
 
 def _measure(context: StepContext) -> Mapping[str, Data]:
@@ -60,15 +64,17 @@ def _measure(context: StepContext) -> Mapping[str, Data]:
 
 
 def _estimate(context: StepContext) -> Mapping[str, Data]:
-    settings = context.settings
+    settings, clock = context.settings, read_clock(context.con)
     rows = convergence_estimates(
         context.con,
-        read_clock(context.con),
+        clock,
         seed=settings.seed,
         ci_level=settings.ci_level,
         n_draws=settings.permutation_draws,
     )
-    return {"estimate": estimate_frame(rows)}
+    trends = Trends(context.con, clock, _sampling(settings))
+    rows += trend_estimates(trends, n_draws=settings.permutation_draws)
+    return {"estimate": estimate_frame(adjust(rows))}
 
 
 _OWN = ("pipeline.steps.convergence", "pipeline.steps.analysis", "pipeline.schema.tidy")
@@ -80,8 +86,13 @@ _LANGUAGE = tuple(
         "convergence_estimates",
         "covered",
         "convergence_sample",
+        "newcomers",
+        "norm_trend_estimates",
+        "norm_trends",
+        "rungs",
         "similarity",
         "slopes",
+        "template_entropy",
         "template_shares",
         "templates",
     )
@@ -131,7 +142,7 @@ CONVERGENCE_STEPS = (
     Step(
         key="analysis/estimate/convergence",
         tables=("estimate",),
-        reads=("message", "text", "embedding"),
+        reads=("message", "text", "template", "embedding"),
         family=FAMILY,
         compute=_estimate,
         modules=(*_LANGUAGE, *_SHARED, "pipeline.inference.multiplicity", *_OWN),

@@ -14,12 +14,13 @@ import numpy as np
 import polars as pl
 
 from pipeline.ingest.config import load_config
-from pipeline.language import embed, teacher
+from pipeline.language import embed, light, teacher
 from pipeline.language.cache import Chunks, make_once
 from pipeline.language.covered import corpus_coverage, refused, warned
 from pipeline.language.distil import distil
 from pipeline.language.fidelity import FAMILY, MOST_TEXTS, fidelity_measures
 from pipeline.language.mean_similarity import mean_similarity_measures
+from pipeline.language.rungs import FULL, LIGHT, STATIC
 from pipeline.language.static import StaticModel
 from pipeline.language.workers import single_threaded
 from pipeline.schema import TABLES, Measure, join_warnings, measure_frame
@@ -36,7 +37,10 @@ DISTIL_THREADS = 2
 BATCH_ROWS = 6 * embed.STATIC_CHUNK
 _MODULES = (
     "pipeline.steps.embedding",
-    *(f"pipeline.language.{name}" for name in ("teacher", "distil", "static", "mapping", "embed", "workers")),
+    *(
+        f"pipeline.language.{name}"
+        for name in ("teacher", "distil", "static", "mapping", "embed", "light", "rungs", "workers")
+    ),
 )
 
 
@@ -60,7 +64,8 @@ def teacher_state(path: Path | None, texts: int) -> tuple[dict[str, object], tea
 def _prepare(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object], Any]:
     if not warehouse.settings.has_teacher:
         return {"teacher": None}, None
-    return teacher_state(warehouse.settings.teacher, _teacher_texts(warehouse, corpus_id))
+    config, found = teacher_state(warehouse.settings.teacher, _teacher_texts(warehouse, corpus_id))
+    return config if found is None else {**config, "rung": warehouse.settings.rung}, found
 
 
 def _teacher_texts(warehouse: Warehouse, corpus_id: str) -> int:
@@ -80,17 +85,20 @@ def _embedding(context: StepContext) -> Mapping[str, Data]:
     static = static_model(root, context.state, config)
     texts = context.warehouse.read("text", context.corpus_id).select("text_hash", "text")
     total = int(texts.select(pl.len()).collect().item())
-    sample = texts.head(_teacher_texts(context.warehouse, context.corpus_id)).collect()
+    rung = context.settings.rung
+    sample = texts.head(total if rung == FULL else _teacher_texts(context.warehouse, context.corpus_id)).collect()
+    load = cache(partial(teacher.load, context.state))
     with single_threaded(context.settings.threads) as pool:
         paths = embed.embed(
             _batches(texts, total),
             sample,
-            embed.Models(static, cache(partial(teacher.load, context.state))),
+            embed.Models(static, load, cache(lambda: light.quantise(load()))),
             pool,
             context.folder,
             Chunks(_chunk_folder(root, context.corpus_id, sample, config)),
             context.progress,
             total,
+            rung,
         )
     return {"embedding": Staged(paths)}
 
@@ -121,7 +129,8 @@ def static_model(root: Path, found: teacher.Teacher, config: Mapping[str, object
 def _chunk_folder(root: Path, corpus_id: str, sample: pl.DataFrame, config: Mapping[str, object]) -> Path:
     """Return where finished chunks of a corpus are: garbage collection and `forget` find them as they find parts."""
     hashes = hashlib.sha256("".join(sample["text_hash"].to_list()).encode()).hexdigest()
-    key = fingerprint(inputs={"sample": hashes}, config=config, modules=("pipeline.language.teacher",))
+    modules = ("pipeline.language.teacher", "pipeline.language.light")
+    key = fingerprint(inputs={"sample": hashes}, config=config, modules=modules)
     return root / "embedding" / f"corpus_id={check_corpus_id(corpus_id)}" / key
 
 
@@ -131,9 +140,9 @@ def _batches(texts: pl.LazyFrame, total: int) -> Iterator[pl.DataFrame]:
 
 
 _PAIRS = """
-SELECT s.vector AS static, f.vector AS full_vector
+SELECT s.vector AS cheap, f.vector AS full_vector
 FROM embedding AS s JOIN embedding AS f ON s.text_hash = f.text_hash AND s.model = f.model
-WHERE s.rung = 'static' AND f.rung = 'full'
+WHERE s.rung = $rung AND f.rung = 'full'
 ORDER BY s.text_hash
 LIMIT $most
 """
@@ -142,7 +151,8 @@ LIMIT $most
 _COVERAGE = """
 SELECT count(*) AS texts, count(*) FILTER (WHERE n_tokens > $pieces) AS cut,
        (SELECT count(*) FROM embedding WHERE rung = 'static') AS static_texts,
-       (SELECT count(*) FROM embedding WHERE rung = 'full') AS full_texts
+       (SELECT count(*) FROM embedding WHERE rung = 'full') AS full_texts,
+       (SELECT count(*) FROM embedding WHERE rung = 'light') AS light_texts
 FROM text
 """
 
@@ -154,27 +164,33 @@ def _measures(context: StepContext) -> Mapping[str, Data]:
 def _rows(context: StepContext) -> list[Measure]:
     settings = context.settings
     found = context.con.sql(_COVERAGE, params={"pieces": teacher.MAX_TOKENS - 2}).fetchall()[0]
-    texts, cut, static_texts, full_texts = (int(value) for value in found)
+    texts, cut, static_texts, full_texts, light_texts = (int(value) for value in found)
     words = [] if texts else ["no_messages"]
     words += ["model_unavailable"] if texts and not static_texts else []
-    pairs = context.con.sql(_PAIRS, params={"most": MOST_TEXTS}).pl()
-    vectors = [_matrix(pairs[name]) for name in ("static", "full_vector")]
-    rows = fidelity_measures(
-        vectors[0],
-        vectors[1],
-        seed=settings.seed,
-        draws=settings.bootstrap_draws,
-        level=settings.ci_level,
-        warnings=words,
-    )
+    rows = [row for rung in (STATIC, LIGHT) for row in _fidelity(context, rung, words)]
     rows += mean_similarity_measures(context.con, level=settings.ci_level, warnings=words)
     covered = corpus_coverage(context.con)
     counts = [
         _count("embedded_texts_static", static_texts, texts, words),
+        _count("embedded_texts_light", light_texts, texts, words),
         _count("embedded_texts_full", full_texts, texts, words),
         _count("beyond_window_share", cut / texts if texts else None, texts, [] if texts else words),
     ]
     return [*refused(rows, covered), *warned(counts, covered)]
+
+
+def _fidelity(context: StepContext, rung: str, words: list[str]) -> list[Measure]:
+    settings = context.settings
+    pairs = context.con.sql(_PAIRS, params={"most": MOST_TEXTS, "rung": rung}).pl()
+    return fidelity_measures(
+        _matrix(pairs["cheap"]),
+        _matrix(pairs["full_vector"]),
+        seed=settings.seed,
+        draws=settings.bootstrap_draws,
+        level=settings.ci_level,
+        warnings=words,
+        rung=rung,
+    )
 
 
 def _matrix(column: pl.Series) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -206,7 +222,7 @@ EMBEDDING_STEPS = (
         modules=_MODULES,
         libraries=("polars", "numpy", "pyarrow"),
         prepare=_prepare,
-        description="Vectors of every distinct text by a static model, and of a sample by its teacher.",
+        description="Vectors of every distinct text by a static model, and of samples by its teacher and a light one.",
     ),
     Step(
         key="analysis/measure/embedding",
@@ -221,9 +237,10 @@ EMBEDDING_STEPS = (
             "pipeline.language.fidelity",
             "pipeline.language.mean_similarity",
             "pipeline.language.prediction_powered",
+            "pipeline.language.rungs",
             "pipeline.schema.tidy",
         ),
         libraries=("duckdb", "polars", "numpy", "scipy"),
-        description="How far the static vectors stand in for the teacher's, and how alike the texts are to it.",
+        description="How far the cheap vectors stand in for the teacher's, and how alike the texts are to it.",
     ),
 )

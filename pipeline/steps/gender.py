@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.activity.gaps import read_gaps, warn_periods
 from pipeline.gender.axis import Anchors, Axis, axis_between, read_anchors
+from pipeline.gender.estimates import gender_estimates
 from pipeline.gender.measures import FAMILY, gender_measures
 from pipeline.gender.scorers import (
     AXIS_TEACHER,
@@ -24,7 +25,7 @@ from pipeline.gender.scorers import (
 from pipeline.language import teacher
 from pipeline.language.cache import Chunks
 from pipeline.language.workers import single_threaded
-from pipeline.schema import measure_frame
+from pipeline.schema import estimate_frame, measure_frame
 from pipeline.steps.analysis import _sampling
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data, Staged, Warehouse, check_corpus_id
@@ -91,6 +92,10 @@ def _measure(context: StepContext) -> Mapping[str, Data]:
     return {"measure": measure_frame(warn_periods(rows, read_gaps(context.con).of("post", "comment")))}
 
 
+def _estimate(context: StepContext) -> Mapping[str, Data]:
+    return {"estimate": estimate_frame(gender_estimates(context.con, _sampling(context.settings), context.progress))}
+
+
 _STATISTICS = ("duckdb", "polars", "numpy", "scipy")
 
 GENDER_SCORE_STEPS = (
@@ -143,5 +148,26 @@ GENDER_STEPS = (
         ),
         libraries=_STATISTICS,
         description="Gender performance by agent and week: variance, order, reliability, validity, beside a placebo.",
+    ),
+    Step(
+        key="analysis/estimate/gender",
+        tables=("estimate",),
+        reads=("agent", "message", "text", "gender_score", "agent_week"),
+        family=FAMILY,
+        compute=_estimate,
+        modules=(
+            "pipeline.gender",
+            "pipeline.inference",
+            "pipeline.steps.gender",
+            "pipeline.steps.analysis",
+            "pipeline.network.traits",
+            "pipeline.network.ties",
+            "pipeline.language.covered",
+            "pipeline.activity.resampling",
+            "pipeline.activity.row",
+            "pipeline.schema.tidy",
+        ),
+        libraries=_STATISTICS,
+        description="Does a gender score tell what is declared, do agents have a level? All of the grid.",
     ),
 )

@@ -20,7 +20,7 @@ _LANGUAGE = tuple(
     f"pipeline.language.{name}"
     for name in (
         *("convergence_sample", "covered", "norm_clusters", "norm_sample", "norm_specification", "norms"),
-        *("similarity", "xmeans"),
+        *("rungs", "similarity", "xmeans"),
     )
 )
 

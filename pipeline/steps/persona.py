@@ -42,11 +42,11 @@ def _persona_embedding(context: StepContext) -> Mapping[str, Data]:
     with single_threaded(context.settings.threads) as pool:
         chunks = Chunks(_chunk_folder(root, context.corpus_id, read, config))
         full = embed.teach(read["persona"].to_list(), models, pool, chunks, context.progress)
-        plain = _static(models, personas, pool)
+        plain = static.read(personas["persona"].to_list(), pool)
         is_read = personas["persona_hash"].is_in(read["persona_hash"].to_list()).to_numpy()
         folds = embed.folds_of(personas["persona_hash"])
         # As with texts, no description is mapped by a map that has seen it, and no map has seen a text of the sample.
-        mapped = apply_maps(fit_maps(plain[is_read], full, folds[is_read]), plain, folds)
+        mapped = apply_maps(fit_maps(plain.rows(is_read), full, folds[is_read]), plain, folds)
     writer = embed.Files(context.folder)
     writer.write(read["persona_hash"], embed.FULL, full)
     writer.write(personas["persona_hash"], embed.STATIC, mapped.astype(np.float16))
@@ -60,11 +60,6 @@ def _persona_embedding(context: StepContext) -> Mapping[str, Data]:
 def _without_corpus(table: str) -> pl.DataFrame:
     schema = TABLES[table].polars_schema
     return pl.DataFrame(schema={name: kind for name, kind in schema.items() if name != "corpus_id"})
-
-
-def _static(models: embed.Models, personas: pl.DataFrame, pool: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
-    parts = personas.iter_slices(embed.STATIC_CHUNK)
-    return np.concatenate([models.static.encode(part["persona"].to_list(), pool) for part in parts])
 
 
 def _chunk_folder(root: Path, corpus_id: str, read: pl.DataFrame, config: Mapping[str, object]) -> Path:

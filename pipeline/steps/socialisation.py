@@ -65,6 +65,7 @@ SOCIALISATION_STEPS = (
             "pipeline.language.clock",
             "pipeline.language.convergence_sample",
             "pipeline.language.covered",
+            "pipeline.language.rungs",
             "pipeline.language.similarity",
             "pipeline.lexicon.tokens",
         ),

@@ -51,6 +51,7 @@ _CLUSTERS = tuple(
     for name in (
         "convergence_sample",
         "covered",
+        "rungs",
         "similarity",
         "topic_clusters",
         "topic_texts",

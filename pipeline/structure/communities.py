@@ -12,6 +12,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+
 from pipeline.network.edges import IntArray
 from pipeline.structure.degrees import FloatArray
 

@@ -3,8 +3,8 @@
 What belongs here: reading views ``interaction``, ``tie_event`` and ``reaction`` into `Graph`. Networks:
 
 ``reply_any``, ``mention``
-    Rules of `pipeline.network.interactions`; a tie is a distinct ordered pair. ``comment_post_author`` is left to family
-    network: it differs from ``reply_any`` in reciprocity, which is there, and in little else.
+    Rules of `pipeline.network.interactions`; a tie is a distinct ordered pair. ``comment_post_author`` is left to
+    family network: it differs from ``reply_any`` in reciprocity, which is there, and in little else.
 ``follow``, ``friend``
     Ties that stand at the end of the corpus.
 ``engagement``

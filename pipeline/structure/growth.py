@@ -58,9 +58,9 @@ def growth_decay(threads: Threads, kept: NDArray[np.bool_]) -> float:
     Returns
     -------
     float
-        Slope of log γ on log t with ``γ(t) = ⟨N(t) / N(t − Δ)⟩ − 1``, N the comments of a thread at age t, Δ = 30 minutes,
-        t up to a day; over threads watched for so long that have a comment at t − Δ. Not-a-number with fewer than
-        `MIN_BINS` ages at which at least `MIN_THREADS` threads count.
+        Slope of log γ on log t with ``γ(t) = ⟨N(t) / N(t − Δ)⟩ − 1``, N the comments of a thread at age t, Δ = 30
+        minutes, t up to a day; over threads watched for so long that have a comment at t − Δ. Not-a-number
+        with fewer than `MIN_BINS` ages at which at least `MIN_THREADS` threads count.
     """
     forest, at = threads.forest, threads.at
     born = at[threads.root]

@@ -63,9 +63,9 @@ def kernel(waits: Waits) -> Rate | None:
     Returns
     -------
     Rate or None
-        β per hour. An answer may never come: the whole hazard is α / β. ``log L = Σ_answered (ln α − β t) − Σ (α / β)(1 −
-        e^(−β t))``; α given β is in closed form. ``None`` with too few answers, or when no decay fits better than
-        none.
+        β per hour. An answer may never come: the whole hazard is α / β. ``log L = Σ_answered (ln α − β t) −
+        Σ (α / β)(1 − e^(−β t))``; α given β is in closed form. ``None`` with too few answers, or when no
+        decay fits better than none.
     """
     t, event = waits.time, waits.is_answered
     n = int(event.sum())
@@ -83,7 +83,8 @@ def kernel(waits: Waits) -> Rate | None:
     best = int(np.argmin(values))
     if best in (0, len(grid) - 1):
         return None
-    found = optimize.minimize_scalar(loss, bounds=(grid[best - 1], grid[best + 1]), method="bounded", options={"xatol": 1e-10})
+    bounds = (grid[best - 1], grid[best + 1])
+    found = optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-10})
     beta = float(np.exp(found.x))
     gone = -np.expm1(-beta * t)
     alpha = n * beta / float(gone.sum())
@@ -136,7 +137,7 @@ def weibull(waits: Waits) -> Rate | None:
 
 
 def _sandwich(score: FloatArray, information: FloatArray, thread: IntArray, place: int) -> float:
-    """Standard error of one parameter, scores summed within threads; not-a-number with too few of them."""
+    """Return the standard error of one parameter, scores summed within threads; not-a-number with too few of them."""
     _, code = np.unique(thread, return_inverse=True)
     clusters = int(code.max(initial=-1)) + 1
     if clusters < MIN_THREADS:

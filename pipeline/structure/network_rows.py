@@ -7,7 +7,7 @@ unit_id the name of the network. Measures that family ``network`` has of the sam
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,7 +18,14 @@ from pipeline.network.measures import MIN_TIES
 from pipeline.network.nulls import set_against
 from pipeline.schema import Measure
 from pipeline.structure.communities import agreement, louvain, modularity
-from pipeline.structure.degrees import FloatArray, centralisation, core_periphery, evenness, top_share, weighted_reciprocity
+from pipeline.structure.degrees import (
+    FloatArray,
+    centralisation,
+    core_periphery,
+    evenness,
+    top_share,
+    weighted_reciprocity,
+)
 from pipeline.structure.graphs import ACTION, Graph
 from pipeline.structure.paths import distances, largest_component
 from pipeline.structure.statistics import (
@@ -53,7 +60,7 @@ class Plan:
 
     seed: int
     level: float = 0.95
-    draws: Draws = Draws()
+    draws: Draws = field(default_factory=Draws)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,9 @@ class Emitter:
         words: Iterable[str] = (),
         is_discrete: bool = False,
     ) -> Measure:
-        """Return one row."""
+        """Return one row; one without a finite value says at least that nothing varies, or that too few are left."""
+        if value is not None and not np.isfinite(value):
+            words = [*words, "few_agents" if measure_id == "rich_club_top1" else "no_variation"]
         made = row(
             FAMILY,
             measure_id,
@@ -145,7 +154,7 @@ def _counts(emit: Emitter, u: IntArray, *, few: bool) -> list[Measure]:
 
 _DEGREES = ("degree_mean", "degree_median", "degree_max", "degree_gini", "degree_top1_share", "degree_evenness")
 _SIDES = ("in_degree", "out_degree")
-_TAILS = ("tail_exponent", "tail_lognormal_ratio", "tail_exponential_ratio", "tail_truncated_ratio")
+_TAILS = ("tail_exponent", "tail_xmin", "tail_lognormal_ratio", "tail_exponential_ratio", "tail_truncated_ratio")
 
 
 def _refused(graph: Graph) -> list[str]:
@@ -258,7 +267,10 @@ def tail_parts(tail: Tail, level: float) -> list[tuple[str, float, Interval, Nul
     reach = float(stats.norm.ppf((1 + level) / 2)) * (tail.alpha - 1) / np.sqrt(tail.n_tail)
     around = Interval(tail.alpha - reach, tail.alpha + reach, "asymptotic_given_xmin")
     rivals = {"lognormal": tail.lognormal, "exponential": tail.exponential, "truncated": tail.truncated}
-    found: list[tuple[str, float, Interval, Null | None]] = [("tail_exponent", tail.alpha, around, None)]
+    found: list[tuple[str, float, Interval, Null | None]] = [
+        ("tail_exponent", tail.alpha, around, None),
+        ("tail_xmin", tail.xmin, CENSUS, None),
+    ]
     for name, rival in rivals.items():
         model = "nested_likelihood_ratio" if name == "truncated" else "vuong"
         is_known = np.isfinite(rival.ratio) and np.isfinite(rival.p_value)
@@ -268,7 +280,7 @@ def tail_parts(tail: Tail, level: float) -> list[tuple[str, float, Interval, Nul
 
 
 def _directed(emit: Emitter, *, is_brief: bool = False) -> list[Measure]:
-    """What direction adds: reciprocity, four assortativities, directed clustering, triads; when brief, the first."""
+    """Measure reciprocity and, unless brief, assortativities, directed clustering, triads and directed distances."""
     graph, plan = emit.graph, emit.plan
     source, target, n = graph.source, graph.target, graph.n_nodes
     draws = replace(plan.draws, triangles=0, dear=0) if is_brief else plan.draws
@@ -314,7 +326,7 @@ def _directed_distances(emit: Emitter, drawn: Mapping[str, FloatArray]) -> list[
 
 
 def _undirected(emit: Emitter, u: IntArray, v: IntArray) -> list[Measure]:
-    """What does not ask for direction: clustering, cores, communities, distances."""
+    """Measure what does not ask for direction: clustering, cores, communities, distances."""
     graph, plan, n = emit.graph, emit.plan, emit.graph.n_nodes
     drawn = null_draws(u, v, n, plan.draws, plan.seed, graph.name, is_directed=False)
     values = {**undirected_cheap(u, v, n), **undirected_triangles(u, v, n)}
@@ -339,17 +351,32 @@ def _communities(emit: Emitter, u: IntArray, v: IntArray, drawn: Mapping[str, Fl
             float(quality.mean()),
             n,
             "agents",
-            interval=_over_seeds(quality, plan.level),
+            interval=over_seeds(quality, plan.level),
             null=set_against(float(quality.mean()), drawn["louvain_modularity"], SWAPS),
         ),
-        emit("louvain_communities", float(np.median(number)), len(labels), "seeds", interval=_over_seeds(number, plan.level), is_discrete=True),
-        emit("louvain_agreement_ari", float(rand.mean()), len(rand), "pairs of seeds", interval=_over_seeds(rand, plan.level)),
-        emit("louvain_agreement_nmi", float(shared.mean()), len(shared), "pairs of seeds", interval=_over_seeds(shared, plan.level)),
-    ]  # fmt: skip
+        emit(
+            "louvain_communities",
+            float(np.median(number)),
+            len(labels),
+            "seeds",
+            interval=over_seeds(number, plan.level),
+            is_discrete=True,
+        ),
+        *(
+            emit(
+                f"louvain_agreement_{name}",
+                float(index.mean()),
+                len(index),
+                "pairs of seeds",
+                interval=over_seeds(index, plan.level),
+            )
+            for name, index in (("ari", rand), ("nmi", shared))
+        ),
+    ]
 
 
-def _over_seeds(values: FloatArray, level: float) -> Interval:
-    """Middle part of the values over seeds: how far chance in the method moves them, not sampling."""
+def over_seeds(values: FloatArray, level: float) -> Interval:
+    """Return the middle part of values over seeds: how far chance in the method moves them, not sampling."""
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high), "quantiles_of_seeds")
 

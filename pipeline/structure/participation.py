@@ -14,7 +14,6 @@ import numpy as np
 import polars as pl
 
 from pipeline.activity.resampling import (
-    NO_INTERVAL,
     FloatArray,
     IntArray,
     Interval,
@@ -94,7 +93,7 @@ def participation_rows(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> li
 
 
 def _top(values: IntArray, copies: FloatArray, share: float) -> FloatArray:
-    """What the top `share` of the units hold, for sets of copies of ascending values, shape (draws, k)."""
+    """Return what the top `share` of the units hold, for sets of copies of ascending values, shape (draws, k)."""
     down, held = values[::-1], copies[:, ::-1]
     n = held.sum(axis=1, keepdims=True)
     wanted = np.maximum(1, np.ceil(share * n))
@@ -116,7 +115,9 @@ def _shared(
     emit: Emit, name: str, held: IntArray, statistic: Callable[[IntArray, FloatArray], FloatArray], sampling: Sampling
 ) -> Measure:
     if len(held) < MIN_AGENTS or not held.sum():
-        return emit(name, None, len(held), "agents", warnings=["few_agents" if len(held) < MIN_AGENTS else "few_replies"])
+        return emit(
+            name, None, len(held), "agents", warnings=["few_agents" if len(held) < MIN_AGENTS else "few_replies"]
+        )
     values, copies = np.unique(held, return_counts=True)
     rng, share, drawn = stream(sampling.seed, name), copies / copies.sum(), []
     for start in range(0, sampling.bootstrap_draws, _CHUNK):
@@ -142,18 +143,20 @@ def _lifespan(emit: Emit, agents: pl.DataFrame, sampling: Sampling) -> Measure:
     timed = agents.filter(pl.col("timed") == pl.col("messages"))["lifespan"].drop_nulls()
     minutes = np.sort(timed.to_numpy().astype(np.float64)) / 60e6
     if len(minutes) < MIN_AGENTS:
-        return emit(name, None, len(minutes), "agents", warnings=["no_times" if agents.height >= MIN_AGENTS else "few_agents"])
+        return emit(
+            name, None, len(minutes), "agents", warnings=["no_times" if agents.height >= MIN_AGENTS else "few_agents"]
+        )
     interval = median_interval(minutes, level=sampling.level)
     return emit(name, float(np.median(minutes)), len(minutes), "agents", interval=interval, is_discrete=True)
 
 
 def _hours(emit: Emit, con: duckdb.DuckDBPyConnection) -> list[Measure]:
-    """Share of the posts in the busiest hours of the span; null: as many posts spread evenly over the same hours."""
+    """Measure the share of the posts in the busiest hours of the span."""
     found = con.sql(_HOURS).pl()
     name, n = "peak_hours_post_share", int(found["posts"].sum())
     if n < MIN_POSTS:
         return [emit(name, None, n, "posts", warnings=["no_times" if n == 0 else "few_posts"])]
-    span = int(found["hour"].max() - found["hour"].min()) + 1  # type: ignore[operator]
+    span = int(found["hour"].max() - found["hour"].min()) + 1
     if span <= PEAK_HOURS:
         return [emit(name, None, n, "posts", warnings=["few_periods"])]
     busiest = int(found["posts"].sort(descending=True).head(PEAK_HOURS).sum())
@@ -167,9 +170,11 @@ def _communities(emit: Emit, con: duckdb.DuckDBPyConnection, sampling: Sampling)
     words = ["no_communities"] if n == 0 else []
     found = [
         emit("n_communities", n, n, "communities", interval=CENSUS, warnings=words),
-        emit("largest_community_post_share", int(ordered[0]) / total if n else None, total, "posts", interval=CENSUS if n else NO_INTERVAL, warnings=words),
-        emit("top10_community_post_share", int(ordered[:10].sum()) / total if n else None, total, "posts", interval=CENSUS if n else NO_INTERVAL, warnings=words),
-    ]  # fmt: skip
+        *(
+            emit(name, int(ordered[:top].sum()) / total if n else None, total, "posts", interval=CENSUS, warnings=words)
+            for name, top in (("largest_community_post_share", 1), ("top10_community_post_share", 10))
+        ),
+    ]
     subscribers = con.sql(_SUBSCRIBERS).pl()["subscribers"].to_numpy().astype(np.int64)
     return [
         *found,
@@ -182,7 +187,7 @@ def tail_exponent(
     emit: Emit, name: str, counts: IntArray, n_unit: str, level: float, xmin: int | None = None
 ) -> Measure:
     """Return the exponent of a tail as one row."""
-    positive = counts[counts > 0]
+    positive = counts[counts >= (xmin or 1)]
     tail = fit(positive, xmin) if len(positive) >= MIN_TAIL else None
     if tail is None:
         word = "few_events" if len(positive) < MIN_TAIL else "no_variation"

@@ -147,6 +147,4 @@ def _per_source(found: np.ndarray[tuple[int, ...], np.dtype[np.uint64]], n: int)
     """Count the set bits of each column of bits."""
     rows = found[found.any(axis=1)]
     bits = np.unpackbits(rows.view(np.uint8), axis=1, bitorder="little")
-    return bits.sum(axis=0, dtype=np.int64)[:n]
-
-
+    return np.asarray(bits.sum(axis=0, dtype=np.int64)[:n])

@@ -75,7 +75,7 @@ def fit(counts: IntArray, xmin: int | None = None) -> Tail | None:
             found = powerlaw.Fit(positive, discrete=True, estimate_discrete=True, verbose=0, xmin=xmin)
             alpha, cut = float(found.power_law.alpha), float(found.power_law.xmin)
             rivals = [
-                Comparison(*map(float, found.distribution_compare("power_law", name, normalized_ratio=True)))
+                found.distribution_compare("power_law", name, normalized_ratio=True)
                 for name in ("lognormal", "exponential")
             ]
         except (ValueError, ZeroDivisionError, IndexError, FloatingPointError):
@@ -83,7 +83,8 @@ def fit(counts: IntArray, xmin: int | None = None) -> Tail | None:
     if not np.isfinite(alpha):
         return None
     tail = positive[positive >= cut]
-    return Tail(alpha, cut, len(tail), *rivals, truncated_comparison(tail, alpha, int(cut)))
+    lognormal, exponential = (Comparison(float(ratio), float(p)) for ratio, p in rivals)
+    return Tail(alpha, cut, len(tail), lognormal, exponential, truncated_comparison(tail, alpha, int(cut)))
 
 
 def truncated_comparison(tail: IntArray, alpha: float, xmin: int) -> Comparison:
@@ -132,4 +133,4 @@ def _log_sum(alpha: float, rate: float, xmin: int) -> float:
         ends = np.geomspace(last + 0.5, last + 0.5 + 60 / rate, 2_000)
         height = np.exp(-alpha * np.log(ends / xmin) - rate * (ends - xmin))
         rest = float((np.diff(ends) * (height[1:] + height[:-1]) / 2).sum())
-    return float(np.log(terms.sum() + rest)) - alpha * np.log(xmin) - rate * xmin
+    return float(np.log(terms.sum() + rest) - alpha * np.log(xmin) - rate * xmin)

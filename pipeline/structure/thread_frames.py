@@ -1,6 +1,7 @@
 """Threads and waiting times as arrays, from view ``message``.
 
-What belongs here: reading; what is computed of them is in `pipeline.structure.cascades` and `pipeline.structure.hazard`.
+What belongs here: reading. What is computed of them is in `pipeline.structure.cascades` and in
+`pipeline.structure.hazard`.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -84,7 +85,13 @@ def cascade_measures(
 
 
 def _ratio(
-    emit: Emit, name: str, over: IntArray | FloatArray, under: IntArray, cluster: IntArray, sampling: Sampling, unit: str
+    emit: Emit,
+    name: str,
+    over: NDArray[Any],
+    under: IntArray,
+    cluster: IntArray,
+    sampling: Sampling,
+    unit: str,
 ) -> Measure:
     """Return a ratio of sums over threads, with authors of posts drawn again."""
     total = int(under.sum())
@@ -107,6 +114,8 @@ def _ratio(
 def _shape_rows(threads: Threads, found: Shapes, sampling: Sampling) -> list[Measure]:
     emit, cluster = partial(row, FAMILY, level=sampling.level), threads.cluster
     posts = np.ones(len(cluster), dtype=np.int64)
+    if not found.answers.any():  # a platform without comments, or a dump without them, has no threads to classify
+        posts[:] = 0
     shape = thread_classes(found)
     rows = [
         _ratio(emit, f"thread_{name}_share", shape == place, posts, cluster, sampling, "posts")
@@ -167,7 +176,7 @@ def _spread_rows(threads: Threads, found: Shapes, sampling: Sampling) -> list[Me
         _ratio(emit, "structural_virality_excess_mean", distance - 2 * (1 - 1 / size), ones, own, sampling, "posts"),
     ]
     is_spam = _spam(threads, found)
-    posts = np.ones(len(is_spam), dtype=np.int64)
+    posts = np.full(len(is_spam), int(found.answers.any()), dtype=np.int64)
     tail = tail_exponent
     return [
         *virality,
@@ -178,7 +187,7 @@ def _spread_rows(threads: Threads, found: Shapes, sampling: Sampling) -> list[Me
 
 
 def _spam(threads: Threads, found: Shapes) -> Mask:
-    """Posts with at least five comments of which half repeat another, or four fifths come from few authors."""
+    """Find posts with at least five comments of which half repeat another, or four fifths come from few authors."""
     forest = threads.forest
     below = forest.depth > 0
     distinct = [_distinct(forest.tree[below], part[below], forest.n_trees) for part in (threads.text, forest.author)]
@@ -239,7 +248,10 @@ def _wait_rows(con: duckdb.DuckDBPyConnection, threads: Threads, sampling: Sampl
         timed, stepped = con.sql("SELECT count(created_at), count(step) FROM message").fetchall()[0]
         word = "time_too_coarse" if timed else "clock_is_step" if stepped else "no_times"
         word = word if (threads.forest.depth > 0).any() else "few_replies"
-        return [replace(share, warnings=join_warnings([word])), *(emit(m, None, 0, "comments", warnings=[word]) for m in _WAITS)]
+        return [
+            replace(share, warnings=join_warnings([word])),
+            *(emit(m, None, 0, "comments", warnings=[word]) for m in _WAITS),
+        ]
     if answered < MIN_EVENTS:
         words = [*words, "few_replies"]
         return [share, *(emit(m, None, answered, "answered comments", warnings=words) for m in _WAITS)]
@@ -252,7 +264,8 @@ def _wait_rows(con: duckdb.DuckDBPyConnection, threads: Threads, sampling: Sampl
         half = np.log(2) * 60
         found += [
             emit(_WAITS[0], rate.value, n, "comments", interval=rate.interval(sampling.level), warnings=words),
-            emit(_WAITS[1], half / rate.value, n, "comments", interval=rate.interval(sampling.level, half, -1), warnings=words),
+            emit(_WAITS[1], half / rate.value, n, "comments", interval=rate.interval(sampling.level, half, -1),
+                 warnings=words),
         ]  # fmt: skip
     found.append(
         emit(_WAITS[2], None if shape is None else shape.value, n, "comments",

@@ -5,6 +5,7 @@ What belongs here: densification, persistence of ties and its null, ties and rec
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from pipeline.network.measures import MIN_TIES
 from pipeline.network.nulls import set_against, swapped
 from pipeline.network.structure import reciprocity
 from pipeline.schema import Measure
+from pipeline.structure.degrees import FloatArray
 from pipeline.structure.graphs import GROUPS, UNKNOWN, Graph
 from pipeline.structure.network_rows import SWAPS, Emitter, Plan
 from pipeline.structure.windows import MIN_SNAPSHOTS, Windows, choose_windows, densification, jaccard, window_ties
@@ -73,7 +75,7 @@ def _persistence(emit: Emitter, windows: Windows, ties: list[Ties], coarse: list
     """Ties that two neighbouring windows share over all that they have, pooled; null: the later window swapped."""
     name, graph = "tie_persistence", emit.graph
     size = max(len(graph.spells.ids), 1)
-    pairs = [(a, b) for a, b in zip(ties[:-1], ties[1:], strict=True) if len(a[0]) and len(b[0])]
+    pairs = [(a, b) for a, b in itertools.pairwise(ties) if len(a[0]) and len(b[0])]
     if len(ties) < MIN_WINDOWS or not pairs:
         return [emit(name, None, len(pairs), "pairs of windows", words=[*coarse, "few_periods"])]
     counted = [jaccard(a, b, size) for a, b in pairs]
@@ -98,7 +100,7 @@ def _persistence(emit: Emitter, windows: Windows, ties: list[Ties], coarse: list
                  words=[*coarse, *(["few_ties"] if both < MIN_TIES else [])]),
             period=windows.period, period_start=start,
         )
-        for start, (kept, both) in zip(later, (jaccard(a, b, size) for a, b in zip(ties[:-1], ties[1:], strict=True)),
+        for start, (kept, both) in zip(later, (jaccard(a, b, size) for a, b in itertools.pairwise(ties)),
                                        strict=True)
     ]  # fmt: skip
     return [whole, *rows]
@@ -110,8 +112,8 @@ def _without(ties: Ties, graph: Graph, label: int) -> Ties:
     return ties[0][kept], ties[1][kept]
 
 
-def _persistence_null(graph: Graph, pairs: list[tuple[Ties, Ties]], plan: Plan) -> np.ndarray:
-    """Persistence when who is tied to whom in the later window is random, given how many ties each agent has."""
+def _persistence_null(graph: Graph, pairs: list[tuple[Ties, Ties]], plan: Plan) -> FloatArray:
+    """Draw the persistence when who is tied to whom in the later window is random, given everyone's number of ties."""
     size, draws = max(len(graph.spells.ids), 1), plan.draws.dear
     rng = stream(plan.seed, f"tie_persistence_{graph.name}")
     sums = np.zeros((draws, 2))

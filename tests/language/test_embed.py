@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.language import embed, teacher
 from pipeline.language.cache import Chunks, make_once
+from pipeline.language.fidelity import fidelity_measures
 from pipeline.schema import TABLES
 from pipeline.settings import Settings
 from pipeline.steps.embedding import EMBEDDING_STEPS
@@ -105,6 +106,35 @@ def test_the_teacher_says_what_sentence_transformers_says(found, loaded):
     assert np.abs(ours - theirs).max() < 2e-4  # rounding to half precision
 
 
+def test_the_light_model_is_close_to_its_teacher_and_reads_what_the_rung_says(static, loaded, tmp_path):
+    from pipeline.language import light
+    from pipeline.language.workers import single_threaded
+
+    texts = [f"text {n}: " + " ".join(TOPICS[(n * k) % len(TOPICS)] for k in range(1, 7)) for n in range(60)]
+    model, frame = light.quantise(loaded), frame_of(texts)
+    models, rungs = embed.Models(static, lambda: loaded, lambda: model), {}
+    for rung in ("static", "light"):
+        folder = tmp_path / rung
+        folder.mkdir()
+        with single_threaded(2) as pool:
+            paths = embed.embed(iter([frame]), frame.head(40), models, pool, folder, Chunks(folder / "chunks"),
+                                lambda _: None, frame.height, rung)  # fmt: skip
+        rungs[rung] = pl.read_parquet(paths)
+    rows = [found.group_by("rung").len().sort("rung").rows() for found in rungs.values()]
+    assert rows == [[("full", 40), ("light", 40), ("static", 60)], [("full", 40), ("light", 60), ("static", 60)]]
+    full, lightly = (
+        rungs["static"].filter(pl.col("rung") == rung)["vector"].explode().to_numpy().reshape(40, -1)
+        for rung in ("full", "light")
+    )
+    found = fidelity_measures(lightly, full, seed=1, draws=20, level=0.95, rung="light")
+    assert [row.measure_id for row in found] == ["fidelity_spearman_light", "fidelity_top10_light"]
+    assert found[0].value > 0.9
+
+
+TOPICS = ("agents", "tokens", "poetry", "the weather in Lisbon", "sorting algorithms", "grief", "bread", "elections",
+          "submarines", "debugging at night", "my human", "consciousness", "mint now")  # fmt: skip
+
+
 class Counting:
     """Stands in for the teacher: counts the chunks, and dies at one of them."""
 
@@ -176,7 +206,7 @@ def test_without_a_teacher_rows_are_null_and_say_why(tmp_path, monkeypatch, text
         assert run_step(step, store, "x").checks[0].passed
     assert store.read("embedding", "x").collect().height == 0
     rows = store.read("measure", "x", "embedding").collect().filter(pl.col("measure_id").str.starts_with("fidelity"))
-    assert rows["value"].to_list() == [None, None]
+    assert rows["value"].to_list() == [None] * 4
     assert all(word in warnings for warnings in rows["warnings"])
     assert "offline-model" in caplog.text
 
@@ -189,7 +219,7 @@ def test_the_steps_embed_a_small_corpus_and_skip_it_the_second_time(found, stati
     store = store_with_texts(tmp_path, [f"text {n} of agents" for n in range(40)])
     outcomes = [run_step(step, store, "x") for step in EMBEDDING_STEPS]
     assert [outcome.is_skipped for outcome in outcomes] == [False, False]
-    assert store.read("embedding", "x").collect().group_by("rung").len().sort("rung")["len"].to_list() == [40, 40]
+    assert store.read("embedding", "x").collect().group_by("rung").len().sort("rung")["len"].to_list() == [40, 40, 40]
     rows = {row["measure_id"]: row for row in store.read("measure", "x", "embedding").collect().iter_rows(named=True)}
     assert rows["fidelity_spearman_static"]["n"] == 40
     assert rows["fidelity_spearman_static"]["ci_low"] <= rows["fidelity_spearman_static"]["value"]

@@ -1,9 +1,15 @@
 import numpy as np
 import pytest
+from scipy import sparse
 from scipy.stats import spearmanr
+from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.preprocessing import normalize
 
 from pipeline.language.fidelity import _ties, fidelity_measures, shared_neighbours, weighted_spearman
-from pipeline.language.mapping import FOLDS, apply_maps, fit_maps, ridge
+from pipeline.language.mapping import FOLDS, PIECES_SHARE, SHARPNESS, apply_maps, fit_map, fit_maps
+from pipeline.language.static import Read
 
 
 def unit(x):
@@ -58,22 +64,56 @@ def test_shared_neighbours_counts_what_both_have():
     assert shared_neighbours(a, b, 2).tolist() == [0.5, 1.0, 1.0, 1.0]
 
 
-def test_a_map_recovers_a_planted_rotation_and_never_sees_its_own_fold():
+def read(vectors, pieces=None):
+    counts = np.zeros((len(vectors), 1)) if pieces is None else pieces
+    return Read(vectors.astype(np.float32), sparse.csr_matrix(counts.astype(np.float32)))
+
+
+def test_the_map_is_the_kernel_regression_of_scikit_learn():
     rng = np.random.default_rng(4)
-    plain = unit(rng.normal(size=(1500, 16))).astype(np.float32)
-    turn = np.linalg.qr(rng.normal(size=(16, 16)))[0]
-    full = plain @ turn
-    assert np.abs(ridge(plain, full, prior=1e-6)(plain) - full).max() < 1e-4
-    folds = np.arange(1500) % FOLDS
-    damaged = full.copy()
-    damaged[folds == 2] = rng.normal(size=(300, 16))
-    maps, others = fit_maps(plain, full, folds), fit_maps(plain, damaged, folds)
-    assert np.array_equal(maps[2].matrix, others[2].matrix)
-    assert not np.array_equal(maps[1].matrix, others[1].matrix)
-    assert apply_maps(maps, plain, folds).shape == plain.shape
+    plain, pieces = unit(rng.normal(size=(90, 12)) + 0.5), rng.poisson(0.3, size=(90, 40))
+    full, known, new = unit(rng.normal(size=(60, 12))), slice(60), slice(60, 90)
+    centre = plain[known].mean(axis=0)
+    x, y = plain - centre, full - full.mean(axis=0)
+    scale = (x[known] * y).sum() / (x[known] ** 2).sum()
+    idf = np.log(61 / ((pieces[known] > 0).sum(axis=0) + 1))
+    sublinear = TfidfTransformer(norm=None, use_idf=False, sublinear_tf=True).fit_transform(pieces).toarray()
+    bags = normalize(sublinear * idf)
+    kernel = rbf_kernel(unit(x), gamma=SHARPNESS / 2) + PIECES_SHARE * bags @ bags.T
+    model = KernelRidge(alpha=0.2, kernel="precomputed").fit(kernel[known, known], y - scale * x[known])
+    expected = unit(full.mean(axis=0) + scale * x + model.predict(kernel[:, known]))
+    ours = fit_map(read(plain[known], pieces[known]), full, noise=0.2)(read(plain, pieces))
+    assert np.abs(ours[new] - expected[new]).max() < 1e-5  # single precision
+    assert np.abs(ours[known] - expected[known]).max() < 1e-5
+
+
+def test_what_only_word_pieces_tell_is_learned_from_the_teacher():
+    rng = np.random.default_rng(5)
+    pieces = (rng.random((800, 30)) < 0.2).astype(float)
+    full = unit(pieces @ rng.normal(size=(30, 16)) + 0.01)
+    plain = unit(rng.normal(size=full.shape))  # says nothing
+    mapped = fit_map(read(plain[:700], pieces[:700]), full[:700])(read(plain[700:], pieces[700:]))
+    blind = fit_map(read(plain[:700]), full[:700])(read(plain[700:]))
+    agreement = [(found * full[700:]).sum(axis=1).mean() for found in (mapped, blind)]
+    assert agreement[0] > 0.9  # linear in the pieces but for the unit length
+    assert abs(agreement[1]) < 0.4  # what the mean vector alone gives
+
+
+def test_no_map_sees_its_own_fold():
+    rng = np.random.default_rng(4)
+    plain, pieces = unit(rng.normal(size=(500, 16))), rng.poisson(0.3, size=(500, 20))
+    full, folds = plain @ np.linalg.qr(rng.normal(size=(16, 16)))[0], np.arange(500) % FOLDS
+    damaged, other = full.copy(), pieces.copy()
+    damaged[folds == 2], other[folds == 2] = rng.normal(size=(100, 16)), 3
+    maps, others = fit_maps(read(plain, pieces), full, folds), fit_maps(read(plain, other), damaged, folds)
+    for name in ("weights", "table", "rarity", "offset"):
+        assert np.array_equal(getattr(maps[2], name), getattr(others[2], name))
+        assert not np.array_equal(getattr(maps[1], name), getattr(others[1], name))
+    assert apply_maps(maps, read(plain, pieces), folds).shape == plain.shape
 
 
 def test_with_few_texts_the_distilled_model_stays_as_it_is():
-    plain = unit(np.random.default_rng(5).normal(size=(10, 16))).astype(np.float32)
-    mapped = apply_maps(fit_maps(plain, plain[::-1], np.arange(10) % FOLDS), plain, np.arange(10) % FOLDS)
+    plain = unit(np.random.default_rng(5).normal(size=(10, 16)))
+    folds = np.arange(10) % FOLDS
+    mapped = apply_maps(fit_maps(read(plain), plain[::-1], folds), read(plain), folds)
     assert np.allclose(mapped, plain, atol=1e-6)

@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from scipy import sparse
 
 from pipeline.language import teacher
+from pipeline.language.static import Read
 from pipeline.schema import TABLES
 from pipeline.settings import Settings
 from pipeline.steps import STEPS, run_step
@@ -40,6 +42,10 @@ class Fake:
             for word in set(text[: teacher.MAX_CHARS].split()):
                 vectors[row, int(hashlib.sha256(word.encode()).hexdigest()[:8], 16) % teacher.DIMENSIONS] += 1
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1)
+
+    def read(self, texts, pool=None):
+        vectors = self.encode(texts)
+        return Read(vectors, sparse.csr_matrix((vectors > 0).astype(np.float32)))
 
 
 def frame(name, rows):

@@ -2,8 +2,11 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy import sparse
 
+from pipeline.language.mapping import FOLDS, apply_maps, fit_maps
 from pipeline.language.prediction_powered import powered_mean, powered_similarity
+from pipeline.language.static import Read
 
 RESAMPLES = 200
 COVERED = (0.905, 0.985)  # a 95 % interval covers in 181 to 197 of 200 with probability .99
@@ -52,6 +55,42 @@ def test_intervals_of_mean_similarity_cover_the_truth():
         width.append(found.std_error / found.sample_std_error)
     assert COVERED[0] <= np.mean(covered) <= COVERED[1]
     assert np.median(width) < 0.9
+
+
+def test_intervals_cover_when_the_maps_are_fitted_on_the_very_sample():
+    """Texts and descriptions, both mapped anew in each sample: share above a threshold, and mean alignment."""
+    rng = np.random.default_rng(9)
+    n, size, turn = 600, 120, rng.normal(size=(20, 12))
+    topics = (rng.random((40, 20)) < 0.3).astype(float)  # word pieces of descriptions, and of what their authors write
+    author = rng.integers(0, 40, n)
+    pieces = ((topics[author] > 0) & (rng.random((n, 20)) < 0.7)) | (rng.random((n, 20)) < 0.1)
+    full, own = (unit(x @ turn + 1.5 * rng.normal(size=(len(x), 12))) for x in (pieces.astype(float), topics))
+    plain, own_plain = (unit(x + 1.5 * rng.normal(size=x.shape)) for x in (full, own))
+    texts, personas = (
+        Read(x.astype(np.float32), sparse.csr_matrix(y, dtype=np.float32))
+        for x, y in ((plain, pieces), (own_plain, topics))
+    )
+    folds, own_folds = rng.integers(0, FOLDS, n), rng.integers(0, FOLDS, 40)
+    dear = np.einsum("ij,ij->i", full, own[author])
+    covered, width = {"mean": [], "share": []}, []
+    for draw in range(RESAMPLES):
+        at = np.sort(np.random.default_rng([10, draw]).choice(n, size, replace=False))
+        seen = np.unique(author[at])
+        cheap = apply_maps(fit_maps(texts.rows(at), full[at], folds[at]), texts, folds)
+        mapped = apply_maps(fit_maps(personas.rows(seen), own[seen], own_folds[seen]), personas, own_folds)
+        near = np.einsum("ij,ij->i", cheap, mapped[author]).astype(float)
+        for name, t, c in (("mean", dear, near), ("share", dear >= 0.5, near >= 0.3)):
+            found = powered_mean(t[at], c[at], c, is_share=name == "share")
+            covered[name].append(found.ci_low <= t.mean() <= found.ci_high)
+            if name == "mean":
+                width.append(found.std_error / found.sample_std_error)
+    for found in covered.values():
+        assert COVERED[0] <= np.mean(found) <= COVERED[1]
+    assert np.median(width) < 1
+
+
+def unit(x):
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
 def test_a_cheap_model_that_knows_nothing_does_no_harm():

@@ -125,9 +125,9 @@ def test_sections_headings_captions_and_drawings(pages: dict[str, Page]) -> None
         assert page.count("h1") == 1
         assert page.count("caption") == page.count("table")
         assert all(a.get("aria-label") for tag, a in page.elements if tag == "svg")
-    # activity, AIRS, curve, network, four of convergence, norms, two each of topics and homophily, coordination,
-    # two of persona, socialisation
-    assert pages[CORPUS].count("svg") == 17
+    # activity, AIRS, curve, two each of lexicons and contagion, network, four of convergence, norms, two each of topics
+    # and homophily, coordination, two of persona, socialisation
+    assert pages[CORPUS].count("svg") == 21
     assert pages["_comparison"].count("svg") == 1
     assert pages[OTHER].count("svg") == 0
 
@@ -150,7 +150,7 @@ def test_every_measure_stands_with_interval_n_and_warnings(settings: Settings, p
         estimates = con.sql("SELECT estimate, conf_low FROM analysis.estimate WHERE estimate IS NOT NULL").fetchall()
         compared = con.sql("SELECT ratio FROM analysis.comparison WHERE ratio IS NOT NULL").fetchall()
     text = pages[CORPUS].text
-    assert len(rows) == 14
+    assert len(rows) == 16
     for value, low, high, n, unit, warnings in rows:
         assert f"{n:,} {unit}" in text
         assert all(word.replace("_", " ") in text for word in (warnings or "").split(",") if word)
@@ -178,6 +178,8 @@ def test_empty_sections_are_sentences(pages: dict[str, Page]) -> None:
         "No file is recorded for this corpus.",
         "No message has a time or a step: there is no activity over time to show.",
         "No estimate of enforcement is in the tables for this corpus.",
+        "No lexicon was scored for this corpus.",
+        "No measure of contagion is in the tables for this corpus.",
         "No measure of homophily is in the tables for this corpus.",
         "No measure of convergence is in the tables for this corpus.",
         "No measure of topics is in the tables for this corpus.",

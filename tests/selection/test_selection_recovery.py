@@ -21,7 +21,7 @@ from pipeline.simulation.coevolution_truth import CORNERS, CoevolutionTruth
 
 FULL = ("similarity", "reciprocity", "two_paths", "in_degree", "alter_score")
 TRUTH = {"reciprocity": 1.5, "two_paths": 0.8, "in_degree": 0.3, "alter_score": 0.1}
-RUNS, AGENTS, WEEKS = 8, 250, 12
+RUNS, AGENTS, WEEKS = 6, 250, 12
 
 
 @cache

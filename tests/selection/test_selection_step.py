@@ -177,7 +177,7 @@ def test_the_grid_is_fixed(tmp_path: Path) -> None:
 
 
 def test_the_picture_is_drawn_with_and_without_rows() -> None:
-    frame = estimate_frame(list(found()))
+    frame = estimate_frame(only(found(), outcome="follow", term="similarity_log_length"))
     for rows in (frame, frame.head(0)):
         picture = selection_curve(rows)
         assert picture.startswith(b"\x89PNG")

@@ -1,4 +1,8 @@
-"""The demo follower network, read back with json and networkx alone: what is planted is in the files."""
+"""Simulated follower networks, read back with json and networkx alone: what is planted is in the files.
+
+The networks here are those of `ChirperTruth()` with homophily only, and of its null; the demo, whose ties and texts
+shape each other, is in test_demo_coevolution.py.
+"""
 
 from __future__ import annotations
 

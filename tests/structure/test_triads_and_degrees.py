@@ -51,7 +51,9 @@ def test_triads_and_directed_clustering_equal_networkx(seed):
 def test_a_census_of_nothing():
     none = np.zeros(0, dtype=np.int64)
     pairs = triads.dyads(none, none, 4)
-    assert triads.triad_census(pairs, 4, triads.list_triangles(pairs, 4)) == nx.triadic_census(nx.empty_graph(4, nx.DiGraph))
+    assert triads.triad_census(pairs, 4, triads.list_triangles(pairs, 4)) == nx.triadic_census(
+        nx.empty_graph(4, nx.DiGraph)
+    )
     assert math.isnan(triads.directed_clustering(pairs, 0, triads.list_triangles(pairs, 0)))
 
 
@@ -73,7 +75,9 @@ def test_degrees_equal_networkx(seed):
     assert degrees.rich_club(u, v, NODES, 0.1) == pytest.approx(rich, abs=EXACT)
     star = nx.star_graph(NODES - 1)
     spread = sum(max(d for _, d in star.degree) - d for _, d in star.degree)
-    assert degrees.centralisation(np.array([d for _, d in star.degree]), is_directed=False) == pytest.approx(1, abs=EXACT)
+    assert degrees.centralisation(np.array([d for _, d in star.degree]), is_directed=False) == pytest.approx(
+        1, abs=EXACT
+    )
     expected = sum(degree.max() - degree) / spread
     assert degrees.centralisation(degree, is_directed=False) == pytest.approx(expected, abs=EXACT)
     into = np.array([d for _, d in directed.in_degree()])
@@ -167,7 +171,9 @@ def test_modularity_and_assortativity_of_partitions_equal_networkx():
     for a, b, w in zip(u.tolist(), v.tolist(), weight.tolist(), strict=True):
         graph[a][b]["weight"] = w
     groups = [set(np.flatnonzero(label == k).tolist()) for k in range(5)]
-    assert communities.modularity(u, v, weight, label) == pytest.approx(nx.community.modularity(graph, groups), abs=SUMMED)
+    assert communities.modularity(u, v, weight, label) == pytest.approx(
+        nx.community.modularity(graph, groups), abs=SUMMED
+    )
     plain = nx.community.modularity(graph, groups, weight=None)
     assert communities.modularity(u, v, None, label) == pytest.approx(plain, abs=SUMMED)
     nx.set_node_attributes(graph, dict(enumerate(label.tolist())), "label")
@@ -204,7 +210,7 @@ def test_seeds_disagree_where_there_are_no_communities():
 
 
 def test_tails_equal_powerlaw():
-    """Lognormal and exponential are powerlaw's own; the cut-off is ours, by exact sums where powerlaw's are mpmath's."""
+    """Lognormal and exponential are powerlaw's own; the cut-off is ours, by sums where powerlaw asks mpmath."""
     counts = np.minimum(np.random.default_rng(0).zipf(1.9, 300), 60)
     found = tails.fit(counts)
     theirs = powerlaw.Fit(counts, discrete=True, estimate_discrete=True, verbose=0)

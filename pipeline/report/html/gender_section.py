@@ -6,6 +6,7 @@ import polars as pl
 
 from pipeline.report.html.cells import measure_table, refused
 from pipeline.report.html.charts import Interval, Line, interval_chart, line_chart
+from pipeline.report.html.conduct_sections import specifications
 from pipeline.report.html.markup import Html, tag
 from pipeline.report.html.page import Section, empty, figure, more
 from pipeline.report.html.source import Row, Source
@@ -38,6 +39,7 @@ def gender(source: Source) -> Section:
     if rows:
         caption = "Declarations, transitions, and what could not be computed"
         blocks.append(more(caption, measure_table(source, caption, rows, [_head(source, r) for r in rows])))
+    blocks.append(specifications(source, "gender"))
     return Section("gender", title, blocks)
 
 

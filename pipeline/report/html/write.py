@@ -9,9 +9,11 @@ import duckdb
 
 from pipeline.report.html import (
     comparison_sections,
+    conduct_sections,
     contagion_section,
     coordination_section,
     corpus_sections,
+    decomposition_section,
     gender_section,
     influence_section,
     language_section,
@@ -22,6 +24,7 @@ from pipeline.report.html import (
     selection_section,
     socialisation_section,
     society_sections,
+    structure_section,
     topic_section,
 )
 from pipeline.report.html.markup import Html, corpus_label, join, tag
@@ -124,17 +127,21 @@ def report_page(con: duckdb.DuckDBPyConnection, corpus_id: str) -> str:
         lexicon_section.lexicons(source),
         contagion_section.contagion(source),
         result_sections.network(source),
+        structure_section.structure(source),
         society_sections.convergence(source),
         norm_sections.norms(source),
+        conduct_sections.token_mint(source),
         topic_section.topics(source),
         *([by_language] if by_language else []),
         society_sections.homophily(source),
         selection_section.selection(source),
         influence_section.influence(source),
+        decomposition_section.decomposition(source),
         gender_section.gender(source),
         coordination_section.coordination(source),
         persona_section.persona(source),
         socialisation_section.socialisation(source),
+        conduct_sections.self_statements(source),
         society_sections.replication(source),
     ]
     return document(f"{corpus_label(title, 80)} · Ethogram", header, _with_glossary(source, sections), _footer(source))

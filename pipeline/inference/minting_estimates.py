@@ -1,0 +1,324 @@
+"""Tests of family token_mint: whether protocol posts draw corrections and invaded communities complain.
+
+What belongs here: the specifications, fixed before any result is seen, and their rows.
+
+Replies under protocol posts are set against replies under other posts of the same community, never of others: what a
+community says anyway is no complaint. The unit that is dealt out is an author in a community with all of its protocol
+posts, or all of its others, since replies to one author's posts hang together. Invaded communities are set against
+others at the same moment, since a platform that turns against minting turns everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import numpy as np
+import polars as pl
+
+from pipeline.activity.resampling import stream
+from pipeline.activity.row import Sampling
+from pipeline.inference.contingency import chi_square, cochran_mantel_haenszel, stratum_tables, two_by_two
+from pipeline.inference.minting import FAMILY, shared_communities
+from pipeline.inference.minting_frames import Minting, windows
+from pipeline.inference.multiplicity import adjust
+from pipeline.inference.permutation import permute_posts
+from pipeline.inference.result import FEW_CLUSTERS, Fit, Floats, Ints, wald
+from pipeline.language.clock import Clock
+from pipeline.schema import Estimate, join_warnings
+
+LEAST_MESSAGES = 20
+"""Messages that a community needs on each side of a moment."""
+LEAST_COMMUNITIES = 5
+"""Communities that each side of a comparison, or a t-test, needs."""
+LEAST_REPLIES = 5
+"""Replies of each kind that a community needs to be a pair."""
+LONGEST_REACH = timedelta(days=3)
+_LENGTHS = 4
+
+_DRAW, _COMPLAIN = "minting_draws_correction", "invaded_communities_complain"
+
+
+@dataclass(frozen=True, slots=True)
+class MintSpecification:
+    """One test: name, role, hypothesis, estimator, and the rows that it uses."""
+
+    spec_id: str
+    role: str
+    hypothesis: str
+    estimator: str
+    sample: str = "all"
+
+
+SPECIFICATIONS = (
+    MintSpecification("mint_correction_authors", "primary", _DRAW, "permutation_authors"),
+    MintSpecification("mint_correction_posts", "robustness", _DRAW, "permutation_posts"),
+    MintSpecification("mint_correction_lengths", "robustness", _DRAW, "permutation_authors", "by_length"),
+    MintSpecification("mint_correction_first_replies", "robustness", _DRAW, "permutation_authors", "first_replies"),
+    MintSpecification("mint_correction_cmh", "robustness", _DRAW, "cmh"),
+    MintSpecification("mint_correction_pairs", "robustness", _DRAW, "paired_t_test"),
+    MintSpecification("mint_correction_hash", "negative_control", _DRAW, "permutation_authors", "hash"),
+    MintSpecification("mint_correction_chi2", "naive", _DRAW, "chi2_naive"),
+    MintSpecification("mint_complaints_event", "primary", _COMPLAIN, "before_after_permutation"),
+    MintSpecification("mint_complaints_placebo", "placebo", _COMPLAIN, "before_after_permutation", "moved_earlier"),
+    MintSpecification("mint_complaints_level", "robustness", _COMPLAIN, "label_permutation"),
+    MintSpecification("mint_complaints_change", "naive", _COMPLAIN, "before_after_t_test"),
+)
+"""The whole of what is tested."""
+
+_ESTIMANDS = {
+    "paired_t_test": "corrective share of replies under protocol posts less that under others, mean over communities",
+    "before_after_permutation": "change of the share of complaints at the third protocol post of a community, less "
+    "that of communities without, at the same moment",
+    "label_permutation": "share of complaints in invaded communities less that in others, mean over communities",
+    "before_after_t_test": "change of the share of complaints at the third protocol post, nothing subtracted",
+}
+_ODDS = "log odds ratio of a corrective reply under a protocol post, within communities"
+
+
+def minting_estimates(minting: Minting, clock: Clock, sampling: Sampling, *, n_draws: int = 1000) -> list[Estimate]:
+    """Run every specification and adjust the p-values.
+
+    Parameters
+    ----------
+    minting
+        What was read.
+    clock
+        The window of the corpus.
+    sampling
+        Seed and level.
+    n_draws
+        Draws of the permutations.
+
+    Returns
+    -------
+    list of Estimate
+        One row per specification; null with the reason in `warnings` where the data do not allow the test.
+    """
+    level, seed = sampling.level, sampling.seed
+    rows = []
+    for spec in SPECIFICATIONS:
+        rng = stream(seed, spec.spec_id)
+        if spec.hypothesis == _DRAW:
+            fit = _corrections(spec, minting.replies, level, n_draws, rng)
+        else:
+            fit = _complaints(spec, minting, clock, level, n_draws, rng)
+        rows.append(_row(spec, fit, level, clock, seed))
+    return adjust(rows)
+
+
+# Replies
+
+
+def _corrections(
+    spec: MintSpecification, replies: pl.DataFrame, level: float, n_draws: int, rng: np.random.Generator
+) -> Fit:
+    exposure = "hash_binary" if spec.sample == "hash" else "post_is_mint"
+    kept = shared_communities(replies)
+    if spec.sample == "first_replies":
+        kept = kept.unique(["agent", "community"], keep="first", maintain_order=True)
+        kept = shared_communities(kept)
+    base = Fit(
+        n_obs=kept.height, n_agents=kept["agent"].n_unique(), n_events=int(kept["is_corrective"].sum() or 0),
+        n_clusters=kept["community"].n_unique(),
+    )  # fmt: skip
+    if not kept.height:
+        return replace(base, warnings=("few_replies", "no_variation"))
+    kept = kept.with_columns(x=pl.col(exposure))
+    if spec.estimator == "paired_t_test":
+        return _paired(kept, level, base)
+    tests: dict[str, Callable[[], Fit]] = {
+        "chi2_naive": lambda: chi_square(two_by_two(_ints(kept, "x"), _ints(kept, "is_corrective")), level),
+        "cmh": lambda: _cmh(kept, level),
+        "permutation_posts": lambda: _permuted(kept, ["post"], [], level, n_draws, rng),
+        "permutation_authors": lambda: _permuted(
+            kept, ["post_author", "community", "x"], ["length"] if spec.sample == "by_length" else [], level, n_draws,
+            rng,
+        ),
+    }  # fmt: skip
+    fit = tests[spec.estimator]()
+    few = ("few_events",) if (base.n_events or 0) < 10 else ()
+    return replace(
+        fit, n_obs=base.n_obs, n_agents=base.n_agents, n_events=base.n_events, warnings=(*fit.warnings, *few)
+    )
+
+
+def _ints(frame: pl.DataFrame, name: str) -> Ints:
+    return frame[name].to_numpy().astype(np.int64)
+
+
+def _permuted(
+    kept: pl.DataFrame, unit: list[str], extra: list[str], level: float, n_draws: int, rng: np.random.Generator
+) -> Fit:
+    """Deal out which units are protocol posts within communities (and classes of length)."""
+    if extra:
+        lengths = pl.col("post_length").qcut(_LENGTHS, allow_duplicates=True).to_physical()
+        kept = kept.with_columns(length=lengths.cast(pl.Int64))
+    units = (
+        kept.group_by([*unit, *extra]).agg(
+            pl.col("x", "community").first(), n=pl.len(), k=pl.col("is_corrective").sum()
+        )
+        if "x" not in unit
+        else kept.group_by([*unit, *extra]).agg(n=pl.len(), k=pl.col("is_corrective").sum())
+    ).sort([*unit, *extra])
+    strata = units.select(pl.struct(["community", *extra]).rank("dense").cast(pl.Int64) - 1).to_series()
+    fit = permute_posts(
+        _ints(units, "x"), _ints(units, "n"), _ints(units, "k"), strata=strata.to_numpy().astype(np.int64),
+        n_draws=n_draws, ci_level=level, rng=rng,
+    )  # fmt: skip
+    if fit.estimate is not None and not (fit.null_sd or 0) > 1e-12:  # no stratum holds both kinds
+        return Fit(n_clusters=fit.n_clusters, warnings=("no_variation",))
+    return fit
+
+
+def _cmh(kept: pl.DataFrame, level: float) -> Fit:
+    """One row per post: has it any corrective reply, by community."""
+    posts = kept.group_by("post").agg(pl.col("x", "community").first(), any=pl.col("is_corrective").max()).sort("post")
+    codes = np.unique(_ints(posts, "community"), return_inverse=True)[1].astype(np.int64)
+    return cochran_mantel_haenszel(stratum_tables(_ints(posts, "x"), _ints(posts, "any"), codes), level)
+
+
+def _paired(kept: pl.DataFrame, level: float, base: Fit) -> Fit:
+    rates = (
+        kept.group_by("community", "x").agg(rate=pl.col("is_corrective").mean(), n=pl.len())
+        .filter(pl.col("n") >= LEAST_REPLIES)
+        .pivot("x", index="community", values="rate").drop_nulls().sort("community")
+    )  # fmt: skip
+    if not {"0", "1"} <= set(rates.columns):
+        return replace(base, n_clusters=0, warnings=("few_clusters",))
+    return t_test((rates["1"] - rates["0"]).to_numpy(), level, base)
+
+
+def t_test(values: Floats, level: float, base: Fit) -> Fit:
+    """Return the one-sample t-test of zero of one value per community; null for fewer than `LEAST_COMMUNITIES`."""
+    base = replace(base, n_clusters=int(values.size))
+    if values.size < LEAST_COMMUNITIES or not np.ptp(values) > 0:
+        word = "few_clusters" if values.size < LEAST_COMMUNITIES else "no_variation"
+        return replace(base, warnings=(word,))
+    error = float(values.std(ddof=1) / np.sqrt(values.size))
+    test = wald(float(values.mean()), error, level, values.size - 1)
+    return replace(
+        base, estimate=float(values.mean()), std_error=error, statistic=test.statistic, df=float(values.size - 1),
+        p_value=test.p_value, conf_low=test.low, conf_high=test.high,
+        warnings=("few_clusters",) if values.size < FEW_CLUSTERS else (),
+    )  # fmt: skip
+
+
+# Complaints
+
+
+def _complaints(
+    spec: MintSpecification, minting: Minting, clock: Clock, level: float, n_draws: int, rng: np.random.Generator
+) -> Fit:
+    if spec.estimator == "label_permutation":
+        return _levels(minting, level, n_draws, rng)
+    if clock.period is None or clock.first_at is None or clock.last_at is None:
+        return Fit(n_obs=0, n_clusters=0, warnings=(clock.refusal or "no_times",))
+    table = minting.invaded.sort("invaded_at", "community", nulls_last=True)
+    moments = table["invaded_at"].drop_nulls().to_list()
+    reach = min(LONGEST_REACH, (clock.last_at - clock.first_at) / 4).total_seconds()
+    if spec.sample == "moved_earlier":  # what was before has nothing to complain about yet
+        moments = [moment - timedelta(seconds=reach) for moment in moments]
+    found = windows(minting.messages, table["community"].to_list(), moments, reach)
+    enough = (found.before >= LEAST_MESSAGES) & (found.after >= LEAST_MESSAGES)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        change = found.complaints_after / found.after - found.complaints_before / found.before
+    return event_test(np.where(enough, change, np.nan), spec.estimator, level, n_draws, rng)
+
+
+def event_test(change: Floats, estimator: str, level: float, n_draws: int, rng: np.random.Generator) -> Fit:
+    """Test the change at the moments of invaded communities against that of the others at the same moments.
+
+    Parameters
+    ----------
+    change
+        Shape (communities, moments): change of the share at each moment; moment i is that of community i, the
+        communities behind the last moment were not invaded; not-a-number where a community says too little.
+    estimator
+        ``before_after_permutation`` deals the moments out anew among all communities; ``before_after_t_test`` looks at
+        the invaded ones alone.
+    level, n_draws, rng
+        Level of the interval, draws and their generator.
+    """
+    communities, moments = change.shape
+    own = change[np.arange(moments), np.arange(moments)] if moments else np.zeros(0)
+    usable = np.isfinite(own)
+    base = Fit(n_obs=int(usable.sum()), n_clusters=int(usable.sum()))
+    if estimator == "before_after_t_test":
+        return t_test(own[usable], level, base)
+    others = np.isfinite(change[moments:]).any(axis=1).sum()
+    if usable.sum() < LEAST_COMMUNITIES or others < LEAST_COMMUNITIES:
+        return replace(base, warnings=("few_clusters",))
+    observed = _difference(change, np.arange(moments))
+    null = np.array([_difference(change, rng.permutation(communities)[:moments]) for _ in range(n_draws)])
+    return _against(observed, null[np.isfinite(null)], level, base)
+
+
+def _difference(change: Floats, chosen: Ints) -> float:
+    """Mean over moments of the change of the chosen community less the mean of those never chosen."""
+    rest = np.ones(len(change), dtype=np.bool_)
+    rest[chosen] = False
+    own = change[chosen, np.arange(chosen.size)]
+    finite = np.isfinite(change[rest])
+    count = finite.sum(axis=0)
+    control = np.where(finite, change[rest], 0.0).sum(axis=0) / np.where(count > 0, count, np.nan)
+    apart = (own - control)[np.isfinite(own - control)]
+    return float(apart.mean()) if apart.size else float("nan")
+
+
+def _against(observed: float, null: Floats, level: float, base: Fit) -> Fit:
+    if null.size < 2 or not np.isfinite(observed):
+        return replace(base, warnings=("few_clusters",))
+    if np.ptp(null) == 0:
+        return replace(base, warnings=("no_variation", "few_events"))
+    extreme = int((np.abs(null - null.mean()) >= abs(observed - null.mean()) - 1e-12).sum())
+    low, high = np.quantile(null - null.mean(), [0.5 - level / 2, 0.5 + level / 2])
+    return replace(
+        base, estimate=observed, std_error=float(null.std(ddof=1)), p_value=(1 + extreme) / (null.size + 1),
+        conf_low=observed - float(high), conf_high=observed - float(low), null_mean=float(null.mean()),
+        null_sd=float(null.std(ddof=1)), n_perm=int(null.size),
+        warnings=("few_clusters",) if (base.n_clusters or 0) < FEW_CLUSTERS else (),
+    )  # fmt: skip
+
+
+def _levels(minting: Minting, level: float, n_draws: int, rng: np.random.Generator) -> Fit:
+    rates = (
+        minting.messages.drop_nulls("community").group_by("community")
+        .agg(rate=pl.col("is_complaint").mean(), n=pl.len()).filter(pl.col("n") >= 2 * LEAST_MESSAGES)
+        .join(minting.invaded.select("community", is_invaded=pl.col("invaded_at").is_not_null()), on="community")
+        .sort("community")
+    )  # fmt: skip
+    value, label = rates["rate"].to_numpy(), rates["is_invaded"].to_numpy()
+    base = Fit(n_obs=int(rates["n"].sum() or 0), n_clusters=rates.height)
+    if label.sum() < LEAST_COMMUNITIES or (~label).sum() < LEAST_COMMUNITIES:
+        return replace(base, warnings=("few_clusters",))
+    order = np.argsort(rng.random((n_draws, label.size)), axis=1)[:, : int(label.sum())]
+    some = value[order].mean(axis=1)
+    null = some - (value.sum() - some * label.sum()) / (~label).sum()
+    return _against(float(value[label].mean() - value[~label].mean()), null, level, base)
+
+
+def _row(spec: MintSpecification, fit: Fit, level: float, clock: Clock, seed: int) -> Estimate:
+    outcome = "corrective_reply" if spec.hypothesis == _DRAW else "complaint"
+    extra = ("not_evidence",) if spec.role == "naive" else ()
+    within = {"permutation_authors": " | community", "permutation_posts": " | community", "cmh": " | community"}
+    exposure = "1[hash(post) is even]" if spec.sample == "hash" else "1[protocol post]"
+    strata = " x length" if spec.sample == "by_length" else ""
+    model = f"{outcome} ~ 1 + {exposure}{within.get(spec.estimator, '')}{strata}"
+    if spec.hypothesis == _COMPLAIN:
+        model = "complaint ~ 1 + 1[invaded]" + ("" if spec.estimator == "label_permutation" else " x 1[after]")
+    sampling = f"{fit.n_perm} dealings, seed {seed}" if fit.n_perm else None
+    if spec.sample not in ("all", "hash", "by_length"):
+        sampling = "; ".join(part for part in (spec.sample.replace("_", " "), sampling) if part)
+    return Estimate(
+        spec_id=spec.spec_id, family=FAMILY, hypothesis_id=spec.hypothesis, role=spec.role,
+        estimand=_ESTIMANDS.get(spec.estimator, _ODDS), model=model, estimator=spec.estimator, outcome=outcome,
+        term=exposure if spec.hypothesis == _DRAW else "invaded", estimate=fit.estimate, std_error=fit.std_error,
+        statistic=fit.statistic, df=fit.df, p_value=fit.p_value, conf_low=fit.conf_low, conf_high=fit.conf_high,
+        conf_level=None if fit.conf_low is None else level, n_obs=fit.n_obs, n_agents=fit.n_agents,
+        n_clusters=fit.n_clusters, n_events=fit.n_events,
+        cluster="community" if outcome == "complaint" else "post author",
+        sampling=sampling, window_start=clock.first_at, window_end=clock.last_at, null_mean=fit.null_mean,
+        null_sd=fit.null_sd, n_perm=fit.n_perm, warnings=join_warnings([*fit.warnings, *extra]),
+    )  # fmt: skip

@@ -1,0 +1,165 @@
+"""Token-mint protocol posts, the replies to them and to others, and complaints: the rows that family token_mint uses.
+
+What belongs here: SQL and frames. A protocol post has a score of lexicon ``token_mint``. A reply is a comment on a post
+by somebody else that is no protocol text itself; it is corrective when its reply class is ``enforce`` (METHODS 1.4). A
+complaint is a message without protocol text that names the minting and says that it is unwanted, by the two expressions
+below. They were written for this project: MoltNet v2 shows complaints, and prints neither rule nor rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+import numpy as np
+import polars as pl
+
+from pipeline.inference.result import Ints
+
+NAMES = r"\b(mbc-?20|mint(s|ing|ed)?|clawnch|token (launch|spam|post)\w*|inscriptions?)\b"
+"""What names the protocol posts."""
+UNWANTED = (
+    r"\b(spam\w*|stop|enough|tired of|sick of|annoying|noise|garbage|flood\w*|clutter\w*|pollut\w*|pointless|"
+    r"useless|not here for|take (it|this|that) elsewhere|ban|against the rules|off-?topic|low[- ]effort)\b"
+)
+"""What says that something is unwanted."""
+LEAST_MINTS = 3
+"""Protocol posts that make a community an invaded one."""
+
+_EVEN = "('0', '2', '4', '6', '8', 'a', 'c', 'e')"
+
+_MESSAGE = f"""
+WITH minted AS (SELECT DISTINCT text_hash FROM lexicon_score WHERE lexicon = 'token_mint'),
+said AS (
+    SELECT text_hash, n_chars,
+           regexp_matches(lower(text), '{NAMES}') AND regexp_matches(lower(text), '{UNWANTED}') AS is_complaint
+    FROM text
+)
+SELECT m.message_id, m.kind, m.root_id, m.created_at, m.agent_id, COALESCE(m.community_id, r.community_id) AS community,
+       COALESCE('0:' || m.agent_id, '1:' || m.message_id) AS author, s.n_chars,
+       k.text_hash IS NOT NULL AS is_mint, s.is_complaint AND k.text_hash IS NULL AS is_complaint
+FROM message AS m
+JOIN said AS s ON s.text_hash = m.text_hash
+LEFT JOIN message AS r ON r.message_id = m.root_id
+LEFT JOIN minted AS k ON k.text_hash = m.text_hash
+WHERE m.kind IN ('post', 'comment')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Minting:
+    """What family token_mint reads of a corpus.
+
+    Attributes
+    ----------
+    posts
+        One row per post: community, author, created_at, is_mint.
+    messages
+        One row per message that is no protocol text: community, author, created_at, is_complaint.
+    replies
+        One row per reply: post, post_author, agent, community (codes), post_is_mint, is_corrective, post_length,
+        hash_binary.
+    invaded
+        One row per community that has posts: community, posts, mints, invaded_at (time of its third protocol post;
+        null where not invaded).
+    """
+
+    posts: pl.DataFrame
+    messages: pl.DataFrame
+    replies: pl.DataFrame
+    invaded: pl.DataFrame
+
+
+def read_minting(con: duckdb.DuckDBPyConnection) -> Minting:
+    """Read posts, replies and complaints.
+
+    Parameters
+    ----------
+    con
+        Connection with the views ``message``, ``text``, ``lexicon_score`` and ``reply_class`` of one corpus.
+    """
+    con.execute(f"CREATE OR REPLACE TEMP TABLE minting_message AS {_MESSAGE}")
+    try:
+        posts = con.sql(
+            "SELECT community, author, created_at, is_mint FROM minting_message WHERE kind = 'post' ORDER BY message_id"
+        ).pl()
+        messages = con.sql(
+            "SELECT community, author, created_at, is_complaint FROM minting_message WHERE NOT is_mint "
+            "ORDER BY message_id"
+        ).pl()
+        replies = con.sql(
+            f"""
+            SELECT r.author AS agent, p.message_id AS post, p.author AS post_author, p.community,
+                   p.is_mint AS post_is_mint, p.n_chars AS post_chars, c.class = 'enforce' AS is_corrective,
+                   SUBSTR(SHA256('negative control:' || p.message_id), 1, 1) IN {_EVEN} AS hash_binary
+            FROM minting_message AS r
+            JOIN minting_message AS p ON p.message_id = r.root_id AND p.kind = 'post'
+            JOIN reply_class AS c ON c.message_id = r.message_id
+            WHERE r.kind = 'comment' AND NOT r.is_mint AND r.author <> p.author
+            ORDER BY p.message_id, r.message_id
+            """
+        ).pl()
+    finally:
+        con.execute("DROP TABLE IF EXISTS minting_message")
+    return Minting(posts, messages, _coded(replies), _invaded(posts))
+
+
+def _coded(replies: pl.DataFrame) -> pl.DataFrame:
+    named = replies.with_columns(
+        pl.col("post", "post_author", "agent").rank("dense").cast(pl.Int64) - 1, community_id=pl.col("community")
+    )
+    return named.with_columns(
+        pl.col("post_is_mint", "is_corrective", "hash_binary").cast(pl.Int64),
+        community=pl.col("community").fill_null("").rank("dense").cast(pl.Int64) - 1,
+        post_length=pl.col("post_chars").cast(pl.Float64).log1p(),
+    )
+
+
+def _invaded(posts: pl.DataFrame) -> pl.DataFrame:
+    minted = posts.filter("is_mint").sort("created_at", nulls_last=True)
+    third = (
+        minted.group_by("community")
+        .agg(mints=pl.len(), invaded_at=pl.col("created_at").drop_nulls().slice(LEAST_MINTS - 1, 1).first())
+        .filter(pl.col("mints") >= LEAST_MINTS)
+    )
+    whole = posts.drop_nulls("community").group_by("community").agg(posts=pl.len(), n=pl.col("is_mint").sum())
+    joined = whole.join(third.drop("mints"), on="community", how="left")
+    return joined.rename({"n": "mints"}).sort("community")
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Messages and complaints of communities before and after each invasion, shape (communities, invasions).
+
+    Attributes
+    ----------
+    complaints_before, before, complaints_after, after
+        Counts within the window on each side.
+    """
+
+    complaints_before: Ints
+    before: Ints
+    complaints_after: Ints
+    after: Ints
+
+
+def windows(messages: pl.DataFrame, communities: list[str], moments: list[datetime], reach: float) -> Windows:
+    """Count messages and complaints of each community within `reach` seconds before and after each moment."""
+    kept = messages.filter(pl.col("community").is_in(communities) & pl.col("created_at").is_not_null())
+    code = pl.col("community").replace_strict({name: i for i, name in enumerate(communities)}, return_dtype=pl.Int64)
+    ordered = kept.with_columns(code=code).sort("code", "created_at")
+    at = ordered["created_at"].dt.epoch("us").to_numpy().astype(np.float64) / 1e6
+    said = np.concatenate([[0], np.cumsum(ordered["is_complaint"].to_numpy())]).astype(np.int64)
+    codes = ordered["code"].to_numpy()
+    shape = (len(communities), len(moments))
+    counts = [np.zeros(shape, dtype=np.int64) for _ in range(4)]
+    epochs = np.array([(moment - datetime(1970, 1, 1)).total_seconds() for moment in moments])
+    for place in range(len(communities)):
+        low, high = np.searchsorted(codes, [place, place + 1])
+        own = at[low:high]
+        cuts = [low + np.searchsorted(own, epochs + shift) for shift in (-reach, 0.0, reach)]
+        for half in (0, 1):
+            counts[2 * half][place] = said[cuts[half + 1]] - said[cuts[half]]
+            counts[2 * half + 1][place] = cuts[half + 1] - cuts[half]
+    return Windows(*counts)
