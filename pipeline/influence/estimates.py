@@ -112,7 +112,7 @@ def influence_estimates(
                 if loaded.is_derived != is_derived:
                     break
                 progress(f"influence in {network} by {variable}")
-                is_headline = network == grid.network and variable == headline
+                is_headline = network == grid.network and variable in (headline, *grid.also)
                 rows += panel_rows(loaded, grid, setting, is_headline=is_headline)
     return adjust(rows)
 

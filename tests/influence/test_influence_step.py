@@ -21,7 +21,7 @@ from pipeline.simulation.coevolution import simulate
 from pipeline.simulation.coevolution_truth import CoevolutionTruth
 
 AGENTS, WEEKS, PLANTED = 150, 22, 0.3
-GRID = replace(load_influence_grid(), variables=("log_length",))
+GRID = replace(load_influence_grid(), variables=("log_length",), also=())
 
 
 def corpus(weeks: int = WEEKS, beta_i: float = PLANTED, **change: object) -> dict[str, list[dict[str, object]]]:
