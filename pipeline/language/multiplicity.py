@@ -153,7 +153,8 @@ def multiplicity_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling, wo
         ]
     axes, rng = main_axes(styles), stream(sampling.seed, CLUSTERS)
     counts = component_counts(styles @ axes)
-    drawn = np.stack([component_counts(one_style(styles, rng) @ axes) for _ in range(DRAWS)])
+    points = np.concatenate([one_style(styles, rng) @ axes for _ in range(DRAWS)])
+    drawn = component_counts(points).reshape(DRAWS, n)
     from pipeline.socialisation.diversity import t_interval
 
     rows = []
