@@ -39,8 +39,8 @@ class Settings:
     bootstrap_draws, permutation_draws
         Numbers of draws.
     null_draws
-        Networks drawn for the nulls of structure, from ``ETHOGRAM_NULL_DRAWS``; a third of them for what lists triangles, a
-        fifth for communities and distances.
+        Networks drawn for the nulls of structure, from ``ETHOGRAM_NULL_DRAWS``; three tenths of them for what
+        lists triangles, a fifth for communities and distances.
     native_max_rows
         Tables with more rows are views over files in the catalogue, not native tables.
     teacher

@@ -29,6 +29,8 @@ Bools = NDArray[np.bool_]
 
 RANDOM_DRAWS = 10
 """Permutations of the alters that stand for random pairs; their noise enters the error."""
+MOST_TIES = 2_000_000
+"""Ties and weeks at most; more are sampled."""
 STEP = 1e-4
 """Step of numerical derivatives in the share of the gap that closes."""
 
@@ -271,49 +273,53 @@ def influence_scale(
         Mean over ties and weeks of |y_i − y_j| − |y_i + β gap_i − y_j − β gap_j|, without and with the same mean over
         random pairs taken off. Error: delta method for beta, and the spread over agents, each with all its ties.
     """
-    found = [_convergence(panel, value, seed, draws) for value in (beta, beta - STEP, beta + STEP)]
-    if found[0] is None or found[1] is None or found[2] is None:
+    found = _convergence(panel, (beta, beta - STEP, beta + STEP), seed, draws)
+    if found is None:
         return Influence(NO_SCALE, NO_SCALE)
-    scales = []
-    for which in (0, 1):
-        slope = (found[2][which][0] - found[1][which][0]) / (2 * STEP)
-        value, spread = found[0][which]
-        scales.append(_scale(value, (slope * std_error) ** 2 + spread, ci_level))
-    return Influence(*scales)
+    value, variance = found
+    slope = (value[2] - value[1]) / (2 * STEP)
+    variance = (slope * std_error) ** 2 + variance
+    return Influence(*(_scale(float(value[0, k]), float(variance[k]), ci_level) for k in range(2)))
 
 
-def _convergence(
-    panel: Panel, beta: float, seed: int, draws: int
-) -> tuple[tuple[float, float], tuple[float, float]] | None:
-    """Return netted and unnetted convergence of ties, each with its variance over agents."""
-    n = panel.n_agents
-    sums, moved, apart = np.zeros((2, n)), np.zeros(n), np.zeros(2)
-    ties, pairs = 0, 0
+def _convergence(panel: Panel, betas: tuple[float, ...], seed: int, draws: int) -> tuple[Floats, Floats] | None:
+    """Return netted and unnetted convergence by beta, shape (betas, 2), and the variance over agents at the first.
+
+    Gaps rest on all ties; the mean is over at most `MOST_TIES` of them, the same share of each week's by seed.
+    """
+    n, quota = panel.n_agents, MOST_TIES // max(panel.n_weeks, 1)
+    ends, moved = np.zeros((2, n)), np.zeros(n)  # of ties and of random pairs, at the first beta
+    total, ties, pairs = np.zeros((len(betas), 2)), 0, 0
     for column, week in enumerate(panel.weeks):
-        y = panel.scores[:, column]
-        shot = panel.ties.at(week)
+        rng, y, shot = np.random.default_rng([seed, column]), panel.scores[:, column], panel.ties.at(week)
         known = np.isfinite(y[shot.source]) & np.isfinite(y[shot.target])
         source, target = shot.source[known], shot.target[known]
-        after = y + beta * _gap(y, source, target)
-        own = _closer(y, after, source, target)
+        gap = _gap(y, source, target)
+        if len(source) > quota:
+            chosen = rng.choice(len(source), quota, replace=False)
+            source, target = source[chosen], target[chosen]
         ties += len(source)
-        apart[0] += own.sum()
-        _to_ends(sums[0], own, source, target)
         _to_ends(moved, np.ones(len(source)), source, target)
-        rng = np.random.default_rng([seed, column])
+        for place, beta in enumerate(betas):
+            own = _closer(y, y + beta * gap, source, target)
+            total[place, 0] += own.sum()
+            if place == 0:
+                _to_ends(ends[0], own, source, target)
         for _ in range(draws):
             other = rng.permutation(target)
-            kept = other != source
-            theirs = _closer(y, after, source[kept], other[kept])
-            pairs += len(theirs)
-            apart[1] += theirs.sum()
-            _to_ends(sums[1], theirs / draws, source[kept], other[kept])
+            one, other = source[other != source], other[other != source]
+            pairs += len(one)
+            for place, beta in enumerate(betas):
+                theirs = _closer(y, y + beta * gap, one, other)
+                total[place, 1] += theirs.sum()
+                if place == 0:
+                    _to_ends(ends[1], theirs / draws, one, other)
     if not ties or not pairs:
         return None
-    mean, random = apart[0] / ties, apart[1] / pairs
-    alone = (sums[0] - mean * moved) / ties
-    netted = (sums[0] - sums[1] - (mean - random) * moved) / ties
-    return (float(mean - random), float(netted @ netted)), (float(mean), float(alone @ alone))
+    alone, random = total[:, 0] / ties, total[:, 1] / pairs
+    netted = alone - random
+    apart = ((ends[0] - ends[1] - netted[0] * moved) / ties, (ends[0] - alone[0] * moved) / ties)
+    return np.column_stack([netted, alone]), np.array([float(part @ part) for part in apart])
 
 
 def _gap(y: Floats, source: Ints, target: Ints) -> Floats:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -142,7 +142,7 @@ def _tells(
     if min(len(values) for values in groups.values()) < LEAST_OF_A_KIND:
         return Found(float("nan"), NO_INTERVAL, len(value)), ["few_agents"]
     found = area(groups[FEMININE], groups[MASCULINE], level=sampling.level)
-    return replace(found, value=found.value), [] if found.null else ["no_variation"]
+    return found, [] if found.null else ["no_variation"]
 
 
 def _weekly(

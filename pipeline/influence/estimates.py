@@ -105,7 +105,7 @@ def influence_estimates(
     rows: list[Estimate] = []
     for source, is_derived in ((reader, False), (short, True)):
         variables = source.variables()
-        headline = next((name for name in grid.variables if name in variables), None)
+        headline = headline_score(source, grid) if not is_derived else None
         for network in source.networks():
             for variable in variables:
                 loaded = source.panel(network, variable)
@@ -115,6 +115,16 @@ def influence_estimates(
                 is_headline = network == grid.network and variable == headline
                 rows += panel_rows(loaded, grid, setting, is_headline=is_headline)
     return adjust(rows)
+
+
+def headline_score(reader: PanelReader, grid: InfluenceGrid) -> str | None:
+    """Return the first score of the grid whose panel can be asked, else the first that the corpus has, if any."""
+    names = [name for name in grid.variables if name in reader.variables()]
+    for name in names:
+        panel = reader.panel(grid.network, name).panel
+        if panel is not None and not Problem.of(panel).refusals():
+            return name
+    return names[0] if names else None
 
 
 def with_language(rows: Sequence[Estimate], found: Coverage) -> list[Estimate]:

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from pipeline.influence.communities import Communities, communities
+from pipeline.influence.communities import RUNS, Communities, communities
 from pipeline.influence.exposure import Exposure, exposure
 from pipeline.network.panel import FloatArray, IntArray, Panel
 
@@ -22,6 +22,8 @@ MIN_WEEKS = 4
 MIN_TIES = 30
 """Ties of any week."""
 MIN_ROWS = 100
+MANY_TIES = 1_000_000
+"""Intervals of ties from which the communities of two runs are compared, not of more."""
 SEED = 20261129
 
 
@@ -68,12 +70,12 @@ class Problem:
     @cached_property
     def communities(self) -> Communities:
         """Communities of the pooled network."""
-        return self._communities(self.panel)
+        return self._communities(self.panel, RUNS if len(self.panel.ties.source) < MANY_TIES else 2)
 
-    def _communities(self, panel: Panel) -> Communities:
+    def _communities(self, panel: Panel, runs: int) -> Communities:
         key = (id(panel.ties), panel.first_week, panel.n_weeks)
         if key not in self.shared:
-            self.shared[key] = communities(panel, self.seed)
+            self.shared[key] = communities(panel, self.seed, runs)
         return self.shared[key]
 
     @property
@@ -87,7 +89,7 @@ class Problem:
 
         Ties of later weeks would tell how scores move later, which a placebo must not know.
         """
-        return self.panel.group if self.has_groups else self._communities(self.panel.window(0, 1)).number
+        return self.panel.group if self.has_groups else self._communities(self.panel.window(0, 1), 1).number
 
     def of_weeks(self, start: int, stop: int) -> Problem:
         """Return the problem of some columns, scores as they are standardised over all."""

@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from pipeline.influence.estimates import FAMILY, Setting, panel_rows
+from pipeline.influence.estimates import FAMILY, Setting, headline_score, panel_rows
 from pipeline.influence.exposure import exposure_blocks
 from pipeline.influence.specification import InfluenceGrid
 from pipeline.network.panel_load import RELATIONS, LoadedPanel, PanelReader
@@ -80,7 +80,7 @@ def influence_measures(
     and score, each estimated by forward orthogonal deviations.
     """
     reader = PanelReader(con)
-    headline = next((name for name in grid.variables if name in reader.variables()), grid.variables[0])
+    headline = headline_score(reader, grid) or grid.variables[0]
     loaded = reader.panel(grid.network, headline)
     rolling = InfluenceGrid(
         grid.network, (headline,), grid.rolling[:1], grid.rolling[:1], grid.rolling[:1], grid.windows, grid.hours

@@ -80,11 +80,11 @@ def read_choices(con: duckdb.DuckDBPyConnection, embedding: Embedding, clock: Cl
     named = (embedding.model, embedding.rung)
     found = read_statements(con, clock, BELIEF, seed=seed, least=LEAST_BELIEFS, embedded=named)
     vectors = read_vectors(con, embedding, found.text_hash)
-    last = np.flatnonzero(np.concatenate([found.agent[1:] != found.agent[:-1], [True]])) if len(found.agent) else []
-    last = np.asarray(last, dtype=np.int64)
+    is_last = np.ones(len(found.agent), dtype=np.bool_)
+    is_last[:-1] = found.agent[1:] != found.agent[:-1]
+    last = np.flatnonzero(is_last)
     size = len(last)
-    before = np.ones(len(found.agent), dtype=np.bool_)
-    before[last] = False
+    before = ~is_last
     sums = np.zeros((size, vectors.shape[1]))
     np.add.at(sums, found.agent[before], vectors[before])
     length = np.linalg.norm(sums, axis=1, keepdims=True)

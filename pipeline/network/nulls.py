@@ -27,6 +27,8 @@ _FEWEST_DRAWS = 20
 # In one round every tie is offered one swap. On the first days of Moltbook 12 % of the ties outlive one round
 # and 3 % two, most of them between hubs, which are tied in nearly all networks of these degrees.
 _ROUNDS_BEFORE = 20
+_MOST_ROUNDS = 60  # dense networks refuse most swaps; more rounds would not help those that refuse nearly all
+_SWAPS_PER_TIE = 10
 _ROUNDS_BETWEEN = 2
 
 
@@ -56,23 +58,30 @@ def swapped(
 
     Notes
     -----
-    A Markov chain of rounds as in global edge switching (Carstens, Hamann, Meyer, Penschuck, Tran & Wagner
-    2018, doi:10.4230/LIPIcs.ESA.2018.11), all swaps of a round at once: ties are paired at random, a-b and
-    c-d become a-d and c-b. A swap is refused when it makes a self-tie, or when one of its new ties exists or
-    is offered by another swap, or when one of its old ties is offered by another swap. With these rules a
+    The first network comes after at least ten successful swaps per tie (at most 60 rounds: dense networks refuse most
+    swaps), each later one after two more rounds.
+
+    A Markov chain of rounds as in global edge switching (Carstens, Hamann, Meyer, Penschuck, Tran & Wagner 2018,
+    doi:10.4230/LIPIcs.ESA.2018.11), all swaps of a round at once: ties are paired at random, a-b and c-d become a-d
+    and c-b. A swap is refused when it makes a self-tie, or when one of its new ties exists or is offered by another
+    swap, or when one of its old ties is offered by another swap. With these rules a
     round and its reverse are equally likely, so the uniform distribution is stationary. Three directed ties
     in a ring cannot be turned round by swaps of pairs; in networks of more than a few ties that does not
     matter.
     """
     u, v = source.copy(), target.copy()
+    swaps = rounds = 0
+    while draws and rounds < _MOST_ROUNDS and (rounds < _ROUNDS_BEFORE or swaps < _SWAPS_PER_TIE * len(u)):
+        swaps += _round(u, v, n_nodes, rng, is_directed)
+        rounds += 1
     for draw in range(draws):
-        for _ in range(_ROUNDS_BETWEEN if draw else _ROUNDS_BEFORE):
+        for _ in range(_ROUNDS_BETWEEN if draw else 0):
             _round(u, v, n_nodes, rng, is_directed)
         yield u.copy(), v.copy()
 
 
-def _round(u: IntArray, v: IntArray, n_nodes: int, rng: np.random.Generator, is_directed: bool) -> None:
-    """Offer every tie one swap, in place."""
+def _round(u: IntArray, v: IntArray, n_nodes: int, rng: np.random.Generator, is_directed: bool) -> int:
+    """Offer every tie one swap, in place; return how many pairs of ties swapped."""
     half = len(u) // 2
     order = rng.permutation(len(u))
     first, second, rest = order[:half], order[half : 2 * half], order[2 * half :]
@@ -94,6 +103,7 @@ def _round(u: IntArray, v: IntArray, n_nodes: int, rng: np.random.Generator, is_
     refused[clashes] = True
     accepted = ~refused
     v[first[accepted]], v[second[accepted]] = d[accepted], b[accepted]
+    return int(accepted.sum())
 
 
 def _repeated(keys: IntArray) -> IntArray:

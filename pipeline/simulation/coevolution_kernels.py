@@ -199,7 +199,9 @@ def pick_by_sums(network: Network, traits: Traits, count: IntArray, odds: FloatA
     everyone = _sums(base, y, np.zeros_like(community), grid)
     own = _sums(base, y, community, grid) if odds[2] > 0 else everyone
     most = np.diff(network[0]).max(initial=0)
-    tables = grid, step.astype(np.int64), np.exp(odds[1] * np.log1p(np.arange(most + 1)))
+    tilt = np.exp(least * y) if step.max() == 0 else np.zeros(0)  # one selection for all: no exponential per alter
+    near = np.column_stack((y, base * tilt, base / tilt)) if len(tilt) else np.zeros((0, 3))
+    tables = grid, step.astype(np.int64), np.exp(odds[1] * np.log1p(np.arange(most + 1))), near
     return _pick_by_sums(network, traits, count, odds, tables, everyone, own, seed)
 
 
@@ -251,14 +253,15 @@ def _pick_by_sums(
     traits: Traits,
     count: IntArray,
     odds: FloatArray,
-    tables: tuple[FloatArray, IntArray, FloatArray],
+    tables: tuple[FloatArray, IntArray, FloatArray, FloatArray],
     everyone: Sums,
     own: Sums,
     seed: np.uint64,
 ) -> NodeArray:
     starts, target, turned, follower = network
     base, y, slope, community, _ = traits
-    grid, cell, closing = tables
+    grid, cell, closing, near = tables
+    is_common = len(near) > 0
     n = len(count)
     picks = np.full(count.sum(), -1, dtype=np.int32)
     paths = np.zeros(n, dtype=np.int32)
@@ -273,6 +276,7 @@ def _pick_by_sums(
         excluded[i] = i
         for k in range(starts[i], starts[i + 1]):
             excluded[target[k]] = i
+        up_i, down_i = np.exp(slope[i] * y[i]), np.exp(-slope[i] * y[i])
         size = _count_paths(starts, target, i, paths, found)
         for k in range(turned[i], turned[i + 1]):
             j = follower[k]
@@ -286,8 +290,14 @@ def _pick_by_sums(
             times = closing[paths[j]] if paths[j] > 0 else rec * closing[-paths[j] - 1]
             paths[j] = 0
             if excluded[j] != i:
-                inside = com if community[i] == community[j] else 1.0
-                running += base[j] * inside * np.exp(-slope[i] * abs(y[i] - y[j])) * (times - 1.0)
+                if is_common:
+                    below_i = near[j, 0] <= y[i]
+                    own_weight = near[j, 1] * down_i if below_i else near[j, 2] * up_i
+                else:
+                    own_weight = base[j] * np.exp(-slope[i] * abs(y[i] - y[j]))
+                if com > 1.0 and community[i] == community[j]:
+                    own_weight *= com
+                running += own_weight * (times - 1.0)
                 found[kept] = j
                 beyond[kept] = running
                 kept += 1

@@ -7,18 +7,20 @@ correlations of how often agents are followed, liked and disliked.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import polars as pl
 
-from pipeline.activity.resampling import NO_INTERVAL, jackknife_interval, stream
+from pipeline.activity.resampling import jackknife_interval, stream
+from pipeline.activity.row import row
 from pipeline.network.edges import IntArray
 from pipeline.network.measures import MIN_TIES
 from pipeline.network.nulls import set_against
 from pipeline.schema import Measure
 from pipeline.structure.communities import category_assortativity, louvain, modularity
 from pipeline.structure.graphs import Graph
-from pipeline.structure.network_rows import Emitter, Plan
+from pipeline.structure.network_rows import FAMILY, Emitter, Plan, over_seeds
 
 _NAMES = ("community_modularity", "community_assortativity", "language_modularity", "language_assortativity",
           "community_language_cramers_v")  # fmt: skip
@@ -42,21 +44,28 @@ def label_rows(graph: Graph, plan: Plan, language: Mapping[str, str], words: tup
     Returns
     -------
     list of Measure
-        Communities are Louvain's from one order of the nodes; agents without a language are left out of what is said
+        Communities are Louvain's, over 20 orders of the nodes, and the first of these beside languages; agents without
+        a language are left out of what is said
         of languages. The null permutes the labels among the agents.
     """
     emit = Emitter(graph, plan, words)
     if graph.n_ties < MIN_TIES:
         return [emit(name, None, graph.n_ties, "ties", words=["few_ties"]) for name in _NAMES]
     u, v, weight = graph.undirected_weights()
-    community = louvain(u, v, weight, graph.n_nodes, stream(plan.seed, f"labels_{graph.name}"), seeds=1)[0]
+    runs = louvain(u, v, weight, graph.n_nodes, stream(plan.seed, f"labels_{graph.name}"))
+    community = runs[0]
     names = pl.Series([language.get(agent) for agent in graph.ids], dtype=pl.String)
     known = names.is_not_null().to_numpy()
     codes = names.rank("dense").fill_null(0).cast(pl.Int64).to_numpy() - 1
     kept = known[u] & known[v]
+    quality = np.array([modularity(u, v, weight, label) for label in runs])
+    alike = np.array([category_assortativity(u, v, weight, label) for label in runs])
     found = [
-        emit("community_modularity", modularity(u, v, weight, community), graph.n_nodes, "agents"),
-        emit("community_assortativity", category_assortativity(u, v, weight, community), len(u), "ties"),
+        emit(name, float(values.mean()), *size, interval=over_seeds(values, plan.level))
+        for name, values, size in (
+            (_NAMES[0], quality, (graph.n_nodes, "agents")),
+            (_NAMES[1], alike, (len(u), "ties")),
+        )
     ]
     if kept.sum() < MIN_TIES or len(np.unique(codes[known])) < 2:
         word = "few_ties" if kept.sum() < MIN_TIES else "no_variation"
@@ -106,7 +115,7 @@ def _cramers_v(a: IntArray, b: IntArray) -> float:
     return float(np.sqrt(chi2 / table.sum() / (min(rows, columns) - 1)))
 
 
-def choice_rows(frame: pl.DataFrame, emit: Emitter) -> list[Measure]:
+def choice_rows(frame: pl.DataFrame, plan: Plan, words: tuple[str, ...] = ()) -> list[Measure]:
     """Correlate how often agents are followed, liked and disliked.
 
     Parameters
@@ -114,24 +123,26 @@ def choice_rows(frame: pl.DataFrame, emit: Emitter) -> list[Measure]:
     frame
         Columns agent_id, hash_group, follow, like, dislike: how often each agent was chosen in each way; agents chosen
         in no way are not in it.
-    emit
-        Makes the rows.
+    plan
+        Level of the intervals.
+    words
+        Warnings that hold for every row.
     """
+    emit = partial(row, FAMILY, level=plan.level)
     found = []
     for one, other in (("follow", "like"), ("like", "dislike"), ("dislike", "follow")):
         name = f"degree_correlation_{one}_{other}"
         x, y = (frame[column].to_numpy().astype(np.float64) for column in (one, other))
         if len(x) < MIN_TIES or not x.std() or not y.std():
-            found.append(
-                emit(name, None, len(x), "agents", words=["few_agents" if len(x) < MIN_TIES else "no_variation"])
-            )
+            word = "few_agents" if len(x) < MIN_TIES else "no_variation"
+            found.append(emit(name, None, len(x), "agents", warnings=[*words, word]))
             continue
         value = float(np.corrcoef(x, y)[0, 1])
         group = frame["hash_group"].to_numpy()
         with np.errstate(invalid="ignore", divide="ignore"):
             left = [np.corrcoef(x[group != k], y[group != k])[0, 1] for k in np.unique(group)]
         interval = jackknife_interval(
-            value, np.array(left), level=emit.plan.level, method="jackknife_agent_groups", bounds=(-1.0, 1.0)
+            value, np.array(left), level=plan.level, method="jackknife_agent_groups", bounds=(-1.0, 1.0)
         )
-        found.append(emit(name, value, len(x), "agents", interval=interval if len(left) >= 10 else NO_INTERVAL))
+        found.append(emit(name, value, len(x), "agents", interval=interval, warnings=words))
     return found

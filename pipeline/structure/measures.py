@@ -14,7 +14,7 @@ from pipeline.network.traits import trait_sql
 from pipeline.schema import Measure
 from pipeline.structure.graphs import ACTION, ENGAGEMENT, RULES, Graph, load_graphs
 from pipeline.structure.label_rows import choice_rows, label_rows
-from pipeline.structure.network_rows import Emitter, Plan, network_rows
+from pipeline.structure.network_rows import Plan, network_rows
 from pipeline.structure.participation import participation_rows
 from pipeline.structure.time_rows import time_rows
 
@@ -76,10 +76,9 @@ def structure_measures(
 
 
 def _choices(con: duckdb.DuckDBPyConnection, graphs: list[Graph], plan: Plan, words: tuple[str, ...]) -> list[Measure]:
-    found = [graph for graph in graphs if graph.name == ACTION]
-    if not found:
+    if not any(graph.name == ACTION for graph in graphs):
         return []
-    return choice_rows(con.sql(_CHOSEN).pl(), Emitter(found[0], plan, words))
+    return choice_rows(con.sql(_CHOSEN).pl(), plan, words)
 
 
 def _pooled(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:

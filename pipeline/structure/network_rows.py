@@ -83,7 +83,9 @@ class Emitter:
         words: Iterable[str] = (),
         is_discrete: bool = False,
     ) -> Measure:
-        """Return one row."""
+        """Return one row; one without a finite value says at least that nothing varies, or that too few are left."""
+        if value is not None and not np.isfinite(value):
+            words = [*words, "few_agents" if measure_id == "rich_club_top1" else "no_variation"]
         made = row(
             FAMILY,
             measure_id,
@@ -349,7 +351,7 @@ def _communities(emit: Emitter, u: IntArray, v: IntArray, drawn: Mapping[str, Fl
             float(quality.mean()),
             n,
             "agents",
-            interval=_over_seeds(quality, plan.level),
+            interval=over_seeds(quality, plan.level),
             null=set_against(float(quality.mean()), drawn["louvain_modularity"], SWAPS),
         ),
         emit(
@@ -357,7 +359,7 @@ def _communities(emit: Emitter, u: IntArray, v: IntArray, drawn: Mapping[str, Fl
             float(np.median(number)),
             len(labels),
             "seeds",
-            interval=_over_seeds(number, plan.level),
+            interval=over_seeds(number, plan.level),
             is_discrete=True,
         ),
         *(
@@ -366,15 +368,15 @@ def _communities(emit: Emitter, u: IntArray, v: IntArray, drawn: Mapping[str, Fl
                 float(index.mean()),
                 len(index),
                 "pairs of seeds",
-                interval=_over_seeds(index, plan.level),
+                interval=over_seeds(index, plan.level),
             )
             for name, index in (("ari", rand), ("nmi", shared))
         ),
     ]
 
 
-def _over_seeds(values: FloatArray, level: float) -> Interval:
-    """Middle part of the values over seeds: how far chance in the method moves them, not sampling."""
+def over_seeds(values: FloatArray, level: float) -> Interval:
+    """Return the middle part of values over seeds: how far chance in the method moves them, not sampling."""
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high), "quantiles_of_seeds")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -86,7 +87,7 @@ def cascade_measures(
 def _ratio(
     emit: Emit,
     name: str,
-    over: IntArray | FloatArray,
+    over: NDArray[Any],
     under: IntArray,
     cluster: IntArray,
     sampling: Sampling,

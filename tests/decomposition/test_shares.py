@@ -72,7 +72,7 @@ def test_rewiring_keeps_degrees() -> None:
 
 def test_selection_is_found_and_influence_is_not() -> None:
     world = simulate(CoevolutionTruth.corner("S0", n_agents=110, n_weeks=14, burn_in=20))
-    found = decompose(world.panel, seed=1, ci_level=0.95, seconds=0.4)
+    found = decompose(world.panel, seed=1, ci_level=0.99, seconds=0.1)
     assert not isinstance(found, Refused)
     rewired, observed = found.shares
     for share in (rewired, observed):

@@ -40,7 +40,7 @@ def writing(seed, *, style=0.0, authors=8, days=4, texts=5, tokens=24):
             odds = np.exp(base + 0.5 * daily[day] + taste)
             words = rng.choice(WORDS, tokens // 2, p=odds / odds.sum())
             chosen = rng.choice(SMALL, tokens // 2, p=np.exp(small) / np.exp(small).sum())
-            text = " ".join(np.column_stack([words, chosen]).ravel()) + f" n{author}x{day}x{number}"
+            text = " ".join(np.column_stack([words, chosen]).ravel()) + f" {rng.integers(10**9)}"
             rows.append((f"u{author}", START + timedelta(days=day, minutes=number), text))
     agent, created, text = (list(column) for column in zip(*rows, strict=True))
     message, texts_frame = messages_of(text, agent_id=agent, created_at=created)

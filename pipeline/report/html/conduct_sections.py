@@ -62,7 +62,7 @@ def self_statements(source: Source) -> Section:
         "Goals and beliefs are found by expressions, so shares are lower bounds; read each value beside its null. "
         "Attribution is across periods, without copies, templates and names: one in so many authors is chance."
     )
-    blocks = [tag("p", about), _table(source, rows), refused(source, rows)]
+    blocks: list[object] = [tag("p", about), _table(source, rows), refused(source, rows)]
     return Section("self_statement", title, blocks)
 
 

@@ -24,6 +24,7 @@ from pipeline.report.html import (
     selection_section,
     socialisation_section,
     society_sections,
+    structure_section,
     topic_section,
 )
 from pipeline.report.html.markup import Html, corpus_label, join, tag
@@ -126,6 +127,7 @@ def report_page(con: duckdb.DuckDBPyConnection, corpus_id: str) -> str:
         lexicon_section.lexicons(source),
         contagion_section.contagion(source),
         result_sections.network(source),
+        structure_section.structure(source),
         society_sections.convergence(source),
         norm_sections.norms(source),
         conduct_sections.token_mint(source),
