@@ -63,7 +63,7 @@ def read_styles(con: duckdb.DuckDBPyConnection, seed: int) -> FloatArray:
     frame = con.sql(query, params={"salt": f"{seed}:style:"}).pl().drop("agent")
     values = frame.to_numpy().astype(np.float64)
     spread = values.std(axis=0) if len(values) else np.ones(values.shape[1])
-    scaled = (values - (values.mean(axis=0) if len(values) else 0)) / np.where(spread > 0, spread, 1.0)
+    scaled: FloatArray = (values - (values.mean(axis=0) if len(values) else 0)) / np.where(spread > 0, spread, 1.0)
     return scaled.reshape(-1, TEXTS, values.shape[1])
 
 
