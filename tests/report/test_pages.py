@@ -34,8 +34,8 @@ ATTRIBUTES = frozenset(
     )
 )
 SECTIONS = ["headlines", "accounting", "activity", "airs", "enforcement", "lexicons", "contagion", "network",
-            "convergence", "norms", "topics", "homophily", "selection", "influence", "gender", "coordination",
-            "persona", "socialisation", "replication", "warnings"]  # fmt: skip
+            "convergence", "norms", "topics", "homophily", "selection", "influence", "decomposition",
+            "gender", "coordination", "persona", "socialisation", "replication", "warnings"]  # fmt: skip
 
 
 class Page(HTMLParser):
