@@ -23,7 +23,7 @@ from pipeline.network.panel_load import RELATIONS, LoadedPanel, PanelReader
 from pipeline.schema import Estimate, Measure, join_warnings
 
 FAMILY = "decomposition"
-MODELLED = ("airs_share", "gender_lexicon", "gender_axis", "gender_model")
+MODELLED = ("log_length", "gender_lexicon", "gender_axis", "gender_model")
 """Scores whose homophily is divided; of all of them the change is accounted for."""
 SECONDS = 1.0
 """Runs of one network and score, by a formula of agents and weeks."""

@@ -22,7 +22,7 @@ _PARTS = (
 )
 _SHARES = ("selection", "influence", "structure", "inertia", "whole")
 _STYLES = {"selection": "s-a", "influence": "s-c", "structure": "s-b", "inertia": "s-null", "whole": "s-soft"}
-_SCORES = ("gender_model", "gender_axis", "gender_lexicon", "airs_share")
+_SCORES = ("log_length", "gender_model", "gender_axis", "gender_lexicon")
 _MOST_DRAWN = 3
 _ACCOUNT = (
     "The account adds up exactly and explains nothing: ties among the alike show as new ties, and what scores did on "
