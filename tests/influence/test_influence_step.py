@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 
+import duckdb
 import numpy as np
 import polars as pl
 import pytest
@@ -16,6 +17,8 @@ from pipeline.influence.placebos import FAILURES, SUCCESSES
 from pipeline.influence.specification import grid_text, load_influence_grid
 from pipeline.influence.weekly import exposure_frame, influence_measures
 from pipeline.network.panel_load import PanelReader
+from pipeline.report.html.influence_section import influence
+from pipeline.report.html.source import Source
 from pipeline.schema import Estimate, estimate_frame, measure_frame
 from pipeline.simulation.coevolution import simulate
 from pipeline.simulation.coevolution_truth import CoevolutionTruth
@@ -177,3 +180,20 @@ def test_the_grid_is_read_and_its_mistakes_are_named():
     ):
         with pytest.raises(ValueError, match=message):
             load_influence_grid(grid_text().replace(old, new, 1))
+
+
+def test_the_section_draws_the_path_and_says_why_naive_rows_are_not_believed():
+    con = duckdb.connect()
+    con.execute("CREATE SCHEMA analysis")
+    measures = measure_frame(influence_measures(connection(), GRID, seed=1))
+    for name, frame in (("estimate", estimate_frame(found())), ("measure", measures)):
+        con.register("given", frame.with_columns(corpus_id=pl.lit("one")))
+        con.execute(f"CREATE TABLE analysis.{name} AS SELECT * FROM given")
+        con.unregister("given")
+    con.execute("CREATE TABLE analysis.measure_dictionary (measure_id VARCHAR, title VARCHAR, unit VARCHAR)")
+    html = str(influence(Source(con, "one")).html())
+    assert html.count("<svg") == 1 and "Influence by rolling windows: log length" in html
+    assert "placebo: ties that did not stand yet" in html and "two-way fixed effects, not believed" in html
+    assert "Why two-way fixed effects are not believed" in html
+    assert html.index(">primary<") < html.index(">naive<") < html.index("Placebos, zero where")
+    assert "No estimate of influence" in str(influence(Source(con, "another")).html())
