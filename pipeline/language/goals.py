@@ -88,6 +88,8 @@ def _shares(con: duckdb.DuckDBPyConnection, sampling: Sampling, words: list[str]
             found.select("goals", "messages").to_numpy().astype(np.int64), _ratio, draws=sampling.bootstrap_draws,
             rng=stream(sampling.seed, "goal_share"), level=sampling.level, method="cluster_bootstrap_agents",
         )  # fmt: skip
+    elif not few:  # drawing authors anew never shows what none has
+        interval = Interval(0.0, min(1.0, -float(np.log(1 - sampling.level)) / found.height), "rule_of_three")
     known = found.filter("is_known")
     with_goal = int((known["goals"] > 0).sum())
     low, high = wilson(with_goal, known.height, sampling.level)
