@@ -237,7 +237,27 @@ def measure_rows() -> dict[str, list[Measure]]:
             for i, day in enumerate(days[:4])
         ],
         "homophily": _homophily(weeks),
+        "structure": _structure(weeks),
+        "cascade": [_measure("cascade", "structural_virality_mean", 1.9)],
     }
+
+
+def _structure(weeks: list[dt.datetime]) -> list[Measure]:
+    beside = {"null_model": "degree_preserving_swaps(20)", "null_mean": 0.1, "null_sd": 0.01, "p_value": 0.05}
+    rows_ = [
+        _measure("structure", name, value, unit="network", unit_id=network, n_unit="agents", **beside)
+        for network in ("reply_any", TEXTS[0])
+        for name, value in (("louvain_modularity", 0.3), ("degree_tail_exponent", 2.1), ("degree_tail_xmin", 2.0),
+                            ("triad_300", 7.0), ("path_length", None))
+    ]  # fmt: skip
+    rows_ += [
+        _measure(
+            "structure", "network_ties", 90.0 + i, unit="network", unit_id=network, period="week", period_start=week
+        )
+        for network in ("reply_any", TEXTS[0])
+        for i, week in enumerate(weeks)
+    ]  # fmt: skip
+    return [*rows_, _measure("structure", "posting_gini", 0.4)]
 
 
 def _homophily(weeks: list[dt.datetime]) -> list[Measure]:

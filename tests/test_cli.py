@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipeline.cli import checked_port, main, shares
+from pipeline.cli import checked_port, main, materialise_side_by_side, shares
 from pipeline.settings import Settings
 from pipeline.steps import STEPS, run_step
 from pipeline.steps.publication import publish
@@ -110,6 +110,24 @@ def test_concurrent_runs_share_threads_and_memory(monkeypatch: pytest.MonkeyPatc
     assert int(one["ETHOGRAM_MEMORY"].removesuffix("GB")) >= 2 * int(two["ETHOGRAM_MEMORY"].removesuffix("GB")) - 1
     monkeypatch.setenv("ETHOGRAM_THREADS", "7")
     assert shares(2)["ETHOGRAM_THREADS"] == "7"
+
+
+def test_corpora_side_by_side_are_all_published_and_named(
+    project: Mapping[str, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    for corpus_id in ("first", "second"):
+        write_post(project["data"] / corpus_id)
+    assert materialise_side_by_side(["first", "second"]) == 0
+    said = capfd.readouterr().err
+    for corpus_id in ("first", "second"):
+        assert f" {corpus_id}: corpus/ingestion is written" in said
+    with duckdb.connect(str(project["warehouse"] / "ethogram.duckdb"), read_only=True) as con:
+        found = con.sql("SELECT corpus_id, count(*) FROM corpus.message GROUP BY corpus_id ORDER BY corpus_id")
+        assert found.fetchall() == [("first", 1), ("second", 1)]
+    write_post(project["data"] / "third")
+    (project["data"] / "third" / "corpus.toml").write_text('format = "csv"')
+    with pytest.raises(ValueError, match=r"corpus\.toml of corpus third"):
+        materialise_side_by_side(["first", "third"])
 
 
 def test_the_comparison_page_is_written_again_from_what_is_left(

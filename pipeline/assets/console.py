@@ -9,6 +9,14 @@ import sys
 
 import dagster as dg
 
+_named = ""
+
+
+def name_lines(corpus_id: str) -> None:
+    """Begin each line of this process with a corpus, where several processes write to one console."""
+    global _named
+    _named = f"{corpus_id}: "
+
 
 class _OwnWordsOnly(logging.Filter):
     """Lets through messages of steps, without Dagster's prefix."""
@@ -25,7 +33,7 @@ def console(init_context: dg.InitLoggerContext) -> logging.Logger:
     """Return a logger that writes to standard error."""
     logger = logging.Logger("ethogram", logging.INFO)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(own)s", datefmt="%H:%M:%S"))
+    handler.setFormatter(logging.Formatter(f"%(asctime)s {_named}%(own)s", datefmt="%H:%M:%S"))
     handler.addFilter(_OwnWordsOnly())
     logger.addHandler(handler)
     return logger

@@ -38,7 +38,7 @@ class Communities:
 
 
 def pooled_network(panel: Panel) -> sparse.csr_array:
-    """Return the weeks that each pair was tied in the panel, in either direction, an upper triangle (agents, agents)."""
+    """Return the weeks that each pair was tied in either direction, an upper triangle (agents, agents)."""
     first, last = panel.first_week, panel.first_week + panel.n_weeks
     ties = panel.ties
     stood = np.minimum(ties.end, last).astype(np.int64) - np.maximum(ties.start, first)

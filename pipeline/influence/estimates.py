@@ -104,7 +104,7 @@ def influence_estimates(
     short = reader if hours == WEEK_HOURS else PanelReader(con, hours)
     rows: list[Estimate] = []
     for source, is_derived in ((reader, False), (short, True)):
-        variables = source.variables()
+        variables = source.variables() or list(grid.variables[:1])
         headline = headline_score(source, grid) if not is_derived else None
         for network in source.networks():
             for variable in variables:
@@ -112,7 +112,7 @@ def influence_estimates(
                 if loaded.is_derived != is_derived:
                     break
                 progress(f"influence in {network} by {variable}")
-                is_headline = network == grid.network and variable == headline
+                is_headline = network == grid.network and variable in (headline, *grid.also)
                 rows += panel_rows(loaded, grid, setting, is_headline=is_headline)
     return adjust(rows)
 
@@ -175,10 +175,11 @@ def panel_rows(loaded: LoadedPanel, grid: InfluenceGrid, setting: Setting, *, is
     for spec in specs[:1] if loaded.variable == NEGATIVE_CONTROL else specs:
         fit = fit_specification(problem, spec, setting.level)
         rows.append(_row(loaded, spec, fit, whole, setting, _scale(problem, spec, fit, setting), is_noisy=noisy))
-    return [*rows, *(_rolling(loaded, problem, grid, setting) if is_headline else [])]
+    return [*rows, *(rolling_rows(loaded, problem, grid, setting) if is_headline else [])]
 
 
-def _rolling(loaded: LoadedPanel, problem: Problem, grid: InfluenceGrid, setting: Setting) -> list[Estimate]:
+def rolling_rows(loaded: LoadedPanel, problem: Problem, grid: InfluenceGrid, setting: Setting) -> list[Estimate]:
+    """Return the rows of the windows of the grid, scores standardised over the whole panel."""
     length, step = grid.windows.length, grid.windows.step
     rows = []
     for start in range(0, problem.panel.n_weeks - length + 1, step):

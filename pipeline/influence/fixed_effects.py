@@ -12,7 +12,7 @@ from scipy import sparse
 from pipeline.inference.result import Fit
 from pipeline.influence.frame import Frame, demeaned
 from pipeline.influence.solve import Solved, fit_from, solve
-from pipeline.network.panel import FloatArray
+from pipeline.network.panel import FloatArray, IntArray
 
 MOST_CELLS = 4000
 """Cells of a two-way model that is solved exactly."""
@@ -50,8 +50,8 @@ class _TwoWay:
     """Residuals on effects of agents and cells (Frisch, Waugh and Lovell): one small system, solved once."""
 
     def __init__(self, frame: Frame) -> None:
-        self.agent = np.unique(frame.agent, return_inverse=True)[1]
-        self.cell = np.unique(frame.cell, return_inverse=True)[1]
+        self.agent: IntArray = np.unique(frame.agent, return_inverse=True)[1].astype(np.int64)
+        self.cell: IntArray = np.unique(frame.cell, return_inverse=True)[1].astype(np.int64)
         cells = int(self.cell.max()) + 1
         if cells > MOST_CELLS:
             raise ValueError(f"two-way effects of {cells} cells; at most {MOST_CELLS} are solved exactly")
@@ -63,8 +63,9 @@ class _TwoWay:
 
     def __call__(self, values: FloatArray) -> FloatArray:
         within = demeaned(values, self.agent)
-        effect = self.inverse @ np.bincount(self.cell, weights=within)
-        return within - demeaned(effect[self.cell], self.agent)
+        effect: FloatArray = np.asarray(self.inverse @ np.bincount(self.cell, weights=within), dtype=np.float64)
+        out: FloatArray = within - demeaned(effect[self.cell], self.agent)
+        return out
 
 
 def half_panel_jackknife(frame: Frame, term: str, level: float) -> Fit | None:

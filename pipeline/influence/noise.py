@@ -23,7 +23,7 @@ LAMBDAS = (0.5, 1.0, 1.5, 2.0)
 """Error that is added, in multiples of what is there."""
 MOST_VALUES = 40_000_000
 """Agent-weeks that SIMEX draws in all; a large panel needs few draws, as its agents average them."""
-FEWEST_DRAWS, MOST_DRAWS = 2, 20
+FEWEST_DRAWS, MOST_DRAWS = 2, 10
 
 
 def split_half_iv(panel: Panel, group: IntArray, *, lags: int, by_group: bool) -> Solved | None:

@@ -38,8 +38,8 @@ FAILURES = {
     HASH_SCORE: "a number that nobody sees seems to spread: the estimator or its errors are wrong on these data",
     FUTURE_TIES: "ties are chosen for how the score moves (selection), or share something latent; this tells nothing "
     "against the estimate of influence",
-    "serial_correlation": "residuals are correlated two weeks apart: the model lacks a lag of the score, which shows as "
-    "influence that is not there",
+    "serial_correlation": "residuals are correlated two weeks apart: the model lacks a lag of the score, which "
+    "shows as influence that is not there",
 }
 """What a rejection means."""
 SUCCESSES = {

@@ -119,7 +119,9 @@ class InfluenceGrid:
     Attributes
     ----------
     network, variables
-        The network and the scores of the headline, in the order of preference; the first that a corpus has is it.
+        The network and the scores of the headline, in the order of preference; the first that can be asked is it.
+    also
+        Scores that have all specifications too, whatever the headline is.
     full
         Specifications of the headline.
     brief
@@ -134,6 +136,7 @@ class InfluenceGrid:
 
     network: str
     variables: tuple[str, ...]
+    also: tuple[str, ...]
     full: tuple[InfluenceSpecification, ...]
     brief: tuple[InfluenceSpecification, ...]
     rolling: tuple[InfluenceSpecification, ...]
@@ -167,6 +170,7 @@ def load_influence_grid(text: str | None = None) -> InfluenceGrid:
     return InfluenceGrid(
         network=settings["network"],
         variables=tuple(settings["variables"]),
+        also=tuple(settings["also"]),
         windows=Windows(int(settings["window_weeks"]), int(settings["window_step"])),
         hours=int(settings["hours"]),
         **parts,

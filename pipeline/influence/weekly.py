@@ -6,14 +6,16 @@ What belongs here: exposures as rows, and the weeks in which influence shows its
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import duckdb
 import numpy as np
 import polars as pl
 
-from pipeline.influence.estimates import FAMILY, Setting, headline_score, panel_rows
+from pipeline.influence.estimates import FAMILY, Setting, headline_score, rolling_rows
 from pipeline.influence.exposure import exposure_blocks
+from pipeline.influence.problem import Problem
 from pipeline.influence.specification import InfluenceGrid
 from pipeline.network.panel_load import RELATIONS, LoadedPanel, PanelReader
 from pipeline.schema import TABLES, Estimate, Measure, join_warnings
@@ -35,8 +37,8 @@ def exposure_frame(con: duckdb.DuckDBPyConnection, variables: Sequence[str]) -> 
     Returns
     -------
     polars.DataFrame
-        One row per agent and week with an alter, sorted by the key. Weeks are computed in blocks, each from its own ties
-        and scores alone.
+        One row per agent and week with an alter, sorted by the key. Weeks are computed in blocks, each from its own
+        ties and scores alone.
     """
     schema = {name: kind for name, kind in TABLES["exposure_week"].polars_schema.items() if name != "corpus_id"}
     reader, parts = PanelReader(con), [pl.DataFrame(schema=schema)]
@@ -49,7 +51,7 @@ def exposure_frame(con: duckdb.DuckDBPyConnection, variables: Sequence[str]) -> 
 
 
 def _rows(loaded: LoadedPanel, columns: list[str]) -> list[pl.DataFrame]:
-    parts = []
+    parts: list[pl.DataFrame] = []
     if loaded.panel is None:
         return parts
     for block, found in exposure_blocks(loaded.panel, BLOCK):
@@ -82,33 +84,28 @@ def influence_measures(
     reader = PanelReader(con)
     headline = headline_score(reader, grid) or grid.variables[0]
     loaded = reader.panel(grid.network, headline)
-    rolling = InfluenceGrid(
-        grid.network, (headline,), grid.rolling[:1], grid.rolling[:1], grid.rolling[:1], grid.windows, grid.hours
-    )
-    rows = panel_rows(loaded, rolling, Setting(seed, level, {}), is_headline=True)
-    windows = [row for row in rows if row.hypothesis_id.endswith("by_window")] if loaded.panel is not None else []
-    windows = [row for row in windows if row.estimate is not None] if len(rows) > 1 else []
-    return [_week(name, loaded, windows, rows, level) for name in ("influence_first_week", "influence_last_week")]
+    words: tuple[str, ...] = ()
+    windows: list[Estimate] = []
+    if loaded.panel is not None:
+        problem = Problem.of(loaded.panel, seed)
+        words = problem.refusals()
+        by_influence = replace(grid, rolling=grid.rolling[:1])
+        rows = [] if words else rolling_rows(loaded, problem, by_influence, Setting(seed, level, {}))
+        windows = [row for row in rows if row.p_value is not None]
+    return [_week(name, loaded, windows, words, level) for name in ("influence_first_week", "influence_last_week")]
 
 
 def _week(
-    measure_id: str, loaded: LoadedPanel, windows: Sequence[Estimate], rows: Sequence[Estimate], level: float
+    measure_id: str, loaded: LoadedPanel, windows: Sequence[Estimate], words: Sequence[str], level: float
 ) -> Measure:
-    shown = [
-        row for row in windows if (row.estimate or 0.0) > 0 and row.p_value is not None and row.p_value < 1 - level
-    ]
-    words = [
-        *loaded.warnings,
-        *(["multiple_testing"] if shown else ["no_influence_window"] if windows else ["few_weeks"]),
-    ]
-    if not windows and len(rows) == 1:
-        words += (rows[0].warnings or "").split(",")
-    value = None
-    if shown and loaded.panel is not None:
-        ends = [row.window_start if measure_id.endswith("first_week") else row.window_end for row in shown]
-        at = min(end for end in ends if end) if measure_id.endswith("first_week") else max(end for end in ends if end)
-        value = (at - loaded.window_start(0)).days // 7 + (1 if measure_id.endswith("first_week") else 0)
+    shown = [row for row in windows if (row.estimate or 0.0) > 0 and (row.p_value or 0.0) < 1 - level]
+    is_first, value = measure_id.endswith("first_week"), None
+    ends = [end for row in shown if (end := row.window_start if is_first else row.window_end) is not None]
+    if ends:
+        weeks = ((min(ends) if is_first else max(ends)) - loaded.window_start(0)).days // 7
+        value = float(weeks + is_first)
+    why = "multiple_testing" if shown else "no_influence_window" if windows else "few_weeks"
     return Measure(
-        family=FAMILY, measure_id=measure_id, value=None if value is None else float(value), n=len(windows),
-        n_unit="windows with an estimate", warnings=join_warnings(words),
+        family=FAMILY, measure_id=measure_id, value=value, n=len(windows), n_unit="windows with an estimate",
+        warnings=join_warnings([*loaded.warnings, *words, *([] if words and not windows else [why])]),
     )  # fmt: skip

@@ -99,7 +99,7 @@ def convergence_estimates(
         with a null estimate and its reason in `warnings`.
     """
     named, covered = has_communities(con), corpus_coverage(con)
-    cells: dict[tuple[str, bool], tuple[pl.DataFrame, str | None, str | None]] = {}
+    cells: dict[tuple[str | None, bool], tuple[pl.DataFrame, str | None, str | None]] = {}
     rows = []
     for spec in SPECIFICATIONS:
         key = (spec.rung, spec.with_copies)

@@ -134,12 +134,13 @@ def fit_map(texts: Read, teacher: NDArray[np.floating], noise: float = NOISE) ->
     weights = linalg.solve(kernel, y - scale * x, assume_a="pos", overwrite_a=True)
     known = np.unique(texts.pieces.indices).astype(np.int64)
     table = PIECES_SHARE * (weighted[:, known].T @ weights)
-    single = (part.astype(np.float32) for part in (landmarks, weights, rarity))
     return Map(
         centre.astype(np.float32),
         offset.astype(np.float32),
         np.float32(scale),
-        *single,
+        landmarks.astype(np.float32),
+        weights.astype(np.float32),
+        rarity.astype(np.float32),
         known,
         np.asarray(table, dtype=np.float32),
     )

@@ -63,7 +63,7 @@ def read_styles(con: duckdb.DuckDBPyConnection, seed: int) -> FloatArray:
     frame = con.sql(query, params={"salt": f"{seed}:style:"}).pl().drop("agent")
     values = frame.to_numpy().astype(np.float64)
     spread = values.std(axis=0) if len(values) else np.ones(values.shape[1])
-    scaled = (values - (values.mean(axis=0) if len(values) else 0)) / np.where(spread > 0, spread, 1.0)
+    scaled: FloatArray = (values - (values.mean(axis=0) if len(values) else 0)) / np.where(spread > 0, spread, 1.0)
     return scaled.reshape(-1, TEXTS, values.shape[1])
 
 
@@ -153,7 +153,8 @@ def multiplicity_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling, wo
         ]
     axes, rng = main_axes(styles), stream(sampling.seed, CLUSTERS)
     counts = component_counts(styles @ axes)
-    drawn = np.stack([component_counts(one_style(styles, rng) @ axes) for _ in range(DRAWS)])
+    points = np.concatenate([one_style(styles, rng) @ axes for _ in range(DRAWS)])
+    drawn = component_counts(points).reshape(DRAWS, n)
     from pipeline.socialisation.diversity import t_interval
 
     rows = []

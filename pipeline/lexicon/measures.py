@@ -77,7 +77,8 @@ def lexicon_measures(con: duckdb.DuckDBPyConnection, cards: Sequence[Card], *, l
 
 def read_texts(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Return the distinct texts: ``text_hash``, ``language``, ``n_tokens``, and their place ``at``."""
-    return con.sql(_TEXTS).pl().with_row_index("at")
+    texts: pl.DataFrame = con.sql(_TEXTS).pl()
+    return texts.with_row_index("at")
 
 
 def category_names(card: Card) -> list[str]:

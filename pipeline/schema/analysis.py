@@ -28,8 +28,8 @@ ANALYSIS_TABLES: tuple[Table, ...] = (
                 "unit",
                 "VARCHAR",
                 "What unit_id names: corpus, community, network (tie rule), network_score (rule/score), group, "
-                "airs_level, airs_bin, lexicon (card/category), activity_group, event_offset, emotion, scheme, label, stimuli_before, "
-                "conflicts_before.",
+                "airs_level, airs_bin, lexicon (card/category), activity_group, event_offset, emotion, scheme, label, "
+                "stimuli_before, conflicts_before.",
                 required=True,
             ),
             c("unit_id", "VARCHAR", "The unit; 'corpus' for the corpus itself.", required=True),

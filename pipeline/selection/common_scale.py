@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.selection.adjacency import FloatArray
-from pipeline.selection.fit import Choice
+from pipeline.selection.fit import Choice, Groups
 from pipeline.selection.risk_set import RiskSet
 from pipeline.selection.terms import Pairs, design
 
@@ -30,7 +30,7 @@ class CommonScale:
 
 
 def selection_scale(
-    rows: RiskSet, scores: FloatArray, group: FloatArray, choice: Choice, low: float, high: float
+    rows: RiskSet, scores: FloatArray, group: Groups, choice: Choice, low: float, high: float
 ) -> CommonScale | None:
     """Return by how much selection on the score makes ties more alike per week.
 

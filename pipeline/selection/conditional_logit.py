@@ -99,7 +99,7 @@ class ConditionalFit:
         """
         if self.information is None:
             raise ValueError(f"no maximum, so no covariance: {self.sentence}")
-        return np.linalg.inv(self.information)
+        return np.asarray(np.linalg.inv(self.information), dtype=np.float64)
 
 
 def strata_of(x: FloatArray, stratum: IntArray, case: BoolArray, offset: FloatArray | None = None) -> Strata:
@@ -266,10 +266,10 @@ class _Likelihood:
         cases = np.add.reduceat(strata.case.astype(np.int64), strata.start) if len(strata.start) else none
         tells = (cases > 0) & (cases < sizes)
         if not tells.all():
-            rows = np.repeat(tells, sizes)
-            offset = None if strata.offset is None else strata.offset[rows]
+            kept = np.repeat(tells, sizes)
+            offset = None if strata.offset is None else strata.offset[kept]
             start = np.r_[0, np.cumsum(sizes[tells])[:-1]] if tells.any() else none
-            strata = Strata(strata.x[rows], start, strata.case[rows], offset)
+            strata = Strata(strata.x[kept], start, strata.case[kept], offset)
         squares, n_rows = np.zeros(strata.x.shape[1]), len(strata.x)
         for rows, parts in _blocks(strata):
             x, local = strata.x[rows], strata.start[parts] - rows.start

@@ -40,6 +40,7 @@ _CHOICES: dict[str, tuple[object, ...]] = {
     "estimator": tuple(ESTIMATORS),
     "covariance": COVARIANCES,
     "score": ("observed", *VERDICTS),
+    "groups": ("observed", "found"),
 }
 
 
@@ -63,6 +64,8 @@ class SelectionSpecification:
         ``observed``, or a placebo of `pipeline.selection.placebos.VERDICTS`.
     controls
         Alters drawn per choice, or open pairs per new tie.
+    groups
+        Groups of ``same_group``: those of the panel, or ``found``, communities of the network pooled over all weeks.
     window, step
         Weeks of rolling windows and weeks between them; 0 for all weeks together.
     by_week
@@ -79,6 +82,7 @@ class SelectionSpecification:
     covariance: str = "dyadic"
     score: str = "observed"
     controls: int = 10
+    groups: str = "observed"
     window: int = 0
     step: int = 0
     by_week: bool = True
@@ -94,12 +98,14 @@ class SelectionSpecification:
         """The model in the notation of formulas, outcome first."""
         outcome = {"tie_logit": "tie lasts", "pair_logit": "pair becomes tied"}.get(self.estimator, "alter is chosen")
         effects = "choice" if self.is_choice else ("week" if self.by_week else "1")
-        return f"{outcome} ~ {' + '.join(TERMS[name] for name in self.terms)} | {effects}"
+        found = {"same_group": "1[communities found in the network are the same]"} if self.groups == "found" else {}
+        return f"{outcome} ~ {' + '.join(found.get(name, TERMS[name]) for name in self.terms)} | {effects}"
 
     @property
     def spec_id(self) -> str:
         """Twelve hex digits of the SHA-256 of estimator, formula, sample and standard error."""
         sample = f"{self.term} {self.score} {self.controls} {self.window} {self.step}"
+        sample += "" if self.groups == "observed" else f" {self.groups}"
         return digest(self.estimator, self.formula, sample, self.covariance)
 
 
@@ -128,6 +134,7 @@ def label(spec: SelectionSpecification) -> str:
     parts = [_ON[spec.estimator], controls]
     parts += [] if spec.covariance == "dyadic" else [f"errors: {CLUSTERS[spec.covariance] or 'rows independent'}"]
     parts += [] if spec.controls == 10 or not spec.is_choice else [f"{spec.controls} alters"]
+    parts += [] if spec.groups == "observed" else ["groups: found communities"]
     parts += [] if spec.score == "observed" else [spec.score]
     return "; ".join(parts).replace("_", " ")
 

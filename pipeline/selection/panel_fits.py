@@ -13,7 +13,8 @@ import numpy as np
 
 from pipeline.activity.resampling import stream
 from pipeline.inference.result import Fit
-from pipeline.network.panel import Panel
+from pipeline.influence.communities import communities
+from pipeline.network.panel import IntArray, Panel
 from pipeline.network.reliability import error_variances, split_half
 from pipeline.selection import placebos
 from pipeline.selection.adjacency import FloatArray
@@ -58,6 +59,14 @@ class RowStore:
 
     seed: int
     kept: dict[tuple[object, ...], RiskSet | TieRows] = field(default_factory=dict)
+    found: dict[tuple[int, int], IntArray] = field(default_factory=dict)
+
+    def communities(self, panel: Panel) -> IntArray:
+        """Return the communities of the network pooled over the weeks of a panel, −1 for agents without a tie."""
+        key = (panel.first_week, panel.n_weeks)
+        if key not in self.found:
+            self.found[key] = communities(panel, self.seed, runs=1).number
+        return self.found[key]
 
     def choices(self, panel: Panel, controls: int, most: int) -> RiskSet:
         """Return the choices of a panel."""
@@ -153,7 +162,7 @@ class PanelFits:
     def _choice(self, spec: SelectionSpecification, rows: RiskSet, span: tuple[int, int]) -> PanelFit:
         if word := refusal(rows, spec.terms):
             return PanelFit(spec, replace(choice_base(rows), warnings=(word,)), span)
-        choice = fit_choice(rows, self._score(spec.score), self._panel.group, spec.terms, spec.term)
+        choice = fit_choice(rows, self._score(spec.score), self._group(spec), spec.terms, spec.term)
         fit = choice_result(rows, choice, spec.covariance, self._level)
         scale = None
         if fit.estimate is not None and spec.role == "primary" and fit.conf_low is not None:
@@ -181,6 +190,10 @@ class PanelFits:
             kind=spec.covariance, level=self._level,
         )  # fmt: skip
         return found.fit
+
+    def _group(self, spec: SelectionSpecification) -> IntArray:
+        """Return groups of agents; found ones are those of the whole network, new ties included."""
+        return self._store.communities(self._panel) if spec.groups == "found" else self._panel.group
 
     def _score(self, kind: str) -> FloatArray:
         if kind not in self._scores:

@@ -45,5 +45,5 @@ def shuffled_weeks(scores: FloatArray, rng: Generator) -> FloatArray:
 
 def hash_score(scores: FloatArray, rng: Generator) -> FloatArray:
     """Give each agent one random score for all weeks in which it has one, of mean 0 and standard deviation 1."""
-    own = rng.standard_normal(scores.shape[0])
-    return np.where(np.isfinite(scores), own[:, None], np.nan)
+    own = rng.standard_normal((scores.shape[0], 1))
+    return np.where(np.isfinite(scores), own, np.nan)

@@ -171,7 +171,7 @@ def risk_set(
         n_weeks=len(ties),
         controls=controls,
         seed=seed,
-        is_sampled=cut < np.iinfo(np.uint64).max,
+        is_sampled=bool(cut < np.iinfo(np.uint64).max),
     )
 
 

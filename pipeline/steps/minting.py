@@ -15,12 +15,15 @@ from pipeline.steps.analysis import _sampling
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data
 
+MOST_DRAWS = 499
+"""Draws of each permutation: six of them on replies."""
+
 
 def _minting(context: StepContext) -> Mapping[str, Data]:
     con, clock, sampling = context.con, read_clock(context.con), _sampling(context.settings)
     minting = read_minting(con)
     measures = warned(minting_measures(minting, clock, sampling), corpus_coverage(con))
-    estimates = minting_estimates(minting, clock, sampling, n_draws=context.settings.permutation_draws)
+    estimates = minting_estimates(minting, clock, sampling, n_draws=min(context.settings.permutation_draws, MOST_DRAWS))
     rows = warn_periods(measures, read_gaps(con).of("post"))
     return {"measure": measure_frame(rows), "estimate": estimate_frame(estimates)}
 

@@ -13,7 +13,7 @@ import polars as pl
 from threadpoolctl import threadpool_limits
 
 from pipeline.activity.gaps import read_gaps, warn_periods
-from pipeline.language import embed, teacher
+from pipeline.language import embed, rungs, teacher
 from pipeline.language.cache import Chunks
 from pipeline.language.clock import read_clock
 from pipeline.language.drift_measures import drift_measures
@@ -48,8 +48,8 @@ def _persona_embedding(context: StepContext) -> Mapping[str, Data]:
         # As with texts, no description is mapped by a map that has seen it, and no map has seen a text of the sample.
         mapped = apply_maps(fit_maps(plain.rows(is_read), full, folds[is_read]), plain, folds)
     writer = embed.Files(context.folder)
-    writer.write(read["persona_hash"], embed.FULL, full)
-    writer.write(personas["persona_hash"], embed.STATIC, mapped.astype(np.float16))
+    writer.write(read["persona_hash"], rungs.FULL, full)
+    writer.write(personas["persona_hash"], rungs.STATIC, mapped.astype(np.float16))
     frames = [pl.scan_parquet(path).rename({"text_hash": "persona_hash"}) for path in writer.paths]
     paths = [path.with_name(f"persona-{path.name}") for path in writer.paths]
     for frame, path in zip(frames, paths, strict=True):

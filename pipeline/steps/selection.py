@@ -27,13 +27,15 @@ SELECTION_STEPS = (
         modules=(
             "pipeline.steps.selection",
             "pipeline.selection",
+            "pipeline.influence.communities",
+            "pipeline.structure.communities",
             "pipeline.network",
             "pipeline.inference",
             "pipeline.language.covered",
             "pipeline.activity.resampling",
             "pipeline.schema.tidy",
         ),
-        libraries=("duckdb", "polars", "numpy", "scipy", "numba"),
+        libraries=("duckdb", "polars", "numpy", "scipy", "numba", "networkit"),
         description="Do agents tie themselves to their like, and keep such ties: choices of alters, with placebos.",
     ),
 )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 
+import duckdb
 import numpy as np
 import polars as pl
 import pytest
@@ -16,12 +17,14 @@ from pipeline.influence.placebos import FAILURES, SUCCESSES
 from pipeline.influence.specification import grid_text, load_influence_grid
 from pipeline.influence.weekly import exposure_frame, influence_measures
 from pipeline.network.panel_load import PanelReader
+from pipeline.report.html.influence_section import influence
+from pipeline.report.html.source import Source
 from pipeline.schema import Estimate, estimate_frame, measure_frame
 from pipeline.simulation.coevolution import simulate
 from pipeline.simulation.coevolution_truth import CoevolutionTruth
 
 AGENTS, WEEKS, PLANTED = 150, 22, 0.3
-GRID = replace(load_influence_grid(), variables=("log_length",))
+GRID = replace(load_influence_grid(), variables=("log_length",), also=())
 
 
 def corpus(weeks: int = WEEKS, beta_i: float = PLANTED, **change: object) -> dict[str, list[dict[str, object]]]:
@@ -43,9 +46,7 @@ def corpus(weeks: int = WEEKS, beta_i: float = PLANTED, **change: object) -> dic
     for source, target, start, end in zip(ties.source, ties.target, ties.start, ties.end, strict=True):
         begun, ended = max(int(start) - first, 0), int(end) - first
         if ended > 0:
-            rows["tie_event"].append(
-                event(ids[source], ids[target], "add", MONDAY + timedelta(weeks=begun, hours=1))
-            )
+            rows["tie_event"].append(event(ids[source], ids[target], "add", MONDAY + timedelta(weeks=begun, hours=1)))
         if 0 < ended < weeks:
             rows["tie_event"].append(
                 event(ids[source], ids[target], "remove", MONDAY + timedelta(weeks=ended, hours=1))
@@ -72,7 +73,9 @@ def test_planted_influence_is_the_primary_row_and_placebos_stand_beside_it():
     assert (primary.outcome, primary.term, primary.cluster) == ("log_length", "gap_follow", "agent")
     assert primary.std_error is not None and primary.estimate == pytest.approx(PLANTED, abs=3 * primary.std_error)
     assert primary.p_value < 0.001 and primary.p_adj is not None
-    assert primary.common_scale is not None and primary.common_scale_low < primary.common_scale < primary.common_scale_high
+    assert (
+        primary.common_scale is not None and primary.common_scale_low < primary.common_scale < primary.common_scale_high
+    )
     placebos = {row.hypothesis_id: row for row in found() if row.role == "placebo" and row.outcome == "log_length"}
     for name in ("just_formed", "permuted_ties", "shuffled_weeks", "matched_alters", "serial_correlation"):
         row = placebos[name]
@@ -127,7 +130,9 @@ def test_a_constant_of_the_agent_is_no_outcome():
 def test_clocks_that_tell_no_weeks_leave_null_rows(change, word):
     rows = influence_estimates(connect(**corpus(weeks=5, **change)), GRID, seed=1)
     assert rows and all(row.estimate is None and row.p_value is None for row in rows)
-    assert all(word in row.warnings and row.sampling.startswith("No number") for row in rows if row.outcome != "airs_share")
+    assert all(
+        word in row.warnings and row.sampling.startswith("No number") for row in rows if row.outcome != "airs_share"
+    )
     measures = influence_measures(connect(**corpus(weeks=5, **change)), GRID, seed=1)
     assert all(row.value is None and word in row.warnings for row in measures)
 
@@ -146,7 +151,8 @@ def test_exposures_are_means_of_alters_of_the_week():
     week = MONDAY + timedelta(weeks=7)
     ties = connection().sql(
         "SELECT source_id, target_id, max(\"at\") FILTER (WHERE action = 'add') AS a, "
-        "max(\"at\") FILTER (WHERE action = 'remove') AS r FROM tie_event WHERE \"at\" < $end GROUP BY ALL HAVING r IS NULL OR a > r",
+        "max(\"at\") FILTER (WHERE action = 'remove') AS r "
+        "FROM tie_event WHERE \"at\" < $end GROUP BY ALL HAVING r IS NULL OR a > r",
         params={"end": week + timedelta(weeks=1)},
     ).pl()  # fmt: skip
     values = scores.filter(pl.col("week_start") == week.date()).select(target_id="agent_id", value="value")
@@ -174,3 +180,20 @@ def test_the_grid_is_read_and_its_mistakes_are_named():
     ):
         with pytest.raises(ValueError, match=message):
             load_influence_grid(grid_text().replace(old, new, 1))
+
+
+def test_the_section_draws_the_path_and_says_why_naive_rows_are_not_believed():
+    con = duckdb.connect()
+    con.execute("CREATE SCHEMA analysis")
+    measures = measure_frame(influence_measures(connection(), GRID, seed=1))
+    for name, frame in (("estimate", estimate_frame(found())), ("measure", measures)):
+        con.register("given", frame.with_columns(corpus_id=pl.lit("one")))
+        con.execute(f"CREATE TABLE analysis.{name} AS SELECT * FROM given")
+        con.unregister("given")
+    con.execute("CREATE TABLE analysis.measure_dictionary (measure_id VARCHAR, title VARCHAR, unit VARCHAR)")
+    html = str(influence(Source(con, "one")).html())
+    assert html.count("<svg") == 1 and "Influence by rolling windows: log length" in html
+    assert "placebo: ties that did not stand yet" in html and "two-way fixed effects, not believed" in html
+    assert "Why two-way fixed effects are not believed" in html
+    assert html.index(">primary<") < html.index(">naive<") < html.index("Placebos, zero where")
+    assert "No estimate of influence" in str(influence(Source(con, "another")).html())

@@ -50,7 +50,7 @@ def writing(seed, *, style=0.0, authors=8, days=4, texts=5, tokens=24):
     return con
 
 
-def attribution(con, seed=3, null_draws=100):
+def attribution(con, seed=3, null_draws=200):
     rows = authorship_measures(con, read_clock(con), Sampling(seed=seed, null_draws=null_draws), [])
     return {row.measure_id: row for row in rows}
 
@@ -68,12 +68,15 @@ def test_nearest_centroid_is_that_of_a_loop():
 
 
 def test_texts_that_tell_without_style_are_left_out():
-    con = writing(1)
+    con = writing(1, days=3)
     every = len(read_texts(con, read_clock(con), 3).text)
-    assert every == 8 * 4 * 5
+    assert every == 8 * 3 * 5
     con.execute("INSERT INTO template SELECT text_hash, '', text_hash FROM text ORDER BY text_hash LIMIT 3")
     con.execute("UPDATE text SET copies = 2 WHERE text_hash = (SELECT max(text_hash) FROM text)")
-    assert len(read_texts(con, read_clock(con), 3).text) == every - 4
+    gone = "SELECT lower(text) FROM text WHERE copies = 2 OR text_hash IN (SELECT text_hash FROM template)"
+    kept = read_texts(con, read_clock(con), 3).text
+    assert every - 16 <= len(kept) <= every - 4  # a day of an author that is left with three is left out too
+    assert not {text for (text,) in con.sql(gone).fetchall()} & set(kept)
     assert without_name("As ZAPHOD I say", "Zaphod") == "as   i say"
     assert without_name("As I say", None) == "as i say"
 
@@ -151,7 +154,7 @@ def test_rows_of_multiplicity():
 def size_of_attribution(runs):
     hits = {"author_attribution_accuracy": 0, "author_attribution_function_words": 0}
     for seed in range(runs):
-        found = attribution(writing(seed), seed, 198)
+        found = attribution(writing(seed), seed, 396)
         for name in hits:
             hits[name] += found[name].p_value < 0.05
     return {name: count / runs for name, count in hits.items()}

@@ -64,8 +64,8 @@ def test_intervals_cover_when_the_maps_are_fitted_on_the_very_sample():
     topics = (rng.random((40, 20)) < 0.3).astype(float)  # word pieces of descriptions, and of what their authors write
     author = rng.integers(0, 40, n)
     pieces = ((topics[author] > 0) & (rng.random((n, 20)) < 0.7)) | (rng.random((n, 20)) < 0.1)
-    full, own = (unit(x @ turn + 1.5 * rng.normal(size=(len(x), 12))) for x in (pieces.astype(float), topics))
-    plain, own_plain = (unit(x + 1.5 * rng.normal(size=x.shape)) for x in (full, own))
+    full, own = (unit(x @ turn + 0.8 * rng.normal(size=(len(x), 12))) for x in (pieces.astype(float), topics))
+    plain, own_plain = (unit(x + 0.15 * rng.normal(size=x.shape)) for x in (full, own))
     texts, personas = (
         Read(x.astype(np.float32), sparse.csr_matrix(y, dtype=np.float32))
         for x, y in ((plain, pieces), (own_plain, topics))

@@ -15,7 +15,7 @@ from pipeline.published.load import load_measure_dictionary
 from pipeline.report.html.gender_section import gender
 from pipeline.report.html.source import Source
 from pipeline.report.plots import plot_table
-from pipeline.schema import TABLES, measure_frame
+from pipeline.schema import TABLES, estimate_frame, measure_frame
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "gender"))
 from planted_gender import connect, corpus
@@ -24,7 +24,8 @@ from planted_gender import connect, corpus
 def catalogue(rows: pl.DataFrame) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
     con.execute("CREATE SCHEMA analysis")
-    for name, frame in (("measure", rows), ("measure_dictionary", load_measure_dictionary())):
+    tables = {"measure": rows, "estimate": estimate_frame([]), "measure_dictionary": load_measure_dictionary()}
+    for name, frame in tables.items():
         columns = list(TABLES[name].polars_schema)
         con.register("given", frame.with_columns(corpus_id=pl.lit("c")).select(columns))
         con.execute(f"CREATE TABLE analysis.{name} AS SELECT * FROM given")

@@ -34,8 +34,9 @@ ATTRIBUTES = frozenset(
     )
 )
 SECTIONS = ["headlines", "accounting", "activity", "airs", "enforcement", "lexicons", "contagion", "network",
-            "convergence", "norms", "topics", "homophily", "selection", "influence", "decomposition",
-            "gender", "coordination", "persona", "socialisation", "replication", "warnings"]  # fmt: skip
+            "structure", "convergence", "norms", "token_mint", "topics", "homophily", "selection", "influence",
+            "decomposition", "gender", "coordination", "persona", "socialisation", "self_statement", "replication",
+            "warnings"]  # fmt: skip
 
 
 class Page(HTMLParser):
@@ -150,7 +151,7 @@ def test_every_measure_stands_with_interval_n_and_warnings(settings: Settings, p
         estimates = con.sql("SELECT estimate, conf_low FROM analysis.estimate WHERE estimate IS NOT NULL").fetchall()
         compared = con.sql("SELECT ratio FROM analysis.comparison WHERE ratio IS NOT NULL").fetchall()
     text = pages[CORPUS].text
-    assert len(rows) == 16
+    assert len(rows) == 18
     for value, low, high, n, unit, warnings in rows:
         assert f"{n:,} {unit}" in text
         assert all(word.replace("_", " ") in text for word in (warnings or "").split(",") if word)

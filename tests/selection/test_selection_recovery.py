@@ -13,11 +13,13 @@ from pipeline.network.reliability import error_variances, split_half
 from pipeline.selection import placebos
 from pipeline.selection.common_scale import selection_scale
 from pipeline.selection.fit import estimate_choice, estimate_ties, fit_choice
+from pipeline.selection.grid import SelectionSpecification
+from pipeline.selection.panel_fits import PanelFits, RowStore
 from pipeline.selection.risk_set import RiskSet, risk_set
 from pipeline.selection.simex import simex
 from pipeline.selection.tie_rows import open_pairs, standing_ties
 from pipeline.simulation.coevolution import simulate
-from pipeline.simulation.coevolution_truth import CORNERS, CoevolutionTruth
+from pipeline.simulation.coevolution_truth import CORNERS, STRESSES, CoevolutionTruth
 
 FULL = ("similarity", "reciprocity", "two_paths", "in_degree", "alter_score")
 TRUTH = {"reciprocity": 1.5, "two_paths": 0.8, "in_degree": 0.3, "alter_score": 0.1}
@@ -173,6 +175,30 @@ def test_too_little_is_refused_in_a_word() -> None:
     assert dropped.estimate == pytest.approx(_fit("00", 0).estimate)
     with pytest.raises(ValueError, match="same for all alters"):
         estimate_choice(_rows("00", 0), scores, group, ("similarity", "ego_score"))
+
+
+def test_found_communities_take_out_what_latent_ones_put_in() -> None:
+    """STATISTICS 3.3: .112 where .0 is planted, .003 with the communities found in the network."""
+    stress = STRESSES["latent"]
+    truth = CoevolutionTruth(n_agents=300, n_weeks=12, burn_in=20, seed=11, **CORNERS["00"], **stress)
+    panel = simulate(truth).panel
+    fits = {
+        groups: SelectionSpecification(
+            role="robustness",
+            hypothesis="formation",
+            estimator="choice_logit",
+            terms=(*FULL, "same_group"),
+            groups=groups,
+        )
+        for groups in ("observed", "found")
+    }
+    results = PanelFits(panel, RowStore(0), seed=0, level=0.95, name="test").all(fits)
+    false, repaired = (found.fit for found in results)
+    assert false.conf_low is not None
+    assert false.conf_low > 0
+    assert repaired.estimate is not None
+    assert repaired.std_error is not None
+    assert abs(repaired.estimate) < 3 * repaired.std_error
 
 
 @pytest.mark.slow

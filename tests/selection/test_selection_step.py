@@ -6,13 +6,18 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
+import duckdb
 import numpy as np
+import polars as pl
 import pytest
 from homophily_corpus import MONDAY, agents, connect, event, society
 
 from pipeline.network.interactions import RULES
+from pipeline.published.load import load_measure_dictionary
+from pipeline.report.html.selection_section import selection
+from pipeline.report.html.source import Source
 from pipeline.report.selection_curve import selection_curve
-from pipeline.schema import Estimate, estimate_frame
+from pipeline.schema import TABLES, Estimate, estimate_frame
 from pipeline.selection.estimates import selection_estimates
 from pipeline.selection.grid import GRID_FILE, label, load_selection_grid
 from pipeline.selection.panel_fits import Limits
@@ -182,3 +187,25 @@ def test_the_picture_is_drawn_with_and_without_rows() -> None:
         picture = selection_curve(rows)
         assert picture.startswith(b"\x89PNG")
         assert picture == selection_curve(rows)
+
+
+def catalogue(rows: list[Estimate]) -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect()
+    con.execute("CREATE SCHEMA analysis")
+    for name, frame in (("estimate", estimate_frame(rows)), ("measure_dictionary", load_measure_dictionary())):
+        columns = list(TABLES[name].polars_schema)
+        con.register("given", frame.with_columns(corpus_id=pl.lit("c")).select(columns))
+        con.execute(f"CREATE TABLE analysis.{name} AS SELECT * FROM given")
+        con.unregister("given")
+    return con
+
+
+def test_the_section_shows_paths_verdicts_and_rows() -> None:
+    rows = only(found(), term="similarity_log_length")
+    text = "".join(str(block) for block in selection(Source(catalogue(rows), "c")).blocks)
+    assert text.count("<svg") == 1  # the path of selection on length over windows, with that of shuffled scores
+    assert "follow: log length" in text
+    assert "shuffled agents</b>: " in text
+    assert "away from zero" in text
+    empty = "".join(str(block) for block in selection(Source(catalogue([]), "c")).blocks)
+    assert "No estimate of selection" in empty

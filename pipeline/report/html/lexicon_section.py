@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from pipeline.report.html.cells import measure_table, refused
@@ -42,7 +44,7 @@ def _name(unit_id: object) -> str:
     return corpus_label(str(unit_id).replace("_", " ").replace("/", ": "), 44)
 
 
-def _listed(source: Source, caption: str, rows: list[Row]) -> Html:
+def _listed(source: Source, caption: str, rows: Sequence[Row]) -> Html:
     return measure_table(source, caption, rows, [_name(row["unit_id"]) for row in rows])
 
 

@@ -152,7 +152,7 @@ def _windows(source: Source, networks: pl.DataFrame) -> list[object]:
     cells = []
     for row in rows.iter_rows(named=True):
         values = dict(zip(row["measure_id"], row["value"], strict=True))
-        label = _NETWORKS.get(row["unit_id"], row["unit_id"])
+        label = _NETWORKS.get(row["unit_id"]) or corpus_text(row["unit_id"], 40)
         cells.append([label, row["period"], f"{row['period_start']:%Y-%m-%d}", *(number(values.get(n)) for n in names)])
     caption = "Networks by window"
     return [more(caption, table(caption, columns, cells))]
