@@ -112,6 +112,7 @@ def test_concurrent_runs_share_threads_and_memory(monkeypatch: pytest.MonkeyPatc
     assert shares(2)["ETHOGRAM_THREADS"] == "7"
 
 
+@pytest.mark.slow
 def test_corpora_side_by_side_are_all_published_and_named(
     project: Mapping[str, Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
