@@ -6,7 +6,7 @@ knows neither corpora nor Dagster; columns of texts come in, columns of scores g
 
 from pipeline.lexicon.card import fingerprint
 from pipeline.lexicon.engine import SCORE_SCHEMA, Engine
-from pipeline.lexicon.load import LEXICON_FOLDER, card_by_id, cards_with_lists, load_cards
+from pipeline.lexicon.load import LEXICON_FOLDER, Stamp, card_by_id, cards_with_lists, load_cards, stamp
 from pipeline.lexicon.model import Card
 from pipeline.lexicon.sql import level_case_sql, reply_class_sql
 from pipeline.lexicon.tokens import TOKEN_PATTERN, count_tokens
@@ -17,6 +17,7 @@ __all__ = [
     "TOKEN_PATTERN",
     "Card",
     "Engine",
+    "Stamp",
     "card_by_id",
     "cards_with_lists",
     "count_tokens",
@@ -24,4 +25,5 @@ __all__ = [
     "level_case_sql",
     "load_cards",
     "reply_class_sql",
+    "stamp",
 ]

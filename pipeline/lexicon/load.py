@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from pipeline.lexicon.card import parse_card
 from pipeline.lexicon.foreign import ForeignList, read_list
@@ -22,6 +22,16 @@ LEXICON_FOLDER = Path(__file__).resolve().parents[2] / "lexicons"
 LIST_SUFFIXES = (".dic", ".dicx", ".csv", ".tsv", ".txt")
 _FILE_KEYS = ("file", "format")
 _LIST_DEFAULTS = {"text": "normalised", "counting": "occurrence", "overlap": "longest"}
+
+
+Stamp: TypeAlias = tuple[tuple[str, int, int], ...]
+
+
+def stamp(*folders: Path | None) -> Stamp:
+    """Return path, time and size of every file of the folders: as long as it stays, so do the cards."""
+    paths = [path for folder in folders if folder and folder.is_dir() for path in sorted(folder.iterdir())]
+    states = [(path, path.stat()) for path in paths]
+    return tuple((str(path), state.st_mtime_ns, state.st_size) for path, state in states)
 
 
 def load_cards(folder: Path = LEXICON_FOLDER, own: Path | None = None) -> tuple[Card, ...]:

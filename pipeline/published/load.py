@@ -150,9 +150,15 @@ def _dictionaries() -> list[str]:
     return sorted(path.name for path in files("pipeline.published").iterdir() if path.name.startswith("dictionary"))
 
 
+@cache
+def _coverage() -> dict[str, Any]:
+    found: dict[str, Any] = _read("published.toml")["coverage"]
+    return found
+
+
 def coverage_note(corpus_id: str | None) -> str | None:
     """Return what is known about how much of its window a public dump holds, by corpus id."""
-    note = _read("published.toml")["coverage"].get(corpus_id) if corpus_id else None
+    note = _coverage().get(corpus_id) if corpus_id else None
     return str(note) if note else None
 
 

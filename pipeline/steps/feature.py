@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,17 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from pipeline.language.identify import LIBRARY, identify
-from pipeline.lexicon import Engine, card_by_id, count_tokens, fingerprint, load_cards, reply_class_sql
+from pipeline.lexicon import (
+    Card,
+    Engine,
+    Stamp,
+    card_by_id,
+    count_tokens,
+    fingerprint,
+    load_cards,
+    reply_class_sql,
+    stamp,
+)
 from pipeline.network.interactions import interaction_sql
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data, Query, Staged, Warehouse
@@ -56,8 +67,17 @@ def _quoted(path: object) -> str:
 def lexicon_cards(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object], Any]:
     """Return the fingerprint of all cards, the project's and the user's own, and the cards."""
     del corpus_id
-    cards = load_cards(warehouse.settings.lexicons, warehouse.settings.own_lexicons)
-    return {"cards": fingerprint(cards)}, cards
+    folders = warehouse.settings.lexicons, warehouse.settings.own_lexicons
+    mark, cards = _marked_cards(*folders, stamp(*folders))
+    return {"cards": mark}, cards
+
+
+@lru_cache(maxsize=4)
+def _marked_cards(folder: Path, own: Path | None, files: Stamp) -> tuple[str, tuple[Card, ...]]:
+    """Return the cards and their fingerprint, made once for each state of their files."""
+    del files
+    cards = load_cards(folder, own)
+    return fingerprint(cards), cards
 
 
 def _reply_card(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object], Any]:

@@ -11,6 +11,7 @@ import importlib.metadata
 import importlib.util
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
@@ -82,10 +83,18 @@ def _sources(module: ModuleType | str) -> tuple[Path, list[Path]]:
     return folder, sorted(path for path in folder.rglob("*") if path.suffix in _SOURCES and path.is_file())
 
 
+@lru_cache(maxsize=4096)
+def _digest(path: Path, changed: int, size: int) -> str:
+    """Return the digest of a file, read again only when its time or size says that it has changed."""
+    del changed, size
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def _digest_files(folder: Path, paths: Iterable[Path]) -> str:
     """Hash names, relative to the package, and contents, so that the place of the project does not matter."""
     hasher = hashlib.sha256()
     for path in paths:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        state = path.stat()
+        digest = _digest(path, state.st_mtime_ns, state.st_size)
         hasher.update(f"{path.relative_to(folder).as_posix()} {digest}\n".encode())
     return hasher.hexdigest()
