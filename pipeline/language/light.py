@@ -2,8 +2,7 @@
 
 What belongs here: making the light model; `pipeline.language.teacher.encode` runs it as it runs the teacher. Linear
 layers are quantised when the model is loaded (weights per output channel, activations per batch as it comes), by torch
-itself; no other runtime is needed. All layers stay: with
-one left out, or with a shorter window, the model no longer ranks pairs as the teacher does (docs/decisions.md).
+itself; no other runtime is needed. All layers stay: leaving after the fourth of six lost too much (docs/decisions.md).
 
 Activations share one scale in a batch, so a vector depends in its last digits on the texts that it is computed with:
 texts come in fixed chunks in the order of their hashes, as for the teacher, and results are the same again.
