@@ -6,6 +6,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,8 @@ def materialise_corpus(corpus_id: str, console: Console) -> bool:
     with open_instance(Path(os.environ["DAGSTER_HOME"])) as instance:
         if not instance.has_dynamic_partition(str(corpora.name), corpus_id):
             instance.add_dynamic_partitions(str(corpora.name), [corpus_id])
+        # A step asks for its partition fifteen times, each a query; while the run lasts the answer stays.
+        vars(instance)["has_dynamic_partition"] = cache(instance.has_dynamic_partition)
         job = defs.resolve_job_def(corpus_job.name)
         result = job.execute_in_process(
             instance=instance, partition_key=corpus_id, raise_on_error=False, tags=process_tags(instance)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import matplotlib as mpl
 import polars as pl
@@ -39,19 +40,27 @@ def plot_table(table: str, family: str, rows: pl.LazyFrame) -> bytes:
     rows
         The rows.
     """
+    if rows.select(pl.len()).collect().item() == 0:
+        return _no_rows()
     if table == "estimate" and f"{table}/{family}" not in _DRAWINGS:
-        frame = rows.collect()
-        if frame.height:
-            return _CURVES.get(family, specification_curve)(frame)
+        return _CURVES.get(family, specification_curve)(rows.collect())
     figure = Figure(figsize=SIZE, dpi=110, layout="constrained")
     axes = figure.add_subplot()
     draw = _DRAWINGS.get(f"{table}/{family}") or _DRAWINGS.get(table, _draw_nothing)
-    if rows.select(pl.len()).collect().item() == 0:
-        _say(axes, "no rows")
-    else:
-        draw(axes, rows)
+    draw(axes, rows)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
+    return _png(figure)
+
+
+@cache
+def _no_rows() -> bytes:
+    figure = Figure(figsize=SIZE, dpi=110, layout="constrained")
+    _say(figure.add_subplot(), "no rows")
+    return _png(figure)
+
+
+def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
