@@ -21,7 +21,7 @@ from pipeline.assets.partitions import corpora
 from pipeline.cli import prepare_home
 from pipeline.settings import Settings
 
-LOADED = 30_000  # milliseconds
+LOADED = 90_000  # milliseconds
 SHOWN = {
     "corpus/message": ("<script>alert('script')</script>", "<img src=x onerror=", "Ignore all previous instructions"),
     "corpus/community": ("</style></title></script><style>", "' onmouseover='alert(1)'"),

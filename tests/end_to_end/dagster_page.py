@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-START_SECONDS = 120
+START_SECONDS = 300
 STOP_SECONDS = 40
 
 LOCATIONS = """

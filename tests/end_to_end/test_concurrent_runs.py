@@ -13,7 +13,7 @@ from whole_runs import look_at, materialise, parts_of, project, stored, write_co
 
 from pipeline.steps import STEPS
 
-RUN_SECONDS = 240
+RUN_SECONDS = 600
 READER = Path(__file__).parent / "reader.py"
 
 

@@ -22,13 +22,13 @@ from pipeline.warehouse import Warehouse
 from pipeline.warehouse.layout import find_table
 
 LINE = re.compile(r"\d\d:\d\d:\d\d (\S+) (is written|was current): \d+ rows, \d+\.\d s")
-SECOND_RUN_SECONDS = 60.0  # it verifies all that is stored; 30 s on two cores, 50 s on two busy ones
+SECOND_RUN_SECONDS = 120.0  # it verifies all that is stored; 30 s on two cores, three times that on slow ones
 
 
 def run(corpus_id: str) -> tuple[int, list[str]]:
     """Run one corpus as a user does and return the exit status and the lines printed."""
     command = [sys.executable, "-m", "pipeline", "run", corpus_id]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert ("make report" in done.stdout) == (done.returncode == 0), done.stdout  # below the summary
     lines = done.stderr.splitlines()
     assert not any("Traceback" in line or "dagster" in line.lower() for line in lines), done.stderr

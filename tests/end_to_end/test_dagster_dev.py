@@ -13,8 +13,8 @@ from pipeline.assets.build import table_key
 from pipeline.schema import TABLES
 from pipeline.steps import STEPS
 
-RUN_SECONDS = 150
-SENSE_SECONDS = 150  # two ticks of the sensor, at most 30 s apart, and the run
+RUN_SECONDS = 400
+SENSE_SECONDS = 400  # two ticks of the sensor, at most 30 s apart, and the run
 
 
 def assert_metadata(page: Page, corpus_id: str) -> None:

@@ -28,6 +28,8 @@ from pipeline.simulation import ChirperTruth, ForumTruth, demo_moltbook, generat
 from pipeline.steps import STEPS, Step, run_step
 from pipeline.warehouse import Warehouse
 
+pytestmark = pytest.mark.slow  # all steps on three corpora: minutes
+
 QUIET, LOUD, CHIRPS = "quiet", "loud", "chirps"
 LONGEST = 3_400_000
 MARK = "qzvhostile"  # in every text that can hold a word: none of it may be logged
@@ -232,7 +234,6 @@ def test_every_family_emits_rows(runs: Runs) -> None:
     emitted(runs, LOUD)
 
 
-@pytest.mark.slow
 def test_chirps_pass_every_step(chirps: Runs) -> None:
     assert chirps.failed == {}
     arrived(chirps, CHIRPS, copies=1)

@@ -40,7 +40,7 @@ def assert_meaningful(rows: list[dict[str, Any]], kills: int, with_temporary: in
 
 
 def test_runs_killed_on_top_of_each_other(tmp_path: Path) -> None:
-    rows = kill_runs(tmp_path, kills=6, kills_per_repair=5, real_kills=0, timeout=300)
+    rows = kill_runs(tmp_path, kills=6, kills_per_repair=5, real_kills=0, timeout=900)
     assert_meaningful(rows, kills=6, with_temporary=3)
 
 

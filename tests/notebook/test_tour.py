@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from pipeline.settings import Settings
 
 TOUR = Path(__file__).parents[2] / "notebooks" / "tour.ipynb"
-SECONDS = 40
+SECONDS = 120
 
 
 def read() -> nbformat.NotebookNode:
