@@ -19,7 +19,8 @@ from pipeline.decomposition.effects import EFFECTS, effects
 from pipeline.decomposition.scale import Scale
 from pipeline.decomposition.shares import SHARES, STATISTICS, Decomposition, Refused, Share, decompose
 from pipeline.inference.multiplicity import adjust
-from pipeline.network.panel_load import RELATIONS, LoadedPanel, PanelReader
+from pipeline.network.panel_load import LoadedPanel, PanelReader
+from pipeline.network.ties import RELATIONS
 from pipeline.schema import Estimate, Measure, join_warnings
 
 FAMILY = "decomposition"

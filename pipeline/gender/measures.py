@@ -24,6 +24,7 @@ from pipeline.gender.scorers import AXIS, LEXICON, MODEL
 from pipeline.gender.validation import LEAST_OF_A_KIND, area
 from pipeline.gender.variance import LEAST_AGENTS, Found, reliability, variance_components
 from pipeline.language.covered import corpus_coverage, refused, warned
+from pipeline.network.clock import WEEKLY_SHARE
 from pipeline.network.traits import COUNTED, MESSAGE_CLOCK
 from pipeline.schema import Measure, join_warnings
 
@@ -31,8 +32,6 @@ FAMILY = "gender"
 PLACEBO = "placebo"
 UNITS = (LEXICON, AXIS, MODEL, PLACEBO)
 _FIRST_MONDAY = datetime(1970, 1, 5)  # of the week with number 0
-WEEKLY_SHARE = 0.5
-"""Below this share of messages with a known week, weekly scores would describe the dated ones only."""
 LEAST_IN_WEEK = 20
 
 _COUNTS = f"""

@@ -17,7 +17,8 @@ from pipeline.influence.estimates import FAMILY, Setting, headline_score, rollin
 from pipeline.influence.exposure import exposure_blocks
 from pipeline.influence.problem import Problem
 from pipeline.influence.specification import InfluenceGrid
-from pipeline.network.panel_load import RELATIONS, LoadedPanel, PanelReader
+from pipeline.network.panel_load import LoadedPanel, PanelReader
+from pipeline.network.ties import RELATIONS
 from pipeline.schema import TABLES, Estimate, Measure, join_warnings
 
 BLOCK = 16

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import duckdb
+
 WEEK_HOURS = 168
 EPOCH = datetime(1970, 1, 5)
 WEEKLY_SHARE = 0.5
@@ -72,3 +74,9 @@ def clock_words(total: int, timed: int, known: int, stepped: int) -> tuple[str, 
     if timed >= WEEKLY_SHARE * total:
         return ("time_too_coarse",)
     return ("clock_is_step",) if stepped else ("no_times",)
+
+
+def pooled_words(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """Return the warning that messages of several runs are taken together, where they are."""
+    runs = int(con.sql("SELECT count(DISTINCT run_id) FROM message").fetchall()[0][0])
+    return ("runs_pooled",) if runs > 1 else ()

@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from pipeline.network.clock import REFUSING, WEEKLY_SHARE, clock_words
+from pipeline.network.clock import REFUSING, WEEKLY_SHARE, clock_words, pooled_words
 from pipeline.network.homophily_rows import MIN_TIES, Place, count_row, mixing_rows, refusal, without_empty_series
 from pipeline.network.interactions import RULES
 from pipeline.network.lopsided import lopsided_groups, lopsided_scores
@@ -35,12 +35,10 @@ from pipeline.network.snapshots import (
     week_numbers,
     week_start,
 )
-from pipeline.network.ties import TieEventCounts, tie_event_counts
+from pipeline.network.ties import RELATIONS, TieEventCounts, tie_event_counts, tie_words
 from pipeline.network.traits import MESSAGE_CLOCK, TRAITS, VARIABLES, agent_score_sql, trait_sql
 from pipeline.schema import Measure
 
-RELATIONS = ("follow", "friend")
-"""Relations that are networks of affinity; a mute is not. ``friend`` has rows only where a corpus has such ties."""
 LARGEST_GROUPS = 10
 NUMERIC = ("assortativity", "excess_similarity")
 CATEGORICAL = ("ei", "assortativity", "coleman")
@@ -107,31 +105,19 @@ def homophily_measures(
     agents = load_agents(con, nodes)
     messages, timed, known, stepped = con.sql(MESSAGE_CLOCK).fetchall()[0]
     clock = clock_words(messages, timed, known, stepped)
-    pooled = _pooled(con)
+    pooled = pooled_words(con)
     rows = [count_row("messages_known_to_week", known, messages, "messages", Place("corpus", "corpus", "all"))]
     for relation in RELATIONS:
         counts = tie_event_counts(con, relation)
         if relation == "follow" or counts.events:
             network = load_ties(con, relation, nodes)
-            words = (*pooled, *_tie_words(network, counts))
+            words = (*pooled, *tie_words(counts, network.unknown_starts))
             rows += _tie_event_rows(relation, counts)
             rows += network_rows(network, agents, words, clock, level, progress)
     for rule in RULES:
         network = load_interactions(con, rule, nodes)
         rows += network_rows(network, agents, (*pooled, "derived_ties", *clock), clock, level, progress)
     return rows
-
-
-def _pooled(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-    runs = int(con.sql("SELECT count(DISTINCT run_id) FROM message").fetchall()[0][0])
-    return ("runs_pooled",) if runs > 1 else ()
-
-
-def _tie_words(network: TieNetwork, counts: TieEventCounts) -> list[str]:
-    words = list(clock_words(counts.events, counts.timed, counts.known, counts.stepped))
-    words += ["self_ties_dropped"] if counts.to_self else []
-    words += ["dangling_ties_dropped"] if counts.dangling else []
-    return [*words, *(["unknown_tie_start"] if network.unknown_starts else [])]
 
 
 def _tie_event_rows(relation: str, counts: TieEventCounts) -> list[Measure]:

@@ -18,15 +18,13 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from pipeline.network.clock import REFUSING, WEEK_HOURS, clock_words, message_clock_sql, window_start
+from pipeline.network.clock import REFUSING, WEEK_HOURS, clock_words, message_clock_sql, pooled_words, window_start
 from pipeline.network.interactions import RULES
 from pipeline.network.panel import FloatArray, IntArray, Panel
 from pipeline.network.snapshots import EVER, NEVER, TieNetwork, load_interactions, load_nodes, load_ties, node_numbers
-from pipeline.network.ties import tie_event_counts
+from pipeline.network.ties import RELATIONS, tie_event_counts, tie_words
 from pipeline.network.traits import COUNTED, TRAITS, VARIABLES, agent_window_sql, trait_sql
 
-RELATIONS = ("follow", "friend")
-"""Relations that are networks of affinity; a mute is not."""
 UNHALVED = ("activity", "gender_placebo")
 """Scores that are no mean over messages: halves of the messages are no two measurements of them."""
 GROUP_SHARE = 0.5
@@ -169,16 +167,12 @@ class PanelReader:
     def _relation(self, relation: str) -> tuple[TieNetwork, tuple[str, ...]]:
         counts = tie_event_counts(self._con, relation)
         network = load_ties(self._con, relation, self.nodes)
-        words = list(clock_words(counts.events, counts.timed, counts.known, counts.stepped))
-        words += ["self_ties_dropped"] if counts.to_self else []
-        words += ["dangling_ties_dropped"] if counts.dangling else []
-        return network, (*words, *(["unknown_tie_start"] if network.unknown_starts else []))
+        return network, tie_words(counts, network.unknown_starts)
 
     @cached_property
     def _message_words(self) -> tuple[str, ...]:
         counts = self._con.sql(message_clock_sql(COUNTED, self._hours)).fetchall()[0]
-        runs = int(self._con.sql("SELECT count(DISTINCT run_id) FROM message").fetchall()[0][0])
-        return (*clock_words(*(int(count) for count in counts)), *(("runs_pooled",) if runs > 1 else ()))
+        return (*clock_words(*(int(count) for count in counts)), *pooled_words(self._con))
 
     @cached_property
     def _scores(self) -> list[pl.DataFrame]:

@@ -18,7 +18,10 @@ from dataclasses import dataclass
 
 import duckdb
 
-from pipeline.network.clock import known_window
+from pipeline.network.clock import clock_words, known_window
+
+RELATIONS = ("follow", "friend")
+"""Relations that are networks of affinity; a mute is not. ``friend`` has rows only where a corpus has such ties."""
 
 _INTERVALS = f"""
 WITH moment AS (
@@ -119,3 +122,11 @@ WHERE (is_standing OR end_at IS NOT NULL) AND (start_at IS NULL OR end_at IS NUL
 def tie_event_counts(con: duckdb.DuckDBPyConnection, relation: str) -> TieEventCounts:
     """Count the events of a relation and those that make no tie."""
     return TieEventCounts(*(int(count) for count in con.sql(_COUNTS, params=[relation]).fetchall()[0]))
+
+
+def tie_words(counts: TieEventCounts, unknown_starts: int) -> tuple[str, ...]:
+    """Return the warnings on the ties of a relation: their clock, and what makes no tie or has no start."""
+    words = list(clock_words(counts.events, counts.timed, counts.known, counts.stepped))
+    words += ["self_ties_dropped"] if counts.to_self else []
+    words += ["dangling_ties_dropped"] if counts.dangling else []
+    return (*words, *(["unknown_tie_start"] if unknown_starts else []))

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from pipeline.network.clock import WEEK_HOURS
 from pipeline.network.interactions import RULES
-from pipeline.network.panel_load import RELATIONS
+from pipeline.network.ties import RELATIONS
 from pipeline.network.traits import VARIABLES
 from pipeline.report.specification_curve import COLOURS
 from pipeline.selection.estimates import SHORT_HOURS, row_id

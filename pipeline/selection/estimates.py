@@ -16,8 +16,8 @@ from pipeline.inference.result import Fit
 from pipeline.language.covered import Coverage
 from pipeline.network.clock import WEEK_HOURS
 from pipeline.network.interactions import RULES
-from pipeline.network.panel_load import RELATIONS, LoadedPanel, PanelReader
-from pipeline.network.ties import tie_event_counts
+from pipeline.network.panel_load import LoadedPanel, PanelReader
+from pipeline.network.ties import RELATIONS, tie_event_counts
 from pipeline.network.traits import COUNTED, VARIABLES
 from pipeline.schema import Estimate, join_warnings
 from pipeline.selection.grid import CLUSTERS, ESTIMATORS, SelectionSpecification, digest, load_selection_grid

@@ -40,7 +40,7 @@ HOMOPHILY_STEPS = (
         tables=("tie",),
         reads=("tie_event", "agent"),
         compute=_tie,
-        modules=("pipeline.steps.homophily", "pipeline.network.ties"),
+        modules=("pipeline.steps.homophily", "pipeline.network.clock", "pipeline.network.ties"),
         description="Intervals in which a tie stood, from observed adds and removes.",
     ),
     Step(
@@ -48,7 +48,12 @@ HOMOPHILY_STEPS = (
         tables=("agent_week",),
         reads=("message", "text", "lexicon_score", "gender_score"),
         compute=_agent_week,
-        modules=("pipeline.steps.homophily", "pipeline.network.traits", "pipeline.network.ties"),
+        modules=(
+            "pipeline.steps.homophily",
+            "pipeline.network.traits",
+            "pipeline.network.clock",
+            "pipeline.network.ties",
+        ),
         description="Weekly scores of agents: AIRS share, length, activity, gender performance and its placebo.",
     ),
     Step(

@@ -24,6 +24,7 @@ _MODULES = (
     "pipeline.network.edges",
     "pipeline.network.nulls",
     "pipeline.network.structure",
+    "pipeline.network.clock",
     "pipeline.network.ties",
     "pipeline.network.traits",
     "pipeline.schema.tidy",

@@ -27,12 +27,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipeline.network.edges import IntArray, undirected_ties
-from pipeline.network.ties import interval_sql
+from pipeline.network.ties import RELATIONS, interval_sql
 
 BoolArray = NDArray[np.bool_]
 
 RULES = ("reply_any", "mention")
-RELATIONS = ("follow", "friend")
 ENGAGEMENT, ENGLISH, ACTION = "engagement", "engagement_english", "action"
 GROUPS = 32
 UNKNOWN = np.iinfo(np.int64).min

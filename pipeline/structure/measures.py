@@ -10,6 +10,7 @@ from collections.abc import Callable
 import duckdb
 
 from pipeline.activity.row import Sampling
+from pipeline.network.clock import pooled_words
 from pipeline.network.traits import trait_sql
 from pipeline.schema import Measure
 from pipeline.structure.graphs import ACTION, ENGAGEMENT, RULES, Graph, load_graphs
@@ -62,7 +63,7 @@ def structure_measures(
     languages = con.sql(trait_sql("lang")).pl()
     english = languages.filter(languages["value"].str.to_lowercase() == ENGLISH)["agent_id"]
     named = dict(languages.select("agent_id", "value").iter_rows())
-    pooled = _pooled(con)
+    pooled = pooled_words(con)
     rows = participation_rows(con, sampling)
     graphs = load_graphs(con, english)
     for graph in graphs:
@@ -79,8 +80,3 @@ def _choices(con: duckdb.DuckDBPyConnection, graphs: list[Graph], plan: Plan, wo
     if not any(graph.name == ACTION for graph in graphs):
         return []
     return choice_rows(con.sql(_CHOSEN).pl(), plan, words)
-
-
-def _pooled(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-    runs = int(con.sql("SELECT count(DISTINCT run_id) FROM message").fetchall()[0][0])
-    return ("runs_pooled",) if runs > 1 else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.network.interactions import RULES
-from pipeline.network.panel_load import RELATIONS
+from pipeline.network.ties import RELATIONS
 from pipeline.report.html.cells import ESTIMATE_COLUMNS, estimate_cells
 from pipeline.report.html.charts import Line, line_chart
 from pipeline.report.html.markup import Html, tag
