@@ -22,19 +22,22 @@ from pipeline.validation.scenarios import Design, Scenario, planted
 from pipeline.validation.store import RunStore
 from pipeline.warehouse.fingerprint import fingerprint
 
+_INFLUENCE = (
+    "communities", "contrasts", "dynamic_panel", "exposure", "fixed_effects", "frame", "noise", "placebos", "problem",
+    "second_alters", "solve", "specification",
+)  # fmt: skip
+_SELECTION = ("adjacency", "conditional_logit", "dyads", "fit", "placebos", "risk_set", "terms")
 MODULES = (
     "pipeline.inference.result",
-    *(
-        f"pipeline.influence.{name}"
-        for name in ("communities", "dynamic_panel", "exposure", "fixed_effects", "frame", "solve")
-    ),
+    *(f"pipeline.influence.{name}" for name in _INFLUENCE),
     *(f"pipeline.network.{name}" for name in ("panel", "snapshots")),
-    *(f"pipeline.selection.{name}" for name in ("adjacency", "conditional_logit", "dyads", "fit", "risk_set", "terms")),
+    *(f"pipeline.selection.{name}" for name in _SELECTION),
     *(f"pipeline.simulation.coevolution{name}" for name in ("", "_kernels", "_truth")),
+    "pipeline.structure.communities",
     *(f"pipeline.validation.{name}" for name in ("draw", "estimators", "run", "scenarios")),
 )
 """What decides a run; a change of it makes all runs anew."""
-LIBRARIES = ("numba", "numpy", "scipy")
+LIBRARIES = ("networkit", "numba", "numpy", "scipy")
 SIGNED = 2**31
 
 
@@ -44,7 +47,7 @@ def run_draws(scenario: Scenario, design_seed: int, run: int) -> Iterator[Draw]:
     world = simulate(scenario.truth.but(seed=seed))
     panel = repaired(world, scenario, seed)
     values = planted(scenario.truth)
-    for found in (*selection_estimates(panel, seed % SIGNED), *influence_estimates(panel)):
+    for found in (*selection_estimates(panel, seed % SIGNED), *influence_estimates(panel, seed % SIGNED)):
         yield _draw(scenario, run, found, values.get(found.term))
 
 
