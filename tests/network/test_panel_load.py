@@ -107,6 +107,15 @@ def test_hourly_windows_of_interactions():
     assert stood == [1, 1, 1, 1, 0, 0, 0]  # in its hour and the three after it
 
 
+@pytest.mark.parametrize(("hours", "is_refused"), [(1, True), (24, False), (168, False)])
+def test_times_known_to_the_day_tell_days_and_no_hours(hours, is_refused):
+    con = connect(**society(0.5, 1, people=10, precision="day"))
+    con.execute("INSERT INTO interaction SELECT 'a001', 'a002', 'mention', 'm001-0', NULL")
+    loaded = PanelReader(con, hours).panel("mention", "activity")
+    assert ("time_too_coarse" in loaded.warnings) == is_refused
+    assert (loaded.panel is None) == is_refused
+
+
 def test_windows_and_words_of_clocks():
     assert window_start(1) == datetime(1970, 1, 12)
     assert window_start(25, 1) == datetime(1970, 1, 6, 1)
