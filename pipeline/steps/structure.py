@@ -9,8 +9,8 @@ from pipeline.activity.row import Sampling
 from pipeline.schema import measure_frame
 from pipeline.settings import Settings
 from pipeline.steps.step import Step, StepContext
+from pipeline.structure.emitter import Plan
 from pipeline.structure.measures import structure_measures
-from pipeline.structure.network_rows import Plan
 from pipeline.structure.statistics import Draws
 from pipeline.structure.thread_rows import cascade_measures
 from pipeline.warehouse import Data, Warehouse

@@ -19,8 +19,9 @@ from pipeline.network.measures import MIN_TIES
 from pipeline.network.nulls import set_against
 from pipeline.schema import Measure
 from pipeline.structure.communities import category_assortativity, louvain, modularity
+from pipeline.structure.emitter import FAMILY, Emitter, Plan
 from pipeline.structure.graphs import Graph
-from pipeline.structure.network_rows import FAMILY, Emitter, Plan, over_seeds
+from pipeline.structure.network_rows import over_seeds
 
 _NAMES = ("community_modularity", "community_assortativity", "language_modularity", "language_assortativity",
           "community_language_cramers_v")  # fmt: skip

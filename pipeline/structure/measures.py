@@ -13,9 +13,10 @@ from pipeline.activity.row import Sampling
 from pipeline.network.clock import pooled_words
 from pipeline.network.traits import trait_sql
 from pipeline.schema import Measure
+from pipeline.structure.emitter import Plan
 from pipeline.structure.graphs import ACTION, ENGAGEMENT, RULES, Graph, load_graphs
 from pipeline.structure.label_rows import choice_rows, label_rows
-from pipeline.structure.network_rows import Plan, network_rows
+from pipeline.structure.network_rows import network_rows
 from pipeline.structure.participation import participation_rows
 from pipeline.structure.time_rows import time_rows
 

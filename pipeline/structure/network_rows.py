@@ -6,13 +6,13 @@ unit_id the name of the network. Measures that family ``network`` has of the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from pipeline.activity.resampling import NO_INTERVAL, Interval, Null, gini, jackknife_interval, stream
-from pipeline.activity.row import CENSUS, row
+from pipeline.activity.row import CENSUS
 from pipeline.network.edges import IntArray
 from pipeline.network.measures import MIN_TIES
 from pipeline.network.nulls import set_against
@@ -26,10 +26,10 @@ from pipeline.structure.degrees import (
     top_share,
     weighted_reciprocity,
 )
+from pipeline.structure.emitter import Emitter, Plan
 from pipeline.structure.graphs import ACTION, Graph
 from pipeline.structure.paths import distances, largest_component
 from pipeline.structure.statistics import (
-    Draws,
     directed_cheap,
     directed_triangles,
     null_draws,
@@ -40,7 +40,6 @@ from pipeline.structure.statistics import (
 from pipeline.structure.tails import MIN_TAIL, Tail, fit
 from pipeline.structure.triads import TRIADS
 
-FAMILY = "structure"
 SWAPS = "degree_preserving_swaps"
 _ELSEWHERE = {
     "reply_any": (
@@ -52,53 +51,6 @@ _ELSEWHERE = {
 """What family ``network`` computes of each rule, as a measure of the corpus with the rule in its name."""
 
 Words = Sequence[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How structure is measured: seed of the run, level of intervals, draws of the nulls."""
-
-    seed: int
-    level: float = 0.95
-    draws: Draws = field(default_factory=Draws)
-
-
-@dataclass(frozen=True, slots=True)
-class Emitter:
-    """Makes the rows of one network."""
-
-    graph: Graph
-    plan: Plan
-    words: tuple[str, ...]
-
-    def __call__(
-        self,
-        measure_id: str,
-        value: float | None,
-        n: int,
-        n_unit: str,
-        *,
-        interval: Interval = NO_INTERVAL,
-        null: Null | None = None,
-        words: Iterable[str] = (),
-        is_discrete: bool = False,
-    ) -> Measure:
-        """Return one row; one without a finite value says at least that nothing varies, or that too few are left."""
-        if value is not None and not np.isfinite(value):
-            words = [*words, "few_agents" if measure_id == "rich_club_top1" else "no_variation"]
-        made = row(
-            FAMILY,
-            measure_id,
-            value,
-            n,
-            n_unit,
-            level=self.plan.level,
-            interval=interval,
-            null=null,
-            warnings=[*self.words, *words],
-            is_discrete=is_discrete,
-        )
-        return replace(made, unit="network", unit_id=self.graph.name)
 
 
 def network_rows(graph: Graph, plan: Plan, words: Words = ()) -> list[Measure]:

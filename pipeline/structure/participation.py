@@ -25,7 +25,8 @@ from pipeline.activity.resampling import (
 from pipeline.activity.row import CENSUS, Sampling, row
 from pipeline.schema import Measure
 from pipeline.structure.degrees import evenness, top_share
-from pipeline.structure.network_rows import FAMILY, tail_parts, tail_words
+from pipeline.structure.emitter import FAMILY
+from pipeline.structure.network_rows import tail_parts, tail_words
 from pipeline.structure.tails import MIN_TAIL, fit
 
 MIN_AGENTS = 20

@@ -19,8 +19,9 @@ from pipeline.network.nulls import set_against, swapped
 from pipeline.network.structure import reciprocity
 from pipeline.schema import Measure
 from pipeline.structure.degrees import FloatArray
+from pipeline.structure.emitter import Emitter, Plan
 from pipeline.structure.graphs import GROUPS, UNKNOWN, Graph
-from pipeline.structure.network_rows import SWAPS, Emitter, Plan
+from pipeline.structure.network_rows import SWAPS
 from pipeline.structure.windows import MIN_SNAPSHOTS, Windows, choose_windows, densification, jaccard, window_ties
 
 Ties = tuple[IntArray, IntArray]

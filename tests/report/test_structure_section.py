@@ -13,8 +13,8 @@ from pipeline.published.load import load_measure_dictionary, load_published
 from pipeline.report.html.source import Source
 from pipeline.report.html.structure_section import structure
 from pipeline.schema import TABLES, measure_frame
+from pipeline.structure.emitter import Plan
 from pipeline.structure.measures import structure_measures
-from pipeline.structure.network_rows import Plan
 from pipeline.structure.statistics import Draws
 from pipeline.structure.thread_rows import cascade_measures
 

@@ -19,9 +19,9 @@ from pipeline.published.replication import replication
 from pipeline.schema import Measure, measure_frame
 from pipeline.settings import Settings
 from pipeline.steps import STEPS, run_step
+from pipeline.structure.emitter import Plan
 from pipeline.structure.graphs import Graph, load_graphs
 from pipeline.structure.measures import structure_measures
-from pipeline.structure.network_rows import Plan
 from pipeline.structure.paths import distances
 from pipeline.structure.statistics import Draws
 from pipeline.warehouse import Warehouse

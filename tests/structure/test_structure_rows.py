@@ -16,9 +16,9 @@ from pipeline.network.nulls import set_against
 from pipeline.published.load import load_measure_dictionary, load_published
 from pipeline.published.replication import replication
 from pipeline.schema import Measure, measure_frame
+from pipeline.structure.emitter import Plan
 from pipeline.structure.graphs import load_graphs
 from pipeline.structure.measures import structure_measures
-from pipeline.structure.network_rows import Plan
 from pipeline.structure.statistics import Draws, null_draws, undirected_dear, undirected_triangles
 from pipeline.structure.thread_rows import cascade_measures
 
