@@ -116,15 +116,16 @@ def materialise(corpus_id: str) -> int:
 
 
 def materialise_side_by_side(corpora: Sequence[str]) -> int:
-    """Materialise several corpora, `CONCURRENT_RUNS` at a time, each in a process with its share of the machine.
+    """Materialise several corpora, one more at a time than there are cores, each in a process with its share of them.
 
-    Lines of progress begin with the corpus. Returns the first status that is not 0, else 0.
+    A run now and then waits: for the disk, or for what another one makes for both. Lines of progress begin with the
+    corpus. Returns the first status that is not 0, else 0.
     """
-    if len(corpora) < CONCURRENT_RUNS or (os.cpu_count() or 1) < CONCURRENT_RUNS:
+    cores = os.cpu_count() or 1
+    runs = min(len(corpora), cores + 1)
+    if runs < 2 or cores < 2:
         return next((status for status in map(materialise, corpora) if status), 0)
-    workers = ProcessPoolExecutor(
-        CONCURRENT_RUNS, multiprocessing.get_context("spawn"), _take_share, (shares(CONCURRENT_RUNS),)
-    )
+    workers = ProcessPoolExecutor(runs, multiprocessing.get_context("spawn"), _take_share, (shares(runs),))
     with workers:
         statuses = list(workers.map(_materialise_named, corpora))
     return next((status for status in statuses if status), 0)

@@ -14,6 +14,7 @@ import dagster as dg
 from rich.console import Console
 
 from pipeline.assets import corpora
+from pipeline.assets.event_log import cheap_commits
 from pipeline.assets.instance import open_instance, process_tags
 from pipeline.assets.sensors import corpus_job
 
@@ -48,9 +49,10 @@ def materialise_corpus(corpus_id: str, console: Console) -> bool:
         # A step asks for its partition fifteen times, each a query; while the run lasts the answer stays.
         vars(instance)["has_dynamic_partition"] = cache(instance.has_dynamic_partition)
         job = defs.resolve_job_def(corpus_job.name)
-        result = job.execute_in_process(
-            instance=instance, partition_key=corpus_id, raise_on_error=False, tags=process_tags(instance)
-        )
+        with cheap_commits(Path(instance.root_directory)):
+            result = job.execute_in_process(
+                instance=instance, partition_key=corpus_id, raise_on_error=False, tags=process_tags(instance)
+            )
     for sentence in failures(result.all_events):
         console.print(sentence, style="red", markup=False, soft_wrap=True)
     return bool(result.success)

@@ -116,14 +116,17 @@ def _where(texts: pl.Series, pattern: str, change: Callable[[pl.Series], pl.Seri
 @functools.cache
 def _unstable(without: frozenset[int] = frozenset()) -> str:
     """Return the class of the characters that NFKC may change, alone or after another; all others are left out fast."""
-    codes = [
-        code
-        for code in range(0x80, sys.maxunicode + 1)
-        if not 0xD800 <= code < 0xE000 and _may_change(chr(code)) and code not in without
-    ]
+    codes = [code for code in _unstable_codes() if code not in without]
     firsts = [code for code, before in zip(codes, [-2, *codes], strict=False) if code != before + 1]
     lasts = [code for code, after in zip(codes, [*codes[1:], -2], strict=True) if after != code + 1]
     return "[" + "".join(f"\\x{{{a:x}}}-\\x{{{b:x}}}" for a, b in zip(firsts, lasts, strict=True)) + "]"
+
+
+@functools.cache
+def _unstable_codes() -> tuple[int, ...]:
+    """Return the code points beyond ASCII that may change, surrogates excepted."""
+    wide = (*range(0x80, 0xD800), *range(0xE000, sys.maxunicode + 1))
+    return tuple(code for code in wide if _may_change(chr(code)))
 
 
 def _may_change(character: str) -> bool:
