@@ -15,8 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipeline.report.contagion_plot import draw_estimates, draw_shares
+from pipeline.report.grid_curve import influence_curve, selection_curve
 from pipeline.report.persona_curve import gender_curve, minting_curve, persona_curve
-from pipeline.report.selection_curve import selection_curve
 from pipeline.report.share_curve import share_curve
 from pipeline.report.specification_curve import specification_curve
 
@@ -275,6 +275,7 @@ def _regularity(axes: Axes, rows: pl.LazyFrame) -> None:
 _CURVES: dict[str, Callable[[pl.DataFrame], bytes]] = {
     "coordination": share_curve,
     "gender": gender_curve,
+    "influence": influence_curve,
     "persona": persona_curve,
     "selection": selection_curve,
     "token_mint": minting_curve,

@@ -17,6 +17,7 @@ from pipeline.influence.placebos import FAILURES, SUCCESSES
 from pipeline.influence.specification import grid_text, load_influence_grid
 from pipeline.influence.weekly import exposure_frame, influence_measures
 from pipeline.network.panel_load import PanelReader
+from pipeline.report.grid_curve import influence_curve, influence_panels
 from pipeline.report.html.influence_section import influence
 from pipeline.report.html.source import Source
 from pipeline.schema import Estimate, estimate_frame, measure_frame
@@ -180,6 +181,21 @@ def test_the_grid_is_read_and_its_mistakes_are_named():
     ):
         with pytest.raises(ValueError, match=message):
             load_influence_grid(grid_text().replace(old, new, 1))
+
+
+def test_the_specification_curve_draws_every_row_of_all_weeks_once():
+    frame = estimate_frame(list(found()))
+    whole = frame.filter(
+        pl.col("estimate").is_not_null()
+        & ~pl.col("hypothesis_id").str.ends_with("by_window")
+        & (pl.col("estimator") != "second_order_test")
+    )
+    drawn = [row["spec_id"] for _, lines in influence_panels(frame) for _, rows in lines for row in rows.values()]
+    assert len(drawn) > 20
+    assert sorted(drawn) == whole["spec_id"].sort().to_list()
+    for rows in (frame, frame.head(0)):
+        assert influence_curve(rows).startswith(b"\x89PNG")
+    assert influence_curve(frame) == influence_curve(frame)
 
 
 def test_the_section_draws_the_path_and_says_why_naive_rows_are_not_believed():

@@ -14,9 +14,9 @@ from homophily_corpus import MONDAY, agents, connect, event, society
 
 from pipeline.network.interactions import RULES
 from pipeline.published.load import load_measure_dictionary
+from pipeline.report.grid_curve import selection_curve
 from pipeline.report.html.selection_section import selection
 from pipeline.report.html.source import Source
-from pipeline.report.selection_curve import selection_curve
 from pipeline.schema import TABLES, Estimate, estimate_frame
 from pipeline.selection.estimates import selection_estimates
 from pipeline.selection.grid import GRID_FILE, label, load_selection_grid
