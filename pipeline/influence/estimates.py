@@ -165,7 +165,7 @@ def panel_rows(loaded: LoadedPanel, grid: InfluenceGrid, setting: Setting, *, is
     specs = grid.full if is_headline else grid.brief
     if loaded.panel is None:
         word = next((word for word in loaded.warnings if word in SENTENCES), "no_ties")
-        null = Fit(n_obs=0, n_agents=0, warnings=(word,))
+        null = Fit(n_obs=0, n_agents=0, sampling=f"{loaded.n_ties} ties of any time", warnings=(word,))
         return [_row(loaded, specs[0], null, (0, 0), setting, NO_SCALE)]
     problem = Problem.of(loaded.panel, setting.seed, setting.shared)
     whole = (0, problem.panel.n_weeks)
