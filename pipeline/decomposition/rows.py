@@ -220,7 +220,8 @@ def _base(loaded: LoadedPanel, kind: str, term: str, role: str, estimand: str, w
 
 
 def _null(loaded: LoadedPanel, start: str, share: str, words: list[str]) -> Estimate:
-    return _base(loaded, f"{start} assortativity", share, _role(start, share, 0), _LABELS[share], words)
+    row = _base(loaded, f"{start} assortativity", share, _role(start, share, 0), _LABELS[share], words)
+    return replace(row, n_obs=0, n_agents=0 if loaded.panel is None else loaded.panel.n_agents)
 
 
 def _role(start: str, share: str, statistic: int) -> str:

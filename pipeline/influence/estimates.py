@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from pipeline.decomposition.scale import NO_SCALE, Scale, influence_scale
+from pipeline.inference.beside import beside_placebos
 from pipeline.inference.multiplicity import adjust
 from pipeline.inference.result import Fit
 from pipeline.influence.communities import Communities
@@ -164,7 +165,7 @@ def panel_rows(loaded: LoadedPanel, grid: InfluenceGrid, setting: Setting, *, is
     specs = grid.full if is_headline else grid.brief
     if loaded.panel is None:
         word = next((word for word in loaded.warnings if word in SENTENCES), "no_ties")
-        null = Fit(n_obs=0, n_agents=0, warnings=(word,))
+        null = Fit(n_obs=0, n_agents=0, sampling=f"{loaded.n_ties} ties of any time", warnings=(word,))
         return [_row(loaded, specs[0], null, (0, 0), setting, NO_SCALE)]
     problem = Problem.of(loaded.panel, setting.seed, setting.shared)
     whole = (0, problem.panel.n_weeks)
@@ -172,9 +173,11 @@ def panel_rows(loaded: LoadedPanel, grid: InfluenceGrid, setting: Setting, *, is
         null = Fit(n_obs=0, n_agents=problem.panel.n_agents, warnings=words)
         return [_row(loaded, specs[0], null, whole, setting, NO_SCALE)]
     rows, noisy = [], _is_noisy(loaded)
-    for spec in specs[:1] if loaded.variable == NEGATIVE_CONTROL else specs:
+    used = specs[:1] if loaded.variable == NEGATIVE_CONTROL else specs
+    for spec in used:
         fit = fit_specification(problem, spec, setting.level)
         rows.append(_row(loaded, spec, fit, whole, setting, _scale(problem, spec, fit, setting), is_noisy=noisy))
+    rows = beside_placebos(rows, [_is_spread(spec) for spec in used], [_is_empty(spec) for spec in used], setting.level)
     return [*rows, *(rolling_rows(loaded, problem, grid, setting) if is_headline else [])]
 
 
@@ -184,10 +187,24 @@ def rolling_rows(loaded: LoadedPanel, problem: Problem, grid: InfluenceGrid, set
     rows = []
     for start in range(0, problem.panel.n_weeks - length + 1, step):
         part = problem.of_weeks(start, start + length)
-        for spec in grid.rolling:
-            fit = fit_specification(part, spec, setting.level)
-            rows.append(_row(loaded, spec, fit, (start, start + length), setting, NO_SCALE, is_window=True))
+        found = [
+            _row(loaded, spec, fit_specification(part, spec, setting.level), (start, start + length), setting, NO_SCALE,
+                 is_window=True)
+            for spec in grid.rolling
+        ]  # fmt: skip
+        empty = [_is_empty(spec) for spec in grid.rolling]
+        rows += beside_placebos(found, [_is_spread(spec) for spec in grid.rolling], empty, setting.level)
     return rows
+
+
+def _is_empty(spec: InfluenceSpecification) -> bool:
+    """Whether a specification is a placebo that must be empty, or the test of second-order correlation."""
+    return spec.placebo in (*PLACEBOS, HASH_SCORE) or spec.estimator == "second_order_test"
+
+
+def _is_spread(spec: InfluenceSpecification) -> bool:
+    """Whether a specification is of influence, or a placebo of it; ties of later weeks are of selection."""
+    return spec.placebo != FUTURE_TIES
 
 
 def _scale(problem: Problem, spec: InfluenceSpecification, fit: Fit, setting: Setting) -> Scale:

@@ -21,7 +21,7 @@ import polars as pl
 from scipy import sparse
 
 from pipeline.activity.resampling import NO_INTERVAL, FloatArray, IntArray, Interval, stream
-from pipeline.activity.row import Sampling, row
+from pipeline.activity.row import CENSUS, Sampling, row
 from pipeline.coordination.nulls import against
 from pipeline.inference.intervals import wilson
 from pipeline.language.clock import Clock
@@ -197,7 +197,7 @@ def authorship_measures(
     authors = int(texts.author.max(initial=-1)) + 1
     if authors < LEAST_AUTHORS:
         return list(_nothing(authors, [*words, "few_agents"], sampling))
-    rows = [row(FAMILY, AUTHORS, float(authors), len(texts.text), "texts", level=sampling.level, warnings=words)]
+    rows = [_authors(authors, len(texts.text), words, sampling)]
     for name, is_style in ((NGRAMS, False), (FUNCTION_WORDS, True)):
         products = likeness(texts.text, is_style=is_style)
         rows.append(_accuracy(name, products, texts, sampling, words))
@@ -220,4 +220,9 @@ def _accuracy(name: str, products: FloatArray, texts: Texts, sampling: Sampling,
 def _nothing(n: int, words: list[str], sampling: Sampling) -> Iterator[Measure]:
     for name in (NGRAMS, FUNCTION_WORDS):
         yield row(FAMILY, name, None, 0, "texts", level=sampling.level, interval=NO_INTERVAL, warnings=words)
-    yield row(FAMILY, AUTHORS, float(n), 0, "texts", level=sampling.level, warnings=words)
+    yield _authors(n, 0, words, sampling)
+
+
+def _authors(authors: int, texts: int, words: list[str], sampling: Sampling) -> Measure:
+    """Return how many authors were asked about: a count, which nothing was sampled for."""
+    return row(FAMILY, AUTHORS, float(authors), texts, "texts", level=sampling.level, interval=CENSUS, warnings=words)

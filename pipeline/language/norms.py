@@ -272,11 +272,12 @@ def _mean_rows(spec: NormSpecification, clustered: Clustered, sampling: Sampling
 
 
 def _community_rows(spec: NormSpecification, clustered: Clustered) -> list[Measure]:
-    """Clusters of each community with what dealt texts have, and the coherence of its most coherent one."""
+    """Clusters of each community, and the coherence of its most coherent one, with what dealt texts have."""
     observed, analysed = clustered.observed, clustered.analysed(spec)
-    chosen = is_coherent(observed, clustered.thresholds, min_authors=spec.min_authors, least=spec.least)
-    best = np.full(len(clustered.sample.communities), np.nan)
-    np.fmax.at(best, observed.community[chosen], observed.coherence[chosen])
+    best, drawn_best = (
+        _best(spec, clustered, observed),
+        [_best(spec, clustered, clusters) for clusters in clustered.dealt],
+    )
     number = clustered.counts(spec, observed)[0]
     drawn = np.stack([clustered.counts(spec, clusters)[0] for clusters in clustered.dealt]).astype(np.float64)
     rows = []
@@ -288,13 +289,25 @@ def _community_rows(spec: NormSpecification, clustered: Clustered) -> list[Measu
             "n_unit": "texts",
             "unit": "community",
             "unit_id": clustered.sample.communities[place],
+            "null_model": NULL,
+            "warnings": join_warnings(["composition_sensitive"]),
         }
         rows.append(
-            Measure(
-                measure_id=_COUNT, value=float(number[at]), null_model=NULL, null_mean=float(drawn[:, at].mean()),
-                null_sd=float(drawn[:, at].std()), warnings=join_warnings(["composition_sensitive"]), **common
-            )
+            Measure(measure_id=_COUNT, value=float(number[at]), null_mean=float(drawn[:, at].mean()),
+                    null_sd=float(drawn[:, at].std()), **common)
         )  # fmt: skip
-        if np.isfinite(best[place]):
-            rows.append(Measure(measure_id=_COHERENCE, value=float(best[place]), warnings=None, **common))
+        if best[place] > 0:
+            null = null_of(float(best[place]), np.array([one[place] for one in drawn_best]))
+            rows.append(
+                Measure(measure_id=_COHERENCE, value=float(best[place]), null_mean=null.mean, null_sd=null.sd,
+                        p_value=null.p_value, **common)
+            )  # fmt: skip
     return rows
+
+
+def _best(spec: NormSpecification, clustered: Clustered, clusters: Clusters) -> Floats:
+    """Return the coherence of the most coherent norm cluster of each community, 0 where it has none."""
+    chosen = is_coherent(clusters, clustered.thresholds, min_authors=spec.min_authors, least=spec.least)
+    best = np.zeros(len(clustered.sample.communities))
+    np.maximum.at(best, clusters.community[chosen], clusters.coherence[chosen])
+    return best

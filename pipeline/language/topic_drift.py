@@ -201,7 +201,7 @@ def _base(spec: TopicSpecification, seed: int) -> Estimate:
 def _estimate(spec: TopicSpecification, found: Drift | None, words: list[str], seed: int) -> Estimate:
     base = replace(_base(spec, seed), warnings=join_warnings(words))
     if found is None:
-        return base
+        return replace(base, n_obs=0)
     return replace(
         base,
         estimate=found.drift,

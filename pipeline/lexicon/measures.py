@@ -8,7 +8,7 @@ such messages are many. Intervals treat agents as the units: Taylor linearisatio
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import duckdb
@@ -39,9 +39,12 @@ FROM message GROUP BY ALL ORDER BY author, text_hash
 """
 _TEXTS = "SELECT text_hash, language, n_tokens FROM text ORDER BY text_hash"
 _SCORES = """
-SELECT text_hash, "count" AS n, weight_sum, share FROM lexicon_score
-WHERE lexicon = $lexicon AND category = $category ORDER BY text_hash
+SELECT lexicon, category, text_hash, weight_sum, share FROM lexicon_score
+{where} ORDER BY lexicon, category, text_hash
 """
+_OF_ONE = "WHERE lexicon = $lexicon AND category = $category"
+MOST_AT_ONCE = 3_000_000
+"""Scores up to which all categories are read in one query (half a gigabyte); of more, each has its own."""
 
 
 def lexicon_measures(con: duckdb.DuckDBPyConnection, cards: Sequence[Card], *, level: float = 0.95) -> list[Measure]:
@@ -67,11 +70,12 @@ def lexicon_measures(con: duckdb.DuckDBPyConnection, cards: Sequence[Card], *, l
     held = con.sql(_MESSAGES).pl().join(texts.select("text_hash", "at"), on="text_hash", how="inner")
     held = held.sort("author", "text_hash")
     sums = Sums(held, texts)
+    scores = Scores(con, sums)
     rows: list[Measure] = []
     for card in cards:
         base = Base.of(card, sums)
         for name in category_names(card):
-            rows += _rows(con, card, name, base, sums, level)
+            rows += _rows(scores.of(card.id, name), card, name, base, sums, level)
     return rows
 
 
@@ -86,14 +90,41 @@ def category_names(card: Card) -> list[str]:
     return [category.name for category in card.categories] + ([card.total] if card.total else [])
 
 
-def read_category(con: duckdb.DuckDBPyConnection, lexicon: str, category: str, sums: Sums) -> dict[str, Floats]:
-    """Return ``hit`` (0 or 1), ``share`` and ``weight`` of a category, each by place of the text."""
-    found = con.sql(_SCORES, params={"lexicon": lexicon, "category": category}).pl()
-    placed = found.join(sums.place, on="text_hash", how="inner")
-    at = placed["at"].cast(pl.Int64).to_numpy()
-    columns = {"hit": np.ones(len(at)), "share": placed["share"].fill_null(0).to_numpy()}
-    columns["weight"] = placed["weight_sum"].to_numpy()
-    return {key: _dense(sums.texts.height, at, values) for key, values in columns.items()}
+class Scores:
+    """The scores of the texts, by category; read at once where they are not many.
+
+    Parameters
+    ----------
+    con
+        Connection with view ``lexicon_score`` of one corpus.
+    sums
+        The texts.
+    """
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, sums: Sums) -> None:
+        self._con, self._sums = con, sums
+        self._parts: dict[tuple[object, ...], pl.DataFrame] | None = None
+        if con.sql("SELECT count(*) FROM lexicon_score").fetchall()[0][0] <= MOST_AT_ONCE:
+            found = self._placed(con.sql(_SCORES.format(where="")).pl())
+            self._parts = found.partition_by("lexicon", "category", as_dict=True)
+
+    def of(self, lexicon: str, category: str) -> dict[str, Floats]:
+        """Return ``hit`` (0 or 1), ``share`` and ``weight`` of a category, each by place of the text."""
+        if self._parts is None:
+            query = self._con.sql(_SCORES.format(where=_OF_ONE), params={"lexicon": lexicon, "category": category})
+            placed: pl.DataFrame | None = self._placed(query.pl())
+        else:
+            placed = self._parts.get((lexicon, category))
+        size = self._sums.texts.height
+        if placed is None:
+            return {key: np.zeros(size) for key in ("hit", "share", "weight")}
+        at = placed["at"].cast(pl.Int64).to_numpy()
+        columns = {"hit": np.ones(len(at)), "share": placed["share"].fill_null(0).to_numpy()}
+        columns["weight"] = placed["weight_sum"].to_numpy()
+        return {key: _dense(size, at, values) for key, values in columns.items()}
+
+    def _placed(self, found: pl.DataFrame) -> pl.DataFrame:
+        return found.join(self._sums.place, on="text_hash", how="inner").drop("text_hash")
 
 
 class Sums:
@@ -137,9 +168,8 @@ class Base:
 
 
 def _rows(
-    con: duckdb.DuckDBPyConnection, card: Card, name: str, base: Base, sums: Sums, level: float
+    dense: Mapping[str, Floats], card: Card, name: str, base: Base, sums: Sums, level: float
 ) -> Iterator[Measure]:
-    dense = read_category(con, card.id, name, sums)
     words = [*base.words, *(["null_authors"] if sums.has_unknown else []), "composition_sensitive"]
     words += ["few_agents"] if sums.n_authors < FEWEST_AGENTS else []
     where = (UNIT, f"{card.id}/{name}")

@@ -18,7 +18,7 @@ from scipy import stats
 from pipeline.activity.resampling import NO_INTERVAL, Interval
 from pipeline.activity.row import row
 from pipeline.language.clock import Clock
-from pipeline.lexicon.measures import FAMILY, FEWEST_AGENTS, UNIT, Base, Sums, category_names, read_category, read_texts
+from pipeline.lexicon.measures import FAMILY, FEWEST_AGENTS, UNIT, Base, Scores, Sums, category_names, read_texts
 from pipeline.lexicon.model import Card
 from pipeline.schema import Measure
 
@@ -69,11 +69,12 @@ def period_measures(
     sums = Sums(held.with_columns(author=pl.struct("start", "author")), texts)
     of_cell = np.zeros(sums.n_authors, dtype=np.int64)
     of_cell[sums.author] = place  # a cell is an author in a period
+    scores = Scores(con, sums)
     rows: list[Measure] = []
     for card in cards:
         base = Base.of(card, sums)
         for name in category_names(card):
-            hits = read_category(con, card.id, name, sums)["hit"]
+            hits = scores.of(card.id, name)["hit"]
             above = sums.by_author(hits * base.is_scored)
             shares = period_shares(above, base.messages, of_cell, len(starts), level)
             rows += _rows(shares, starts, f"{card.id}/{name}", clock.name, base, level, sums.has_unknown)

@@ -70,6 +70,7 @@ WARNINGS: dict[str, str] = {
     "no_topics": "No clustering of the texts stands above that of texts without topics.",
     "no_halves": "No score has two halves of messages; its reliability cannot be told.",
     "attenuated": "The score is noisy, which draws the estimate to zero: read it as a lower bound in magnitude.",
+    "placebo_failed": "A placebo of the same data is away from zero at 5 % (one in twenty is by chance); see its row.",
     "few_weeks": "Too few weeks for the estimate; it is null or its interval is unreliable.",
     "unreliable_score": "Less than 0.3 of the variance of the score is no error; no correction reaches that far.",
     "control_dropped": "A control does not vary in these data and was left out of the model.",

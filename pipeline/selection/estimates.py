@@ -11,6 +11,7 @@ from datetime import datetime
 
 import duckdb
 
+from pipeline.inference.beside import beside_placebos
 from pipeline.inference.multiplicity import adjust
 from pipeline.inference.result import Fit
 from pipeline.language.covered import Coverage
@@ -28,6 +29,8 @@ from pipeline.selection.terms import TERMS
 FAMILY = "selection"
 NEGATIVE_CONTROL = "gender_placebo"
 """The score that is a hash of the agent: its rows are negative controls."""
+EMPTY = ("shuffled_agents", "hash_score")
+"""Placebos that must be empty; scores shuffled over the weeks of an agent need not."""
 LANGUAGE_BOUND = ("airs_share", "gender_lexicon", "gender_axis")
 """Scores that rest on English word lists, or on vectors of English."""
 SHORT_HOURS = (24, 1)
@@ -142,7 +145,7 @@ def _panel_rows(
 ) -> list[Estimate]:
     chosen = {spec.spec_id: spec for spec in specs if _applies(spec, loaded)}
     if loaded.panel is None:
-        base = Fit(n_events=loaded.n_ties, sampling=f"{loaded.n_ties} ties of any time")
+        base = Fit(n_obs=0, n_agents=0, n_events=loaded.n_ties, sampling=f"{loaded.n_ties} ties of any time")
         word = next((word for word in loaded.warnings if word in SENTENCES), "no_ties")
         null = replace(base, warnings=(word,))
         primary = [spec for spec in chosen.values() if spec.role == "primary"]
@@ -151,7 +154,8 @@ def _panel_rows(
     limits = limits or (EXPLORATORY if loaded.is_derived else Limits())
     fits = PanelFits(loaded.panel, store, seed=seed, level=level, name=name, limits=limits)
     found = list(fits.all(chosen))
-    return [_row(loaded, fit, level) for fit in found]
+    rows, must_be_empty = [_row(loaded, fit, level) for fit in found], [fit.spec.score in EMPTY for fit in found]
+    return beside_placebos(rows, [(fit.spec.is_choice, fit.columns) for fit in found], must_be_empty, level)
 
 
 def _applies(spec: SelectionSpecification, loaded: LoadedPanel) -> bool:

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from pipeline.activity.resampling import jackknife_interval, stream
+from pipeline.activity.resampling import Null, jackknife_interval, stream
 from pipeline.activity.row import row
 from pipeline.network.edges import IntArray
 from pipeline.network.measures import MIN_TIES
@@ -22,9 +22,10 @@ from pipeline.structure.communities import category_assortativity, louvain, modu
 from pipeline.structure.emitter import FAMILY, Emitter, Plan
 from pipeline.structure.graphs import Graph
 from pipeline.structure.network_rows import over_seeds
+from pipeline.structure.tails import MIN_TAIL, lognormal_total
 
 _NAMES = ("community_modularity", "community_assortativity", "language_modularity", "language_assortativity",
-          "community_language_cramers_v")  # fmt: skip
+          "community_language_cramers_v", "community_language_chi2")  # fmt: skip
 _NULL = "label_permutation"
 
 
@@ -75,45 +76,34 @@ def label_rows(graph: Graph, plan: Plan, language: Mapping[str, str], words: tup
     rng = stream(plan.seed, f"languages_{graph.name}")
     places = np.flatnonzero(known)
 
-    def statistics(label: IntArray) -> tuple[float, float, float]:
-        joint = _cramers_v(community[known], label[known])
-        return modularity(a, b, w, label), category_assortativity(a, b, w, label), joint
+    def statistics(label: IntArray) -> tuple[float, ...]:
+        joint = _association(community[known], label[known])
+        return modularity(a, b, w, label), category_assortativity(a, b, w, label), *joint
 
     drawn = []
     for _ in range(plan.draws.cheap):
         mixed = codes.copy()
         mixed[places] = rng.permutation(codes[places])
-        drawn.append(
-            (
-                modularity(a, b, w, mixed),
-                category_assortativity(a, b, w, mixed),
-                _cramers_v(community[known], mixed[known]),
-            )
-        )
-    columns = np.array(drawn).T
-    values = (
-        modularity(a, b, w, codes),
-        category_assortativity(a, b, w, codes),
-        _cramers_v(community[known], codes[known]),
-    )
-    sizes = ((len(a), "ties"), (len(a), "ties"), (int(known.sum()), "agents"))
+        drawn.append(statistics(mixed))
+    values, columns = statistics(codes), np.array(drawn).T
+    ties, agents = (len(a), "ties"), (int(known.sum()), "agents")
     return found + [
         emit(name, value, *size, null=set_against(value, column, _NULL))
-        for name, value, column, size in zip(_NAMES[2:], values, columns, sizes, strict=True)
+        for name, value, column, size in zip(_NAMES[2:], values, columns, (ties, ties, agents, agents), strict=True)
     ]
 
 
-def _cramers_v(a: IntArray, b: IntArray) -> float:
-    """Cramér's V of two categories, not-a-number where either does not vary."""
+def _association(a: IntArray, b: IntArray) -> tuple[float, float]:
+    """Cramér's V and Pearson's chi-square of two categories, not-a-number where either does not vary."""
     _, a = np.unique(a, return_inverse=True)
     _, b = np.unique(b, return_inverse=True)
     rows, columns = int(a.max()) + 1, int(b.max()) + 1
     if min(rows, columns) < 2:
-        return float("nan")
+        return float("nan"), float("nan")
     table = np.bincount(a * columns + b, minlength=rows * columns).reshape(rows, columns).astype(np.float64)
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / table.sum()
     chi2 = float((np.square(table - expected) / expected).sum())
-    return float(np.sqrt(chi2 / table.sum() / (min(rows, columns) - 1)))
+    return float(np.sqrt(chi2 / table.sum() / (min(rows, columns) - 1))), chi2
 
 
 def choice_rows(frame: pl.DataFrame, plan: Plan, words: tuple[str, ...] = ()) -> list[Measure]:
@@ -147,3 +137,27 @@ def choice_rows(frame: pl.DataFrame, plan: Plan, words: tuple[str, ...] = ()) ->
         )
         found.append(emit(name, value, len(x), "agents", interval=interval, warnings=words))
     return found
+
+
+def dislike_row(given: IntArray, plan: Plan, words: tuple[str, ...] = ()) -> Measure:
+    """Compare power law and lognormal on how many others each agent dislikes, as Labbe printed it.
+
+    Parameters
+    ----------
+    given
+        Distinct agents that each agent disliked, shape (agents that disliked,).
+    plan
+        Level that the row names.
+    words
+        Warnings that hold for the row.
+    """
+    name = "dislike_out_degree_lognormal_total"
+    found = lognormal_total(given)
+    if found is None:
+        word = "few_agents" if len(given) < MIN_TAIL else "no_variation"
+        return row(FAMILY, name, None, len(given), "agents", level=plan.level, warnings=[*words, word])
+    tail, total = found
+    warned = [*words, "xmin_selected", *(["few_agents"] if tail.n_tail < MIN_TAIL else [])]
+    spread = total / tail.lognormal.ratio if tail.lognormal.ratio else 0.0
+    null = Null("vuong", 0.0, spread, tail.lognormal.p_value) if np.isfinite(tail.lognormal.ratio) else None
+    return row(FAMILY, name, total, tail.n_tail, "agents", level=plan.level, null=null, warnings=warned)

@@ -15,7 +15,7 @@ from pipeline.network.traits import trait_sql
 from pipeline.schema import Measure
 from pipeline.structure.emitter import Plan
 from pipeline.structure.graphs import ACTION, ENGAGEMENT, RULES, Graph, load_graphs
-from pipeline.structure.label_rows import choice_rows, label_rows
+from pipeline.structure.label_rows import choice_rows, dislike_row, label_rows
 from pipeline.structure.network_rows import network_rows
 from pipeline.structure.participation import participation_rows
 from pipeline.structure.time_rows import time_rows
@@ -36,6 +36,13 @@ SELECT agent_id, left(sha256(agent_id), 1) AS hash_group,
        CAST(count(*) FILTER (WHERE way = 'like') AS BIGINT) AS like,
        CAST(count(*) FILTER (WHERE way = 'dislike') AS BIGINT) AS dislike
 FROM chosen WHERE agent_id IS NOT NULL GROUP BY agent_id ORDER BY agent_id
+"""
+
+_DISLIKES = """
+SELECT count(DISTINCT coalesce(r.target_agent_id, m.agent_id)) AS disliked FROM reaction AS r
+LEFT JOIN message AS m ON m.message_id = r.message_id
+WHERE r.type = 'dislike' AND r.agent_id <> coalesce(r.target_agent_id, m.agent_id)
+GROUP BY r.agent_id ORDER BY r.agent_id
 """
 
 
@@ -80,4 +87,5 @@ def structure_measures(
 def _choices(con: duckdb.DuckDBPyConnection, graphs: list[Graph], plan: Plan, words: tuple[str, ...]) -> list[Measure]:
     if not any(graph.name == ACTION for graph in graphs):
         return []
-    return choice_rows(con.sql(_CHOSEN).pl(), plan, words)
+    given = con.sql(_DISLIKES).pl()["disliked"].to_numpy()
+    return [*choice_rows(con.sql(_CHOSEN).pl(), plan, words), dislike_row(given, plan, words)]

@@ -104,7 +104,8 @@ def _counts(emit: Emitter, u: IntArray, *, few: bool) -> list[Measure]:
     ]
 
 
-_DEGREES = ("degree_mean", "degree_median", "degree_max", "degree_gini", "degree_top1_share", "degree_evenness")
+_SPREAD = ("degree_sd", "degree_mode", "degree_min", "degree_q1", "degree_median", "degree_q3", "degree_max")
+_DEGREES = ("degree_mean", *_SPREAD, "degree_gini", "degree_top1_share", "degree_evenness")
 _SIDES = ("in_degree", "out_degree")
 _TAILS = ("tail_exponent", "tail_xmin", "tail_lognormal_ratio", "tail_exponential_ratio", "tail_truncated_ratio")
 
@@ -148,8 +149,7 @@ def _degrees(emit: Emitter, u: IntArray, v: IntArray) -> list[Measure]:
     intervals = _jackknifed(values, left, emit.plan, {"degree_mean": np.inf})
     found = [emit(name, value, n, "agents", interval=intervals[name]) for name, value in values.items()]
     found += [
-        emit("degree_median", float(np.median(degree)), n, "agents", interval=CENSUS),
-        emit("degree_max", int(degree.max()), n, "agents", interval=CENSUS),
+        *(emit(name, value, n, "agents", interval=CENSUS) for name, value in _spread(degree).items()),
         emit("centralisation_degree", centralisation(degree, is_directed=False), n, "agents", interval=CENSUS),
     ]
     found += [
@@ -159,6 +159,13 @@ def _degrees(emit: Emitter, u: IntArray, v: IntArray) -> list[Measure]:
     for name, held in (("degree", degree), *((s, h) for s, h in sides.items() if s == "in_degree")):
         found += tail_rows(emit, name, held)
     return found
+
+
+def _spread(degree: IntArray) -> dict[str, float]:
+    """Return what R's ``sd`` and ``summary`` say of degrees, and their mode, the smallest where several are equal."""
+    low, first, middle, third, high = np.quantile(degree, [0, 0.25, 0.5, 0.75, 1])
+    values = (degree.std(ddof=1), np.bincount(degree).argmax(), low, first, middle, third, high)
+    return {name: float(value) for name, value in zip(_SPREAD, values, strict=True)}
 
 
 def _inequality(name: str, held: IntArray) -> dict[str, float]:

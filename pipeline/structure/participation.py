@@ -133,6 +133,8 @@ def _shared(
 def _gini(emit: Emit, name: str, held: IntArray, sampling: Sampling, word: str) -> Measure:
     if len(held) < MIN_AGENTS:
         return emit(name, None, len(held), "agents", warnings=[word])
+    if not held.any():
+        return emit(name, None, len(held), "agents", warnings=["no_variation"])
     values, copies = np.unique(held, return_counts=True)
     rng = stream(sampling.seed, name)
     interval = gini_interval(held, draws=sampling.bootstrap_draws, rng=rng, level=sampling.level)

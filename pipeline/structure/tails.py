@@ -87,6 +87,25 @@ def fit(counts: IntArray, xmin: int | None = None) -> Tail | None:
     return Tail(alpha, cut, len(tail), lognormal, exponential, truncated_comparison(tail, alpha, int(cut)))
 
 
+def lognormal_total(counts: IntArray) -> tuple[Tail, float] | None:
+    """Compare the power law of `fit` with a lognormal on the same tail, the ratio of likelihoods not normalised.
+
+    Returns
+    -------
+    tuple of Tail and float, or None
+        The fitted tail, and ``ln L(power law) − ln L(lognormal)``, which grows with it: package powerlaw's
+        ``distribution_compare`` as studies call it. ``None`` where `fit` has none.
+    """
+    tail = fit(counts)
+    if tail is None:
+        return None
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        found = powerlaw.Fit(counts[counts > 0], discrete=True, estimate_discrete=True, verbose=0)
+        total, _ = found.distribution_compare("power_law", "lognormal", normalized_ratio=False)
+    return tail, float(total)
+
+
 def truncated_comparison(tail: IntArray, alpha: float, xmin: int) -> Comparison:
     """Compare a discrete power law of exponent `alpha` with the best ``x^−a e^−λx`` on the same tail.
 

@@ -85,6 +85,7 @@ def test_a_panel_that_cannot_be_used_is_null_rows_with_words(loaded: LoadedPanel
     for given, word in ((none, "time_too_coarse"), (flat, "no_variation"), (short, "few_weeks")):
         frame = estimate_frame(estimate_rows(given, QUICK))
         assert frame["estimate"].is_null().all() and frame["warnings"].str.contains(word).all()
+        assert frame["n_obs"].to_list() == [0] * frame.height
     for given, word in ((none, "time_too_coarse"), (flat, "no_variation")):
         rows = measure_frame(account_rows(given, 0.95))
         assert rows.height == len(MEASURES)

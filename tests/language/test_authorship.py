@@ -90,6 +90,7 @@ def test_planted_styles_are_told_and_none_are_not():
         assert none[name].p_value > 0.01
         assert none[name].ci_low < 1 / 8 + 0.05
     assert found["author_attribution_authors"].value == 8
+    assert found["author_attribution_authors"].ci_method == "census"
 
 
 def test_refusals():

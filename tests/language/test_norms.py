@@ -206,6 +206,9 @@ def test_rows_stand_for_every_specification_and_every_measure_is_in_the_dictiona
     assert {row.measure_id for row in measures} <= set(load_measure_dictionary()["measure_id"])
     share = next(row for row in measures if row.measure_id == "norm_cluster_community_share")
     assert (share.value, share.n, share.null_model) == (first.estimate, 3, "dealt_texts")
+    best = [row for row in measures if row.measure_id == "norm_cluster_coherence"]
+    assert best
+    assert all(row.null_model == "dealt_texts" and 0 <= row.null_mean <= 1 and row.p_value > 0 for row in best)
     again = norm_rows(connected(*corpus()), Sampling(seed=1, bootstrap_draws=50))
     assert again == (measures, estimates)
 

@@ -324,4 +324,4 @@ def test_what_cannot_be_computed_says_why():
         measures, estimates = results(frames)
         assert [row.measure_id for row in measures] == [*MEASURES, *SLICED], word
         assert all(row.value is None and row.warnings == word for row in measures), word
-        assert all(row.estimate is None and row.warnings == word for row in estimates), word
+        assert all(row.estimate is None and row.warnings == word and row.n_obs == 0 for row in estimates), word

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from lexicon_helpers import MINIMAL, frame_of
 
-from pipeline.lexicon import Engine
+from pipeline.lexicon import Engine, measures
 from pipeline.lexicon.card import parse_card
 from pipeline.lexicon.measures import lexicon_measures, ratio_interval
 from pipeline.published.load import load_measure_dictionary
@@ -14,7 +14,10 @@ from pipeline.published.load import load_measure_dictionary
 CLOSE = 0.15  # of the width: a percentile bootstrap of 4,000 draws and a linearisation differ by less
 
 
-def test_values_are_those_counted_by_hand() -> None:
+@pytest.mark.parametrize("most", [0, 3_000_000])
+def test_values_are_those_counted_by_hand(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same whether scores are read by category or at once."""
+    monkeypatch.setattr(measures, "MOST_AT_ONCE", most)
     texts = ["no no yes", "yes", "", "no", "nein no"]
     frame = frame_of(texts).with_columns(language=pl.Series(["en", "en", None, "und", "de"]))
     entries = [{"pattern": "no", "weight": 2}]

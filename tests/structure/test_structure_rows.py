@@ -19,6 +19,7 @@ from pipeline.schema import Measure, measure_frame
 from pipeline.structure.emitter import Plan
 from pipeline.structure.graphs import load_graphs
 from pipeline.structure.measures import structure_measures
+from pipeline.structure.participation import participation_rows
 from pipeline.structure.statistics import Draws, null_draws, undirected_dear, undirected_triangles
 from pipeline.structure.thread_rows import cascade_measures
 
@@ -116,6 +117,16 @@ def test_small_corpora_give_nulls_with_warnings(posts):
         if not counted:
             assert r.value is None, r.measure_id
             assert r.warnings
+
+
+def test_votes_that_nobody_gives_leave_a_null_with_its_reason():
+    con = corpus(3)
+    con.execute("UPDATE message SET upvotes = 0 WHERE kind = 'post'")
+    votes = next(
+        r for r in participation_rows(con, Sampling(seed=1, bootstrap_draws=50)) if r.measure_id == "upvote_gini"
+    )
+    assert (votes.value, votes.warnings) == (None, "no_variation")
+    assert votes.n > 0
 
 
 def test_times_known_to_the_month_give_monthly_rows_and_no_growth():

@@ -13,7 +13,8 @@ from scipy import special, stats
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from pipeline.network.edges import directed_ties, undirected_ties
-from pipeline.structure import communities, degrees, paths, tails, triads
+from pipeline.structure import communities, degrees, label_rows, network_rows, paths, tails, triads
+from pipeline.structure.emitter import Plan
 
 EXACT = 1e-12  # both sides divide integers once or twice
 SUMMED = 1e-9  # the other side accumulates floats in its own order
@@ -220,6 +221,28 @@ def test_tails_equal_powerlaw():
         assert (getattr(found, name).ratio, getattr(found, name).p_value) == (ratio, p)
     assert tails.fit(np.array([3, 3, 3])) is None
     assert tails.fit(counts, xmin=5).xmin == 5
+
+
+def test_the_ratio_that_is_not_normalised_equals_powerlaw():
+    """It is powerlaw's own number; over its spread it is the normalised one, which gives the spread of its null."""
+    counts = np.minimum(np.random.default_rng(0).zipf(1.9, 300), 60)
+    theirs = powerlaw.Fit(counts, discrete=True, estimate_discrete=True, verbose=0)
+    total, p = theirs.distribution_compare("power_law", "lognormal", normalized_ratio=False)
+    tail, ours = tails.lognormal_total(np.append(counts, 0))
+    assert ours == total
+    found = label_rows.dislike_row(counts, Plan(seed=1))
+    assert (found.value, found.p_value, found.n) == (total, p, tail.n_tail)
+    assert found.null_sd == pytest.approx(total / tail.lognormal.ratio, rel=EXACT)
+    assert tails.lognormal_total(np.array([3, 3, 3])) is None
+    assert label_rows.dislike_row(np.array([3, 3, 3]), Plan(seed=1)).warnings == "few_agents"
+
+
+def test_the_spread_of_degrees_is_that_of_r():
+    """By hand, as R's sd, quantile (type 7) and table say."""
+    found = network_rows._spread(np.array([1, 1, 2, 2, 6]))
+    assert found == pytest.approx(
+        {"degree_sd": math.sqrt(4.3), "degree_mode": 1, "degree_min": 1, "degree_q1": 1, "degree_median": 2,
+         "degree_q3": 2, "degree_max": 6}, abs=EXACT)  # fmt: skip
 
 
 def test_the_sum_of_a_cut_off_law_joins_its_integral():
