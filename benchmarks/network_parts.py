@@ -1,7 +1,7 @@
 """The measured parts of `benchmarks.bench_networks`: from intervals of ties and weekly scores to rows of tables.
 
-What belongs here: calls of the same functions, with the same grids, that the steps of homophily, selection and influence
-call, and what is checked of their rows. What does not: drawing worlds, clocks and bounds.
+What belongs here: calls of the same functions, with the same grids, that the steps of homophily, selection and
+influence call, and what is checked of their rows. What does not: drawing worlds, clocks and bounds.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def assortativity(world: World) -> list[str]:
     unknown = Trait(np.full(world.n_agents, -1, dtype=np.int64), [])
     traits = {**dict.fromkeys(TRAITS, unknown), TRAITS[-1]: Trait(world.group, names)}
     mean = np.nansum(world.scores, axis=1) / count
-    rows = network_rows(network, Agents(world.n_agents, {SCORE: weekly_of(world)}, {SCORE: mean}, traits), (), (), LEVEL)
+    rows = network_rows(
+        network, Agents(world.n_agents, {SCORE: weekly_of(world)}, {SCORE: mean}, traits), (), (), LEVEL
+    )
     asked = [f"{name}_{SCORE}" for name in NUMERIC]
     weekly = [row for row in rows if row.period == "week" and row.measure_id in asked]
     whole_rows = [row for row in weekly if None not in (row.value, row.null_mean, row.null_sd, row.ci_low)]
@@ -92,7 +94,9 @@ def draws(world: World) -> list[str]:
             for name, values in zip(NUMERIC, drawn, strict=True):
                 off_mean, off_sd = _apart(values, getattr(found[name], null))
                 worst_mean, worst_sd = max(worst_mean, off_mean), max(worst_sd, off_sd)
-    said = f"{DRAWS} draws of both nulls in 3 weeks: means at most {worst_mean:.2f} errors from the exact ones, standard "
+    said = (
+        f"{DRAWS} draws of both nulls in 3 weeks: means at most {worst_mean:.2f} errors from the exact ones, standard "
+    )
     said += f"deviations at most {worst_sd:.2f}; {MOST_ERRORS:.0f} allowed"
     if not max(worst_mean, worst_sd) <= MOST_ERRORS:
         raise AssertionError(said)

@@ -24,7 +24,7 @@ from pipeline.simulation.coevolution import FIRST_WEEK, CoevolutionTruth, simula
 
 ARRAYS = ("source", "target", "start", "end", "scores", "halves", "group")
 NOISE = 0.05
-"""Error of a score, as of long messages: enough for SIMEX and split halves to have work, too little to bend estimates."""
+"""Error of a score, as of long messages: SIMEX and split halves have work, and it is too little to bend estimates."""
 SILENT = 0.01
 """Share of agent-weeks without a message: of 3.64 million 3.6 million have a score."""
 
@@ -61,14 +61,14 @@ class World:
 
 
 def planted(agents: int, weeks: int) -> CoevolutionTruth:
-    """Return what is planted: selection of 0.8 log odds per unit, influence of 0.08, and the same degrees at any size."""
+    """Return what is planted: selection of 0.8 log odds per unit, influence of 0.08, the same degrees at any size."""
     return CoevolutionTruth.large(
         n_agents=agents, n_weeks=weeks, noise=NOISE, missing_share=SILENT, is_missing_silent=True
     )
 
 
 def drawn(agents: int, weeks: int) -> World:
-    """Draw a world; its communities are known, as those of a forum are, and ties of before the first week have no start."""
+    """Draw a world; communities are known, as those of a forum are, and ties of before the first week have no start."""
     seen = simulate(planted(agents, weeks)).with_communities()
     ties, halves = seen.ties, seen.halves
     if halves is None:
