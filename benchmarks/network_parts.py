@@ -22,7 +22,7 @@ from pipeline.network.homophily import NUMERIC, Agents, Trait, WeeklyScore, netw
 from pipeline.network.mixing import numeric_mixing
 from pipeline.network.panel import FloatArray, Panel
 from pipeline.network.panel_load import LoadedPanel
-from pipeline.network.permutation_moments import Moments, dot
+from pipeline.network.permutation_moments import Moments
 from pipeline.network.snapshots import NEVER, TieIntervals, TieNetwork, tie_intervals
 from pipeline.network.traits import TRAITS
 from pipeline.schema import Estimate
@@ -119,13 +119,21 @@ def drawn_nulls(
 
     def both(near: FloatArray, far: FloatArray) -> tuple[float, float]:
         x, z = near - near.mean(), far - far.mean()
-        correlation = dot(x, z) / np.sqrt(dot(x, x) * dot(z, z))
-        return correlation, spread - float(np.abs(near - far).mean())
+        xz, xx, zz = (np.einsum("i,i", *pair) for pair in ((x, z), (x, x), (z, z)))
+        return float(xz / np.sqrt(xx * zz)), spread - float(np.abs(near - far).mean())
 
     near, far = y[source], y[target]
-    stub = [both(near, rng.permutation(far)) for _ in range(DRAWS)]
-    label = [both(moved[source], moved[target]) for moved in (rng.permutation(y) for _ in range(DRAWS))]
+    stub = [both(near, far[_order(len(far), rng)]) for _ in range(DRAWS)]
+    label = [both(moved[source], moved[target]) for moved in (y[_order(n, rng)] for _ in range(DRAWS))]
     return {"stub": np.array(stub).T, "label": np.array(label).T}
+
+
+def _order(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Return numbers below `n` in random order: sorting random numbers is quicker than changing far places."""
+    bits = n.bit_length()
+    keys = (rng.integers(0, 1 << (63 - bits), n) << bits) | np.arange(n)
+    keys.sort()
+    return keys & ((1 << bits) - 1)
 
 
 def _apart(values: FloatArray, exact: Moments) -> tuple[float, float]:
