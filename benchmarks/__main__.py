@@ -16,6 +16,7 @@ from benchmarks import (
     bench_ingest,
     bench_lexicon,
     bench_minhash,
+    bench_networks,
     bench_scale,
     bench_templates,
 )
@@ -27,6 +28,7 @@ PARTS: dict[str, tuple[str, Callable[[Path], int]]] = {
     "scale": ("ingestion of what is larger than memory", lambda tree: bench_scale.main(["--tree", str(tree)])),
     "lexicon": ("lexicons", lambda _: bench_lexicon.main([])),
     "homophily": ("homophily: 52 weeks of a million ties", lambda _: bench_homophily.main([])),
+    "networks": ("homophily, selection and influence of 70,000 agents", lambda _: bench_networks.main([])),
     "templates": ("templates", lambda _: bench_templates.main([])),
     "minhash": ("near-duplicates", lambda _: bench_minhash.main([])),
     "embedding": ("embeddings", lambda _: bench_embedding.main([])),

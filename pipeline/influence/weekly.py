@@ -41,20 +41,25 @@ def exposure_frame(con: duckdb.DuckDBPyConnection, variables: Sequence[str]) -> 
         One row per agent and week with an alter, sorted by the key. Weeks are computed in blocks, each from its own
         ties and scores alone.
     """
-    schema = {name: kind for name, kind in TABLES["exposure_week"].polars_schema.items() if name != "corpus_id"}
-    reader, parts = PanelReader(con), [pl.DataFrame(schema=schema)]
+    reader, parts = PanelReader(con), [pl.DataFrame(schema=_exposure_schema())]
     for network in reader.networks():
         for variable in variables if network in RELATIONS else ():
             loaded = reader.panel(network, variable)
             if loaded.panel is not None:
-                parts += _rows(loaded, list(schema))
+                parts += exposure_rows(loaded)
     return pl.concat(parts).sort(TABLES["exposure_week"].key)
 
 
-def _rows(loaded: LoadedPanel, columns: list[str]) -> list[pl.DataFrame]:
+def _exposure_schema() -> dict[str, pl.DataType]:
+    return {name: kind for name, kind in TABLES["exposure_week"].polars_schema.items() if name != "corpus_id"}
+
+
+def exposure_rows(loaded: LoadedPanel) -> list[pl.DataFrame]:
+    """Return the rows of ``exposure_week`` of one network and score, block by block, without ``corpus_id``."""
     parts: list[pl.DataFrame] = []
     if loaded.panel is None:
         return parts
+    columns = list(_exposure_schema())
     for block, found in exposure_blocks(loaded.panel, BLOCK):
         agent, week = np.nonzero(found.alters)
         first = loaded.window_start(block.first_week - loaded.panel.first_week).date()
@@ -84,7 +89,11 @@ def influence_measures(
     """
     reader = PanelReader(con)
     headline = headline_score(reader, grid) or grid.variables[0]
-    loaded = reader.panel(grid.network, headline)
+    return window_measures(reader.panel(grid.network, headline), grid, seed=seed, level=level)
+
+
+def window_measures(loaded: LoadedPanel, grid: InfluenceGrid, *, seed: int, level: float = 0.95) -> list[Measure]:
+    """Return the rows of `influence_measures` from the panel of the headline."""
     words: tuple[str, ...] = ()
     windows: list[Estimate] = []
     if loaded.panel is not None:

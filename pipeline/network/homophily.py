@@ -20,7 +20,7 @@ import polars as pl
 from pipeline.network.clock import REFUSING, WEEKLY_SHARE, clock_words, pooled_words
 from pipeline.network.homophily_rows import MIN_TIES, Place, count_row, mixing_rows, refusal, without_empty_series
 from pipeline.network.interactions import RULES
-from pipeline.network.lopsided import lopsided_groups, lopsided_scores
+from pipeline.network.lopsided import known_ends, lopsided_groups, lopsided_scores
 from pipeline.network.mixing import categorical_mixing, numeric_mixing
 from pipeline.network.permutation_moments import FloatArray, IntArray
 from pipeline.network.snapshots import (
@@ -276,11 +276,12 @@ def _numeric_rows(snapshot: Snapshot, scores: FloatArray, variable: str, place: 
 
 def _categorical_rows(snapshot: Snapshot, trait: Trait, name: str, place: Place, level: float) -> list[Measure]:
     rows: list[Measure] = []
+    ends = known_ends(snapshot, trait.groups >= 0)
     for key, mixing in categorical_mixing(snapshot, trait.groups, LARGEST_GROUPS).items():
         statistic, _, group = key.partition("/")
         there = place
         if mixing.ties >= MIN_TIES:
-            lopsided = lopsided_groups(snapshot, trait.groups, int(group) if group else None)
+            lopsided = lopsided_groups(snapshot, trait.groups, int(group) if group else None, ends)
             there = replace(place, words=(*place.words, *lopsided))
         if not group:
             rows += mixing_rows(f"{statistic}_{name}", mixing, there, level)

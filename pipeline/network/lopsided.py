@@ -22,11 +22,13 @@ LARGEST_SHARE = 0.1
 def lopsided_scores(network: Snapshot, scores: FloatArray) -> tuple[str, ...]:
     """Return the warning for ties and a score of agents, shape (nodes,), not-a-number where unknown."""
     known = np.isfinite(scores)
-    ends = _ends(network, known)
+    ends = known_ends(network, known)
     return ("lopsided_null",) if _is_lopsided(scores[ends > 0], ends) else ()
 
 
-def lopsided_groups(network: Snapshot, groups: IntArray, group: int | None = None) -> tuple[str, ...]:
+def lopsided_groups(
+    network: Snapshot, groups: IntArray, group: int | None = None, ends: IntArray | None = None
+) -> tuple[str, ...]:
     """Return the warning for ties and groups of agents, −1 where unknown.
 
     Parameters
@@ -35,8 +37,11 @@ def lopsided_groups(network: Snapshot, groups: IntArray, group: int | None = Non
         The ties, and the group of each node.
     group
         The group that a row is about; None for all of them: then those outside the largest group count.
+    ends
+        What `known_ends` says of agents with a group, when it is at hand: many groups of one network share it.
     """
-    ends = _ends(network, groups >= 0)
+    if ends is None:
+        ends = known_ends(network, groups >= 0)
     tied = groups[ends > 0]
     if tied.size and group is None:
         group = int(np.bincount(tied).argmax())
@@ -50,7 +55,7 @@ def carriers(scores: FloatArray) -> float:
     return float(squares.sum()) ** 2 / fourth if fourth > 0 else 0.0
 
 
-def _ends(network: Snapshot, is_known: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> IntArray:
+def known_ends(network: Snapshot, is_known: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> IntArray:
     """Return for each node how many ends of ties between known nodes it holds."""
     kept = is_known[network.source] & is_known[network.target]
     both = np.concatenate([network.source[kept], network.target[kept]])

@@ -107,7 +107,7 @@ def selection_estimates(
             store = RowStore(seed)
             for variable in source.variables() or VARIABLES:
                 progress(f"selection in {network} by {variable}")
-                rows += _panel_rows(source.panel(network, variable), specs, store, seed, level, limits)
+                rows += panel_rows(source.panel(network, variable), specs, store, seed, level, limits)
     return adjust(rows)
 
 
@@ -135,14 +135,27 @@ def _hours(con: duckdb.DuckDBPyConnection) -> int:
     return next((hours for hours in lengths if span >= hours * MIN_WINDOWS), WEEK_HOURS if span <= 0 else 1)
 
 
-def _panel_rows(
+def panel_rows(
     loaded: LoadedPanel,
     specs: Sequence[SelectionSpecification],
     store: RowStore,
     seed: int,
     level: float,
-    limits: Limits | None,
+    limits: Limits | None = None,
 ) -> list[Estimate]:
+    """Return the rows of one network and score; p-values are not adjusted yet.
+
+    Parameters
+    ----------
+    loaded
+        The panel, or why there is none.
+    specs
+        Specifications; those that do not go with the panel are left out.
+    store
+        Rows of the network, which its other scores share.
+    seed, level, limits
+        As for `selection_estimates`.
+    """
     chosen = {spec.spec_id: spec for spec in specs if _applies(spec, loaded)}
     if loaded.panel is None:
         base = Fit(n_obs=0, n_agents=0, n_events=loaded.n_ties, sampling=f"{loaded.n_ties} ties of any time")
