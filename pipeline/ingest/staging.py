@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import duckdb
-import numpy as np
+import polars as pl
 import pyarrow as pa
 
 from pipeline.ingest import events, mapping, profiles
@@ -321,9 +321,10 @@ def _only(documents: pa.Table, wanted: list[tuple[int, int]]) -> pa.Table:
     """Return some of the documents, which file and number name."""
     if not wanted or len(wanted) == len(documents):
         return documents if wanted else documents.slice(0, 0)
-    numbers = np.array(wanted, np.int64).reshape(-1, 2)
-    places = documents["file_no"].to_numpy().astype(np.int64) << 32 | documents["doc_no"].to_numpy()
-    return documents.filter(pa.array(np.isin(places, numbers[:, 0] << 32 | numbers[:, 1])))
+    place = pl.col("file_no").cast(pl.Int64) * (1 << 32) + pl.col("doc_no")
+    are_wanted = pl.DataFrame(wanted, schema=("file_no", "doc_no"), orient="row").select(place).to_series()
+    columns = pl.DataFrame([pl.Series(name, documents[name]) for name in ("file_no", "doc_no")])
+    return documents.filter(columns.select(place.is_in(are_wanted.implode())).to_series().to_arrow())
 
 
 def _rejects_table(bad: Bad) -> pa.Table:

@@ -8,7 +8,7 @@ shape, in more steps. Both give the same rows; a test holds them against each ot
 from __future__ import annotations
 
 import duckdb
-import pyarrow as pa
+import polars as pl
 
 from pipeline.ingest import mapping as m
 from pipeline.ingest import sqltools as q
@@ -126,7 +126,7 @@ def read_usual(con: duckdb.DuckDBPyConnection, target: str, first_doc: int) -> l
         _read(con, target, first_doc, has_details=details > records, where=" WHERE json_valid(doc)")
     odd = con.sql(f"SELECT DISTINCT file_no, doc_no FROM {target} WHERE is_odd").fetchall()
     if odd:
-        con.register("odd", pa.table({"file_no": [r[0] for r in odd], "doc_no": [r[1] for r in odd]}))
+        con.register("odd", pl.DataFrame(odd, schema=("file_no", "doc_no"), orient="row").to_arrow())
         con.execute(
             f"DELETE FROM {target} t WHERE EXISTS (SELECT 1 FROM odd o WHERE o.file_no = t.file_no AND "
             "o.doc_no = t.doc_no)"
