@@ -126,7 +126,8 @@ def write_parts(settings: Settings, rows: Sequence[tuple[Address, Data]]) -> lis
 
 def _parent(layout: Layout, address: Address) -> Path:
     """Make the folder of the parts of a table, without leftovers, and return it."""
-    parent = layout.parts(address.table, check_corpus_id(address.corpus_id), address.family)
+    check_corpus_id(address.corpus_id)
+    parent = layout.parts(address.table, address.corpus_id, address.family)
     make_folders(parent, layout.root)
     remove_stale(parent, layout.root)
     return parent
