@@ -36,7 +36,7 @@ PART_NAME = "part-00000.parquet"
 STAGED_NAME, UNSORTED_NAME = "staged.parquet", "unsorted.parquet"
 BATCH_ROWS = 50_000
 WRITERS = 4  # most of them wait for the disk
-SMALL_BYTES = 16 << 20  # tables up to this size are written beside each other
+SMALL_SHARE = 48  # tables of less than this share of the memory limit are written beside each other
 HELD_SHARE = 6  # rows of more than a sixth of the memory limit are sorted by DuckDB, which spills
 
 
@@ -115,7 +115,7 @@ def write_parts(settings: Settings, rows: Sequence[tuple[Address, Data]]) -> lis
                 frame = None if is_large else _collect(con, address, f"({sql}\n)", params, most)
                 if frame is None:
                     _copy(con, address, f"({sql}\n)", params, folder / PART_NAME)
-            is_small = frame is not None and frame.estimated_size() <= SMALL_BYTES
+            is_small = frame is not None and frame.estimated_size() <= settings.memory_bytes // SMALL_SHARE
             if large is not None and not is_small:
                 large.result()  # two large tables in memory at most
             written.append(writers.submit(_finish, settings, checking.cursor(), address, folder, frame))
