@@ -240,13 +240,14 @@ def _all_ordered(kind: str) -> str:
     if kind == "message":
         return "ordered_message"
     key = KEY[kind]
+    recorded = f"SELECT {key} FROM seen_{kind} WHERE is_record AND {key} IS NOT NULL"
     return f"""(
     SELECT * EXCLUDE (says_nothing_new) FROM ordered_{kind}
     UNION ALL BY NAME
     SELECT s.*, n.k, CAST(NULL AS BIGINT) AS record_k FROM seen_{kind} s JOIN (
         SELECT rowid AS place, row_number() OVER (PARTITION BY {key} ORDER BY {_ORDER}) AS k FROM seen_{kind}
         WHERE {key} IN (SELECT {key} FROM repeated_{kind})
-        AND {key} NOT IN (SELECT {key} FROM seen_{kind} WHERE is_record AND {key} IS NOT NULL)) n ON n.place = s.rowid)"""
+        AND {key} NOT IN ({recorded})) n ON n.place = s.rowid)"""
 
 
 def _merged(kind: str) -> tuple[str, str]:

@@ -81,7 +81,7 @@ class _ColumnHash:
         if lengths.null_count:
             is_there = np.frombuffer(_buffer(pc.is_valid(lengths).cast(pa.uint8()), 1), np.bool_)
             values = np.where(is_there, values, -1)
-        self.shape.update(values)
+        self.shape.update(values.data)
 
     def _bytes(self, text: pa.Array) -> None:
         """Hash the bytes between the first and the last offset of an array of texts."""
