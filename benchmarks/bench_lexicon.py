@@ -1,7 +1,8 @@
 """Speed of lexicon scoring, in one run on the same texts, beside polars alone and beside VADER.
 
 The baseline is `to_lowercase` and one `str.extract_many` of the same literals: the least that finds the
-words at all. The engine must reach a third of its speed, or the exit status is 1. Usage::
+words at all; polars does either on one processor, the engine takes as many as there are up to four. It must reach a
+third of the speed of the baseline, or the exit status is 1. Usage::
 
     python benchmarks/bench_lexicon.py [--texts FILE.parquet]
 

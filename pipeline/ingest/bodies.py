@@ -113,8 +113,8 @@ class Bodies:
         if self._used + expected + 1 > len(self._chunk):
             self._chunk, self._used = np.empty(CHUNK_BYTES, np.uint8).data, 0
         start, end = self._used, self._used
-        # One byte more is asked for, to see the end of the file.
-        while end - start <= expected and (n := os.readv(descriptor, [self._chunk[end : start + expected + 1]])):
+        # One byte more is asked for, to see the end of the file; a read of all but that one has seen it.
+        while end - start < expected and (n := os.readv(descriptor, [self._chunk[end : start + expected + 1]])):
             end += n
         if end - start != expected:
             return None

@@ -63,6 +63,7 @@ def struct_of(keys: dict[str, tuple[str, ...]]) -> dict[str, object]:
     }
 
 
+NOTHING = "CAST(NULL AS VARCHAR)"
 MESSAGE_STRUCT: dict[str, object] = {**struct_of(MESSAGE_KEYS), **dict.fromkeys(_MESSAGE_EXTRA, "JSON")}
 
 
@@ -71,10 +72,11 @@ def transform(expr: str, structure: dict[str, object]) -> str:
     return f"json_transform({expr}, '{json.dumps(structure)}')"
 
 
-def pick(struct: str, keys: dict[str, tuple[str, ...]], field: str) -> str:
-    """Return SQL for the first alias of a field that holds a value."""
-    aliases = keys[field]
-    parts = [f'{struct}."{alias}"' for alias in aliases]
+def pick(struct: str, keys: dict[str, tuple[str, ...]], field: str, present: frozenset[str] | None = None) -> str:
+    """Return SQL for the first alias of a field that holds a value; only those in `present`, where it is given."""
+    parts = [f'{struct}."{alias}"' for alias in keys[field] if present is None or alias in present]
+    if not parts:
+        return NOTHING
     return parts[0] if len(parts) == 1 else f"coalesce({', '.join(parts)})"
 
 
@@ -96,10 +98,10 @@ def unmapped(expr: str, keys: dict[str, tuple[str, ...]]) -> str:
     return f"CASE WHEN {_has_only(expr, gone)} THEN NULL ELSE nullif({kept}, '{{}}') END"
 
 
-def _message_extra(*, has_unknown: bool, more: tuple[str, ...] = ()) -> str:
+def _message_extra(*, has_unknown: bool, present: frozenset[str] | None, more: tuple[str, ...] = ()) -> str:
     """Return SQL for the unmapped members: of the usual keys from the struct, of others from the record itself."""
-    pieces = ", ".join(f'\'"{key}":\' || m."{key}"' for key in _MESSAGE_EXTRA)
-    usual = f"nullif('{{' || concat_ws(',', {pieces}) || '}}', '{{}}')"
+    pieces = ", ".join(f'\'"{key}":\' || m."{key}"' for key in _MESSAGE_EXTRA if present is None or key in present)
+    usual = f"nullif('{{' || concat_ws(',', {pieces}) || '}}', '{{}}')" if pieces else NOTHING
     if not has_unknown:
         return usual
     gone = [*(alias for aliases in MESSAGE_KEYS.values() for alias in aliases), *_PLACED_KEYS, *more]
@@ -114,6 +116,11 @@ def unknown_keys_sql(keys: str, source: str) -> str:
         f"SELECT count(*) FROM (SELECT unnest(k) AS key FROM (SELECT DISTINCT {keys} AS k FROM {source})) "
         f"WHERE key NOT IN (VALUES {listed})"
     )
+
+
+def keys_sql(keys: str, source: str) -> str:
+    """Return the query of all keys (`keys` is SQL for a list of them) that any row of `source` has."""
+    return f"SELECT DISTINCT unnest(k) FROM (SELECT DISTINCT {keys} AS k FROM {source})"
 
 
 def handle(expr: str) -> str:
@@ -148,7 +155,14 @@ SELECT observed_text, dump_text, {q.instant("seen")} AS observed_at, {q.instant(
 """
 
 
-def parsed_columns(source: str, kept: tuple[str, ...], *, has_unknown: bool, is_canonical: bool = False) -> str:
+def parsed_columns(
+    source: str,
+    kept: tuple[str, ...],
+    *,
+    has_unknown: bool,
+    is_canonical: bool = False,
+    present: frozenset[str] | None = None,
+) -> str:
     """Return the SELECT that finds the values of a message under any alias.
 
     Parameters
@@ -162,10 +176,14 @@ def parsed_columns(source: str, kept: tuple[str, ...], *, has_unknown: bool, is_
         Whether some record has a key that is neither mapped nor usual.
     is_canonical
         Whether records have the keys of `CANONICAL_KEYS` as well.
+    present
+        The keys that `m` has, where it has not all of `MESSAGE_STRUCT`.
     """
 
     def m(field: str) -> str:
-        return pick("m", MESSAGE_KEYS, field)
+        return pick("m", MESSAGE_KEYS, field, present)
+
+    extra = _message_extra(has_unknown=has_unknown, present=present, more=CANONICAL_KEYS if is_canonical else ())
 
     author_id, author_name = reference("author")
     bare = q.null_if_word("json_extract_string(submolt, '$')")
@@ -184,7 +202,7 @@ def parsed_columns(source: str, kept: tuple[str, ...], *, has_unknown: bool, is_
     return f"""
 WITH picked AS (
     SELECT {passed}, m, {m("author")} AS author, {m("submolt")} AS submolt, root_hint, parent_hint,
-           {_message_extra(has_unknown=has_unknown, more=CANONICAL_KEYS if is_canonical else ())} AS extra
+           {extra} AS extra
     FROM {source}
 )
 SELECT {passed}, extra, CASE WHEN starts_with(author, '{{') THEN author END AS author,

@@ -128,14 +128,16 @@ GROUP BY name HAVING count(DISTINCT agent_id) = 1
 
 
 # Of what a file's messages say of an agent or a community, the first and the last row of each state count, wherever the
-# file was cut into batches.
+# file was cut into batches. More of them change something only for a record that stands between them in the same file.
 _STATES = f"""
 CREATE OR REPLACE TEMP VIEW {{kind}}_state AS
-SELECT * FROM st_obs_{{kind}} WHERE is_record
+SELECT * FROM st_obs_{{kind}}
+WHERE is_record OR file_no NOT IN (SELECT file_no FROM st_obs_{{kind}} WHERE is_record)
 UNION ALL BY NAME
 SELECT * EXCLUDE (first, last), {q.both_ends("first", "last")} AS source_row
 FROM (SELECT * EXCLUDE (source_row), min(source_row) AS first, max(source_row) AS last
-      FROM st_obs_{{kind}} WHERE NOT is_record GROUP BY ALL)
+      FROM st_obs_{{kind}}
+      WHERE NOT is_record AND file_no IN (SELECT file_no FROM st_obs_{{kind}} WHERE is_record) GROUP BY ALL)
 """
 
 _SEEN_MESSAGE = """
@@ -202,21 +204,50 @@ def _repeated_keys(kind: str) -> str:
     )
 
 
-def _ordered(kind: str) -> str:
-    """Return the statement that orders the observations of the keys that were seen more than once."""
+# Copies of a file tie in all but their number; it settles which of them counts as the first.
+_ORDER = "observed_at NULLS FIRST, dumped_at NULLS FIRST, sha256, file_no, source_row"
+
+
+def _recorded(kind: str) -> str:
+    """Return the condition on a key that was seen more than once, and has a record; every message is one."""
     key = KEY[kind]
-    # Copies of a file tie in all but their number; it settles which of them counts as the first.
-    order = "observed_at NULLS FIRST, dumped_at NULLS FIRST, sha256, file_no, source_row"
-    window = f"PARTITION BY {key} ORDER BY {order}, is_record"
+    is_repeated = f"{key} IN (SELECT {key} FROM repeated_{kind})"
+    if kind == "message":
+        return is_repeated
+    return f"{is_repeated} AND {key} IN (SELECT {key} FROM seen_{kind} WHERE is_record)"
+
+
+def _ordered(kind: str) -> str:
+    """Return the statement that orders the observations of the keys that were seen more than once, as records too."""
+    key = KEY[kind]
+    window = f"PARTITION BY {key} ORDER BY {_ORDER}, is_record"
     same = " AND ".join(f"({c} IS NULL OR {c} IS NOT DISTINCT FROM lag({c} IGNORE NULLS) OVER w)" for c in _STATE[kind])
     return f"""
 CREATE OR REPLACE TEMP TABLE ordered_{kind} AS
 SELECT *, row_number() OVER w AS k, CASE WHEN is_record THEN row_number() OVER r END AS record_k,
        {same} AS says_nothing_new
-FROM seen_{kind} WHERE {key} IN (SELECT {key} FROM repeated_{kind})
+FROM seen_{kind} WHERE {_recorded(kind)}
 WINDOW w AS ({window}),
-       r AS (PARTITION BY {key}, is_record ORDER BY {order})
+       r AS (PARTITION BY {key}, is_record ORDER BY {_ORDER})
 """
+
+
+def _all_ordered(kind: str) -> str:
+    """Return a query of all ordered observations: of mentions alone no more is asked than their order.
+
+    They are most of them, and their rows are wide: only what orders them is sorted.
+    """
+    if kind == "message":
+        return "ordered_message"
+    key = KEY[kind]
+    recorded = f"SELECT {key} FROM seen_{kind} WHERE is_record AND {key} IS NOT NULL"
+    return f"""(
+    SELECT * EXCLUDE (says_nothing_new) FROM ordered_{kind}
+    UNION ALL BY NAME
+    SELECT s.*, n.k, CAST(NULL AS BIGINT) AS record_k FROM seen_{kind} s JOIN (
+        SELECT rowid AS place, row_number() OVER (PARTITION BY {key} ORDER BY {_ORDER}) AS k FROM seen_{kind}
+        WHERE {key} IN (SELECT {key} FROM repeated_{kind})
+        AND {key} NOT IN ({recorded})) n ON n.place = s.rowid)"""
 
 
 def _merged(kind: str) -> tuple[str, str]:
@@ -238,7 +269,7 @@ SELECT {key}, {merged},
        arg_min(at_precision, {finest}) FILTER (WHERE created_at IS NOT NULL) AS at_precision,
        max(observed_at) AS observed_at, arg_max(file_no, {place}) AS file_no,
        arg_max(source_row, {place}) AS source_row, bool_or(is_record) AS has_profile
-FROM ordered_{kind} GROUP BY {key}
+FROM {_all_ordered(kind)} GROUP BY {key}
 """
     staged, hashed = (", text_hash, n_chars", _TEXT) if kind == "message" else ("", "")
     others = ", ".join((key, *columns, "created_at", "at_precision", "observed_at", "file_no", "source_row"))

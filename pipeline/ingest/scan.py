@@ -222,23 +222,25 @@ class _Listing:
         container, reason = container_of(path, head, reading.tail, reading.size)
         if container != "json":
             self.bodies.forget(path)
-        status = "read" if reason is None else "unreadable"
-        file = SourceFile(path, reading.sha256, reading.size, container, None, status, reason)
         if reason is not None:
+            return SourceFile(path, reading.sha256, reading.size, container, None, "unreadable", reason)
+        looks = _looks(path, container, head)
+        file = SourceFile(path, reading.sha256, reading.size, container, self.recognised.get(looks), "read")
+        if file.format is not None:
             return file
-        return table_of(folder / path, file) if container in TABLES else self._with_format(file, head)
-
-    def _with_format(self, file: SourceFile, head: bytes) -> SourceFile:
-        """Return a file with its format; files that are named alike and start with the same keys are of the same."""
-        looks: tuple[object, ...] = ()
-        if file.container in ("json", "jsonl") and (keys := _KEY.findall(head[:LIKE_BYTES])):
-            looks = (_NUMBER.sub("#", file.path), file.container, *keys)
-            if looks in self.recognised:
-                return replace(file, format=self.recognised[looks])
-        found = format_of(file, head, self.folder / file.path)
+        if container in TABLES:
+            return table_of(folder / path, file)
+        found = format_of(file, head, folder / path)
         if looks and found.format is not None:
             self.recognised[looks] = found.format
         return found
+
+
+def _looks(path: str, container: str, head: bytes) -> tuple[object, ...]:
+    """Return what files have in common that are named alike and start with the same keys: they are of one format."""
+    if container not in ("json", "jsonl") or not (keys := _KEY.findall(head[:LIKE_BYTES])):
+        return ()
+    return (_NUMBER.sub("#", path), container, *keys)
 
 
 def _may_be_mapped(path: str, rule: RecordRule, exclude: tuple[str, ...]) -> bool:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import duckdb
-import numpy as np
+import polars as pl
 import pyarrow as pa
 
 from pipeline.ingest import events, mapping, profiles
@@ -103,6 +103,7 @@ class Stager:
             if file.status == "unreadable"
         ]
         with ThreadPoolExecutor(self.n_workers) as pool:
+            rejecting = pool.submit(self._reject, bad)
             for name in scan.formats:
                 chosen = [(n, f) for n, f in enumerate(scan.files) if f.status == "read" and f.format == name]
                 adapter = scan.adapters[name]
@@ -114,9 +115,7 @@ class Stager:
                     numbers = pa.array([n for n, _ in chosen], pa.int32())
                     self.paths = pa.table({"file_no": numbers, "path": [f.content_path for _, f in chosen]})
                 self._stage(scan, adapter, pool, source, progress)
-        worker = _Worker(self.con.cursor(), self.staged)
-        worker.rejects(bad, self.n_batches)
-        worker.close()
+            rejecting.result()
         for name in STAGED:
             self.con.execute(f"CREATE VIEW st_{name} AS {self.staged.select(name)}")
 
@@ -137,13 +136,20 @@ class Stager:
             self.reuse.note(batch, scan, adapter)
             if batch.single is not None:
                 base, bases[batch.single] = bases.get(batch.single), after
+            self.n_batches += 1
             future = pool.submit(self._work, adapter, batch, self.n_batches, base, after)
             waiting.append((future, batch.n_bytes))
-            self.n_batches += 1
             while len(waiting) > self.n_workers:
                 _finish(waiting.pop(0), progress)
         while waiting:
             _finish(waiting.pop(0), progress)
+
+    def _reject(self, bad: Bad) -> None:
+        worker = _Worker(self.con.cursor(), self.staged)
+        try:
+            worker.rejects(bad)
+        finally:
+            worker.close()
 
     def _work(self, adapter: Adapter, batch: Batch, number: int, base: Future[int] | None, after: Future[int]) -> None:
         worker = _Worker(self.con.cursor(), self.staged, batch.single)
@@ -181,13 +187,13 @@ class _Worker:
     def close(self) -> None:
         self.con.close()
 
-    def rejects(self, bad: Bad, number: int) -> None:
-        """Stage rejects alone, and with them every table in its shape even when no file is read."""
+    def rejects(self, bad: Bad) -> None:
+        """Stage rejects alone, as batch 0, and with them every table in its shape even when no file is read."""
         self.con.execute(RECORDS_DDL)
         self.con.execute(REJECTS_DDL)
         self.con.execute(NO_MESSAGES_READ)
         self._place(bad, None, are_all_placed=True)
-        self._map(number, 0, None, is_canonical=False, is_last=True)
+        self._map(0, 0, None, is_canonical=False, are_all=True)
 
     def batch(self, adapter: Adapter, batch: Batch, number: int, base: Future[int] | None, after: Future[int]) -> None:
         """Stage one batch; `base` tells the rows of the same file before it, `after` is told their new number."""
@@ -274,14 +280,14 @@ class _Worker:
     def _any(self, counting: str) -> bool:
         return bool(self.con.sql(counting).fetchall()[0][0])
 
-    def _map(self, number: int, base: int, usual: str | None, *, is_canonical: bool, is_last: bool = False) -> None:
+    def _map(self, number: int, base: int, usual: str | None, *, is_canonical: bool, are_all: bool = False) -> None:
         """Map the records and stage the observations of the batch."""
         con = self.con
         messages = f"(SELECT rec FROM records WHERE {mapping.IS_MESSAGE})"
         # To plan a statement costs more than to run it on nothing, so those are left out whose rows are not there.
-        has_messages = is_last or self._any(f"SELECT count(*) FROM {messages}")
-        has_events = is_last or self._any(events.COUNT_EVENTS)
-        has_communities = is_last or self._any("SELECT count(*) FROM records WHERE kind = 'community'")
+        has_messages = are_all or self._any(f"SELECT count(*) FROM {messages}")
+        has_events = are_all or self._any(events.COUNT_EVENTS)
+        has_communities = are_all or self._any("SELECT count(*) FROM records WHERE kind = 'community'")
         if has_messages:
             has_unknown = self._any(mapping.unknown_keys_sql("json_keys(rec)", messages))
             con.execute(mapping.parsed_message_sql(has_unknown=has_unknown, is_canonical=is_canonical))
@@ -314,16 +320,17 @@ class _Worker:
         self._hand_over(name, table, number, base)
 
     def _hand_over(self, name: str, table: str, number: int, base: int) -> None:
-        self.staged.add(self.con, name, table, base, self.single, is_held=number < HELD_BATCHES)
+        self.staged.add(self.con, name, table, base, self.single, is_held=number <= HELD_BATCHES)
 
 
 def _only(documents: pa.Table, wanted: list[tuple[int, int]]) -> pa.Table:
     """Return some of the documents, which file and number name."""
     if not wanted or len(wanted) == len(documents):
         return documents if wanted else documents.slice(0, 0)
-    numbers = np.array(wanted, np.int64).reshape(-1, 2)
-    places = documents["file_no"].to_numpy().astype(np.int64) << 32 | documents["doc_no"].to_numpy()
-    return documents.filter(pa.array(np.isin(places, numbers[:, 0] << 32 | numbers[:, 1])))
+    place = pl.col("file_no").cast(pl.Int64) * (1 << 32) + pl.col("doc_no")
+    are_wanted = pl.DataFrame(wanted, schema=("file_no", "doc_no"), orient="row").select(place).to_series()
+    columns = pl.DataFrame([pl.Series(name, documents[name]) for name in ("file_no", "doc_no")])
+    return documents.filter(columns.select(place.is_in(are_wanted.implode())).to_series().to_arrow())
 
 
 def _rejects_table(bad: Bad) -> pa.Table:

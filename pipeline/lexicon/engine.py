@@ -9,8 +9,11 @@ the processor. Where normalising changes nothing but white space, the words of a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -29,6 +32,11 @@ SLICE_BYTES = 4 * 2**20
 
 SLICE_TEXTS = 2**14
 """Most texts per pass: bounds the table of counts by text and category."""
+
+MOST_THREADS = 4
+"""Most slices at a time by default: each takes a few times its size in arrays."""
+
+T = TypeVar("T")
 
 SCORE_SCHEMA = pl.Schema(
     {
@@ -61,13 +69,17 @@ class Engine:
         One or more cards with distinct ids.
     slice_bytes
         Bytes of text per pass; the scores do not depend on it.
+    threads
+        Slices that are scored at a time, as many as there are processors up to `MOST_THREADS` when omitted; the scores
+        do not depend on it.
     """
 
-    def __init__(self, cards: Sequence[Card], slice_bytes: int = SLICE_BYTES) -> None:
+    def __init__(self, cards: Sequence[Card], slice_bytes: int = SLICE_BYTES, threads: int | None = None) -> None:
         check_cards(cards)
         kinds = {kind: [card for card in cards if card.text == kind] for kind in ("raw", "normalised")}
         self._automata = {kind: Automaton(chosen) for kind, chosen in kinds.items() if chosen}
         self._slice_bytes = slice_bytes
+        self._threads = threads or min(os.cpu_count() or 1, MOST_THREADS)
         table = WordTable(sorted({word for one in self._automata.values() for word in one.first_words}))
         for one in self._automata.values():
             one.read(table)
@@ -102,7 +114,7 @@ class Engine:
         """
         _check(texts, ("text_hash", "text", "n_tokens"))
         texts = texts.sort("text_hash")
-        found = [_Found.of(part, part.automaton.score(*part.read), self._outputs) for part in self._parts(texts)]
+        found = self._each(texts, lambda part: _Found.of(part, part.automaton.score(*part.read), self._outputs))
         return _Found.table(found, texts["text_hash"], self._outputs)
 
     def score_batches(self, batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
@@ -125,28 +137,49 @@ class Engine:
             presence), sorted by these.
         """
         _check(texts, ("text_hash", "text"))
-        found = [_entry_table(part, texts["text_hash"]) for part in self._parts(texts)]
+        found = self._each(texts, lambda part: _entry_table(part, texts["text_hash"]))
         return pl.concat([ENTRY_SCHEMA.to_frame(), *found]).sort(*SCORE_KEY, "entry")
 
-    def _parts(self, texts: pl.DataFrame) -> Iterator[_Part]:
-        """Yield what each automaton scores, slice by slice."""
+    def _each(self, texts: pl.DataFrame, action: Callable[[_Part], T]) -> list[T]:
+        """Do something with what each automaton scores, slice by slice, and return the results in order.
+
+        Nearly all of it is work on arrays, which threads do side by side.
+        """
+
+        def act(part: pl.DataFrame, are_plain: bool) -> list[T]:
+            return [action(one) for one in (self._plain_parts(part) if are_plain else self._other_parts(part))]
+
         row = pl.Series("row", np.arange(texts.height))
-        raw, normalised = (self._automata.get(kind) for kind in ("raw", "normalised"))
-        plain = is_plain(texts["text"]) if normalised else pl.repeat(True, texts.height, eager=True)
+        is_needed = "normalised" in self._automata
+        plain = is_plain(texts["text"]) if is_needed else pl.repeat(True, texts.height, eager=True)
         frame = texts.with_columns(row)
-        for part in self._slices(frame.filter(plain)):
-            lowered = part["text"].str.to_lowercase() if normalised else lower_exact(part["text"])
-            read = Texts.of(lowered)
-            if raw:
-                yield _Part(raw, part, read, lowered)
-            if normalised:
-                spaced = read.spaced(lowered)
-                yield _Part(normalised, part, spaced, spaced.series())
-        for part in self._slices(frame.filter(~plain)):
-            for automaton, some in ((raw, part), (normalised, _normalised(part))):
-                if automaton:
-                    lowered = lower_exact(some["text"])
-                    yield _Part(automaton, some, Texts.of(lowered), lowered)
+        slices = [(part, True) for part in self._slices(frame.filter(plain))]
+        slices += [(part, False) for part in self._slices(frame.filter(~plain))]
+        if self._threads == 1 or len(slices) < 2:
+            done = [act(*one) for one in slices]
+        else:
+            with ThreadPoolExecutor(self._threads) as pool:
+                done = list(pool.map(lambda one: act(*one), slices))
+        return [result for results in done for result in results]
+
+    def _plain_parts(self, part: pl.DataFrame) -> Iterator[_Part]:
+        """Yield what is scored of a slice of texts in which normalising changes nothing but white space."""
+        raw, normalised = (self._automata.get(kind) for kind in ("raw", "normalised"))
+        lowered = part["text"].str.to_lowercase() if normalised else lower_exact(part["text"])
+        read = Texts.of(lowered)
+        if raw:
+            yield _Part(raw, part, read, lowered)
+        if normalised:
+            spaced = read.spaced(lowered)
+            yield _Part(normalised, part, spaced, spaced.series())
+
+    def _other_parts(self, part: pl.DataFrame) -> Iterator[_Part]:
+        """Yield what is scored of a slice of other texts."""
+        raw, normalised = (self._automata.get(kind) for kind in ("raw", "normalised"))
+        for automaton, some in ((raw, part), (normalised, _normalised(part))):
+            if automaton:
+                lowered = lower_exact(some["text"])
+                yield _Part(automaton, some, Texts.of(lowered), lowered)
 
     def _slices(self, texts: pl.DataFrame) -> Iterator[pl.DataFrame]:
         if texts.is_empty():

@@ -95,7 +95,7 @@ def _batches(context: StepContext) -> Iterator[pl.DataFrame]:
 
 
 def _lexicon_score(context: StepContext) -> Mapping[str, Data]:
-    engine = Engine(context.state)
+    engine = Engine(context.state, threads=context.settings.threads)
     paths = []
     for number, scores in enumerate(engine.score_batches(_batches(context))):
         paths.append(context.folder / f"scores-{number:05d}.parquet")

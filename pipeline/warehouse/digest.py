@@ -4,7 +4,8 @@ What belongs here: the canonical bytes of a column, and the digest of the table.
 key, which is unique, so the order is defined; that it is kept is counted in the same pass. Of every column two streams
 are hashed, whatever the size of the batches that are read: what says where values end and which are null (a length of
 bytes or items, -1 for null, or one byte for types of fixed width), and the values. A double counts as its 64 bits,
-which is exact and does not change with how an engine prints numbers; every NaN counts as the same.
+which is exact and does not change with how an engine prints numbers; every NaN counts as the same. Arrays are looked at
+with numpy: to make a pyarrow scalar, or an array of Python values, is to import pandas first.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -75,7 +77,11 @@ class _ColumnHash:
         return self.shape.digest() + self.values.digest()
 
     def _lengths(self, lengths: pa.Array) -> None:
-        self.shape.update(_buffer(lengths.cast(pa.int64()).fill_null(-1), 8))
+        values = np.frombuffer(_buffer(lengths.cast(pa.int64()), 8), np.int64)
+        if lengths.null_count:
+            is_there = np.frombuffer(_buffer(pc.is_valid(lengths).cast(pa.uint8()), 1), np.bool_)
+            values = np.where(is_there, values, -1)
+        self.shape.update(values.data)
 
     def _bytes(self, text: pa.Array) -> None:
         """Hash the bytes between the first and the last offset of an array of texts."""
@@ -89,10 +95,13 @@ class _ColumnHash:
     def _fixed(self, array: pa.Array) -> None:
         if pa.types.is_boolean(array.type):
             array = array.cast(pa.uint8())
+        if not len(array):
+            return
+        values = _buffer(array, array.type.bit_width // 8)
         if pa.types.is_floating(array.type):
-            array = pc.if_else(pc.is_nan(array), pa.scalar(float("nan"), array.type), array)
-        if len(array):
-            self.values.update(_buffer(array, array.type.bit_width // 8))
+            numbers = np.frombuffer(values, array.type.to_pandas_dtype())
+            values = np.where(np.isnan(numbers), np.array(np.nan, numbers.dtype), numbers).data
+        self.values.update(values)
 
 
 def _buffer(array: pa.Array, width: int) -> memoryview:

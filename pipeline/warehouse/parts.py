@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import hashlib
 import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,8 @@ ROW_GROUP_ROWS = 50_000  # about 25 MB of posts: small enough for two cores to h
 PART_NAME = "part-00000.parquet"
 STAGED_NAME, UNSORTED_NAME = "staged.parquet", "unsorted.parquet"
 BATCH_ROWS = 50_000
+WRITERS = 4  # most of them wait for the disk
+SMALL_SHARE = 48  # tables of less than this share of the memory limit are written beside each other
 HELD_SHARE = 6  # rows of more than a sixth of the memory limit are sorted by DuckDB, which spills
 
 
@@ -98,27 +101,36 @@ def write_parts(settings: Settings, rows: Sequence[tuple[Address, Data]]) -> lis
         When the rows do not fit their table; no part is left behind that is not whole.
     """
     layout = Layout(settings.warehouse)
-    with contextlib.ExitStack() as folders, ThreadPoolExecutor(1) as writer:
+    with contextlib.ExitStack() as folders, ThreadPoolExecutor(WRITERS) as writers:
         written: list[Future[Manifest]] = []
+        large: Future[Manifest] | None = None
         checking = folders.enter_context(connection(settings, []))
-        for address, data in rows:
-            check_corpus_id(address.corpus_id)
-            parent = layout.parts(address.table, address.corpus_id, address.family)
-            make_folders(parent, layout.root)
-            remove_stale(parent, layout.root)
+        parents = list(writers.map(lambda row: _parent(layout, row[0]), rows))
+        for (address, data), parent in zip(rows, parents, strict=True):
             folder = folders.enter_context(temporary_folder(parent, layout.root))
             most = settings.memory_bytes // HELD_SHARE
             is_large = isinstance(data, Query) and data.about_bytes > most
-            with _source(settings, data, folder) as (con, sql, params):
+            with _source(settings, data, folder, checking) as (con, sql, params):
                 _check(con, address, f"({sql}\n)", params)
                 frame = None if is_large else _collect(con, address, f"({sql}\n)", params, most)
                 if frame is None:
                     _copy(con, address, f"({sql}\n)", params, folder / PART_NAME)
-            if written:
-                written[-1].result()  # two tables in memory at most
-            written.append(writer.submit(_finish, settings, checking, address, folder, frame))
+            is_small = frame is not None and frame.estimated_size() <= settings.memory_bytes // SMALL_SHARE
+            if large is not None and not is_small:
+                large.result()  # two large tables in memory at most
+            written.append(writers.submit(_finish, settings, checking.cursor(), address, folder, frame))
+            large = large if is_small else written[-1]
             del frame
         return [future.result() for future in written]
+
+
+def _parent(layout: Layout, address: Address) -> Path:
+    """Make the folder of the parts of a table, without leftovers, and return it."""
+    check_corpus_id(address.corpus_id)
+    parent = layout.parts(address.table, address.corpus_id, address.family)
+    make_folders(parent, layout.root)
+    remove_stale(parent, layout.root)
+    return parent
 
 
 def _finish(
@@ -126,19 +138,22 @@ def _finish(
 ) -> Manifest:
     """Write what is not written yet, verify the part, put it in its place and return its manifest."""
     table, path = address.table, folder / PART_NAME
-    if frame is None:
-        digest = digest_files(con, table, [path])
-    else:
-        with ThreadPoolExecutor(1) as digester:
-            digesting = digester.submit(digest_frame, table, frame)
-            frame.write_parquet(
-                path, compression="zstd", compression_level=1, row_group_size=ROW_GROUP_ROWS, statistics=False
-            )
-            digest = digesting.result()
-        if (stored := pq.read_metadata(path).num_rows) != digest.rows:
-            raise SchemaMismatch(f"{table.qualified}: {digest.rows} rows were to be written, the file holds {stored}")
-    if problems := [*check_stored(con, table, [str(path)]), *filter(None, [digest.problem(table)])]:
-        raise SchemaMismatch("; ".join(problems))
+    with con:
+        if frame is None:
+            digest = digest_files(con, table, [path])
+        else:
+            with ThreadPoolExecutor(1) as digester:
+                digesting = digester.submit(digest_frame, table, frame)
+                frame.write_parquet(
+                    path, compression="zstd", compression_level=1, row_group_size=ROW_GROUP_ROWS, statistics=False
+                )
+                digest = digesting.result()
+            if (stored := pq.read_metadata(path).num_rows) != digest.rows:
+                raise SchemaMismatch(
+                    f"{table.qualified}: {digest.rows} rows were to be written, the file holds {stored}"
+                )
+        if problems := [*check_stored(con, table, [str(path)]), *filter(None, [digest.problem(table)])]:
+            raise SchemaMismatch("; ".join(problems))
     sync(path)
     sync(folder)
     final = _place(settings, address, folder, digest) / PART_NAME
@@ -157,8 +172,13 @@ def _describe(address: Address, digest: Digest, part: Part) -> Manifest:
         rows=digest.rows,
         table_hash=digest.table_hash,
         written_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        versions={name: importlib.metadata.version(name) for name in ("duckdb", "polars")},
+        versions={name: _version(name) for name in ("duckdb", "polars")},
     )
+
+
+@functools.cache
+def _version(name: str) -> str:
+    return importlib.metadata.version(name)
 
 
 def digest_manifest(settings: Settings, table: Table, manifest: Manifest) -> Digest:
@@ -170,7 +190,7 @@ def digest_manifest(settings: Settings, table: Table, manifest: Manifest) -> Dig
 
 @contextlib.contextmanager
 def _source(
-    settings: Settings, data: Data, folder: Path
+    settings: Settings, data: Data, folder: Path, checking: duckdb.DuckDBPyConnection
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, str, Mapping[str, object]]]:
     """Yield a connection, a SELECT and its parameters for any kind of data."""
     if isinstance(data, Query):
@@ -188,7 +208,8 @@ def _source(
             listed = ", ".join(sql_literal(str(path)) for path in paths)
             yield con, f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false)", {}
     elif isinstance(data, pl.DataFrame):
-        with connection(settings, []) as con:
+        with checking.cursor() as con:  # to open a connection of its own takes as long as to write a small table
+            con.execute("SET TimeZone = 'UTC'")
             con.register("incoming", data)
             yield con, "SELECT * FROM incoming", {}
     else:

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from pipeline.warehouse.publish import Snapshot
 from pipeline.warehouse.session import connection, session
 from pipeline.warehouse.share import share
 
+SAVERS = 8
 log = logging.getLogger(__name__)
 
 
@@ -99,8 +101,12 @@ class Warehouse:
         with shared(self.layout.use_lock, "the warehouse"):
             parts = write_parts(self.settings, list(zip(addresses, data.values(), strict=True)))
             written = dict(zip(names, parts, strict=True))
-            for name, manifest in written.items():
-                manifests.save(self.layout, find_table(name), manifest)
+            # To save one is to wait for the disk, and the disk serves several at once.
+            with ThreadPoolExecutor(SAVERS) as savers:
+                for _ in savers.map(
+                    lambda item: manifests.save(self.layout, find_table(item[0]), item[1]), written.items()
+                ):
+                    pass
         return written
 
     def manifest(self, table: str | Table, corpus_id: str, family: str = "") -> Manifest | None:

@@ -125,6 +125,8 @@ def test_slices_batches_and_order_do_not_matter(engine: Engine, cards: tuple[Car
     whole = engine.score(frame)
     assert whole.height > 1000
     assert whole.equals(Engine(tuple(reversed(cards)), slice_bytes=2_000).score(frame.reverse()))
+    assert whole.equals(Engine(cards, slice_bytes=2_000, threads=1).score(frame))
+    assert whole.equals(Engine(cards, slice_bytes=2_000, threads=3).score(frame))
     batches = engine.score_batches(frame.slice(at, 100) for at in range(0, 501, 100))
     assert pl.concat(batches).equals(whole)
     assert whole.equals(whole.sort("text_hash", "lexicon", "category"))

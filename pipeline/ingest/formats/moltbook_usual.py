@@ -8,7 +8,7 @@ shape, in more steps. Both give the same rows; a test holds them against each ot
 from __future__ import annotations
 
 import duckdb
-import pyarrow as pa
+import polars as pl
 
 from pipeline.ingest import mapping as m
 from pipeline.ingest import sqltools as q
@@ -17,14 +17,16 @@ _SEEN = ("_downloaded_at", "collected_at", "fetched_at")
 _PLACE = dict.fromkeys((*_SEEN, "dump_date", "success", "error", "post_id", "id"), "VARCHAR")
 _OTHERS = ("posts", "comment", "agent", "recentPosts", "submolts")
 _MESSAGE: dict[str, object] = {**m.MESSAGE_STRUCT, "replies": "JSON"}
-_DETAIL: dict[str, object] = {
-    **_PLACE, **dict.fromkeys((*_OTHERS, "submolt"), "JSON"), "post": _MESSAGE, "comments": [_MESSAGE],
-}  # fmt: skip
+_BODY: dict[str, object] = {**_PLACE, **dict.fromkeys((*_OTHERS, "submolt"), "JSON")}
 _RECORD: dict[str, object] = {**_MESSAGE, **_PLACE, **dict.fromkeys((*_OTHERS, "post", "comments", "data"), "JSON")}
+
+# What is asked of a message whether or not any has it.
+_ASKED = frozenset({*_BODY, "post", "comments", "data", "replies", "title", "submolt_name"})
 
 _OBSERVED = f"coalesce({', '.join(f'u.{key}' for key in _SEEN)}) AS observed_text, u.dump_date AS dump_text"
 _ABSENT = " AND ".join(f"u.{key} IS NULL" for key in _OTHERS)
 
+# `structure` stands for the keys that are looked for.
 _RECORDS = f"""
 (SELECT file_no, doc_no, 1 AS place, doc_no - first_doc AS source_row,
         CASE WHEN u.post_id IS NOT NULL AND u.title IS NULL THEN 'comment' ELSE 'post' END AS kind,
@@ -35,7 +37,7 @@ _RECORDS = f"""
             AND coalesce(u.replies, '[]') = '[]'
             AND (u.post_id IS NOT NULL OR u.title IS NOT NULL OR u.submolt IS NOT NULL OR u.submolt_name IS NOT NULL)
             AS is_shaped
- FROM (SELECT *, {m.transform("doc", _RECORD)} AS u FROM framed_usual))
+ FROM (SELECT *, {{structure}} AS u FROM framed_usual))
 """
 _DETAILS = f"""
 (SELECT file_no, doc_no, place, place - 1 AS source_row, CASE WHEN place = 1 THEN 'post' ELSE 'comment' END AS kind,
@@ -47,10 +49,12 @@ _DETAILS = f"""
                     CASE WHEN is_shaped THEN list_prepend(u.post, coalesce(u.comments, [])) ELSE [u.post] END AS items
              FROM (SELECT *, coalesce({_ABSENT} AND u.submolt IS NULL AND u.post.id IS NOT NULL
                                       AND coalesce(u.success, 'true') <> 'false' AND {{is_known}}, false) AS is_shaped
-                   FROM (SELECT *, {m.transform("doc", _DETAIL)} AS u FROM framed_usual)))))
+                   FROM (SELECT *, {{structure}} AS u FROM framed_usual)))))
 """
 SAMPLED = 64  # documents that tell the shape of most, spread over the batch: files of one folder stand together
 _DETAIL_KEYS = "list_concat(json_keys(doc, '$.post'), flatten(json_keys(doc, '$.comments[*]')))"
+_KNOWN = frozenset(m.KNOWN_KEYS)
+_KNOWN_LISTED = ", ".join(f"'{key}'" for key in m.KNOWN_KEYS)
 _COUNTED = f"""
 SELECT count(*) FILTER (WHERE TRY(starts_with(json_extract(doc, '$.post'), '{{'))),
        count(*) FILTER (WHERE TRY(json_extract_string(doc, '$.id')) IS NOT NULL), count(*)
@@ -126,7 +130,7 @@ def read_usual(con: duckdb.DuckDBPyConnection, target: str, first_doc: int) -> l
         _read(con, target, first_doc, has_details=details > records, where=" WHERE json_valid(doc)")
     odd = con.sql(f"SELECT DISTINCT file_no, doc_no FROM {target} WHERE is_odd").fetchall()
     if odd:
-        con.register("odd", pa.table({"file_no": [r[0] for r in odd], "doc_no": [r[1] for r in odd]}))
+        con.register("odd", pl.DataFrame(odd, schema=("file_no", "doc_no"), orient="row").to_arrow())
         con.execute(
             f"DELETE FROM {target} t WHERE EXISTS (SELECT 1 FROM odd o WHERE o.file_no = t.file_no AND "
             "o.doc_no = t.doc_no)"
@@ -141,15 +145,23 @@ def _read(con: duckdb.DuckDBPyConnection, target: str, first_doc: int, *, has_de
         "CREATE OR REPLACE TEMP VIEW framed_usual AS "
         f"SELECT *, CAST({first_doc:d} AS BIGINT) AS first_doc FROM framed{where}"
     )
+    keys = frozenset(
+        key
+        for (key,) in con.sql(m.keys_sql(_DETAIL_KEYS if has_details else "json_keys(doc)", "framed_usual")).fetchall()
+    )
+    has_unknown = not keys <= _KNOWN
+    # Most of the aliases of a field are in no message of a batch: a struct without them is parsed and copied faster.
     if has_details:
-        is_known = "true"
-        if _has_unknown(con, _DETAIL_KEYS):
-            known = ", ".join(f"'{key}'" for key in m.KNOWN_KEYS)
-            is_known = f"list_has_all([{known}], {_DETAIL_KEYS})"
+        is_known = f"list_has_all([{_KNOWN_LISTED}], {_DETAIL_KEYS})" if has_unknown else "true"
+        message = _only(_MESSAGE, keys | {"id", "replies"})
+        structure: dict[str, object] = {**_BODY, "post": message, "comments": [message]}
         source, has_unknown = _DETAILS.replace("{is_known}", is_known), False
     else:
-        source, has_unknown = _RECORDS, _has_unknown(con, "json_keys(doc)")
-    parsed = m.parsed_columns(source, (*_KEPT, "is_shaped"), has_unknown=has_unknown)
+        message = structure = _only(_RECORD, keys | _ASKED)
+        source = _RECORDS
+    source = source.replace("{structure}", m.transform("doc", structure))
+    present = frozenset(message)
+    parsed = m.parsed_columns(source, (*_KEPT, "is_shaped"), has_unknown=has_unknown, present=present)
     judged = (
         f"(SELECT *, {q.iso_instant('observed_text')} AS observed_at, {q.iso_instant('dump_text')} AS dumped_at, "
         f"{_IS_ODD} AS is_odd FROM ({parsed}))"
@@ -157,5 +169,5 @@ def _read(con: duckdb.DuckDBPyConnection, target: str, first_doc: int, *, has_de
     con.execute(f"CREATE TABLE {target} AS {m.observed_select(judged, _COLUMNS, is_clean=True)}")
 
 
-def _has_unknown(con: duckdb.DuckDBPyConnection, keys: str) -> bool:
-    return bool(con.sql(m.unknown_keys_sql(keys, "framed_usual")).fetchall()[0][0])
+def _only(structure: dict[str, object], keys: frozenset[str]) -> dict[str, object]:
+    return {key: type_ for key, type_ in structure.items() if key in keys}
