@@ -7,8 +7,8 @@ exploratory, since who is answered is no lasting tie.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import duckdb
 
@@ -21,28 +21,19 @@ from pipeline.influence.contrasts import fit_specification
 from pipeline.influence.placebos import FUTURE_TIES, HASH_SCORE, PLACEBOS, verdict
 from pipeline.influence.problem import Problem
 from pipeline.influence.specification import ESTIMATORS, LEVEL_TERMS, InfluenceGrid, InfluenceSpecification
-from pipeline.language.covered import Coverage
 from pipeline.network.clock import WEEK_HOURS
 from pipeline.network.panel_load import LoadedPanel, PanelReader
 from pipeline.network.reliability import split_half
-from pipeline.network.traits import COUNTED
+from pipeline.network.short_windows import interaction_hours
 from pipeline.schema import Estimate, join_warnings
 
 FAMILY = "influence"
 NEGATIVE_CONTROL = "gender_placebo"
 """A number per agent that never changes: there is nothing to influence, and its rows say so."""
-LANGUAGE_BOUND = ("airs_share", "gender_lexicon", "gender_axis")
-"""Scores that rest on English word lists, or on vectors of English."""
-MIN_WINDOWS = 8
-"""Windows that a corpus needs for them to stand for weeks."""
 MOST_TIE_WEEKS = 5_000_000
 """Ties times weeks above which the common scale is left out."""
 ATTENUATED = 0.9
 """Reliability below which an estimate that is not corrected is said to be drawn to zero."""
-_SPAN = f"""
-SELECT date_diff('hour', min(m.created_at), max(m.created_at)) FROM message AS m
-WHERE m.created_at IS NOT NULL AND {COUNTED}
-"""
 SENTENCES = {
     "few_agents": "No number: fewer than 20 agents with rows enough.",
     "few_weeks": "No number: too few consecutive weeks with scores.",
@@ -101,7 +92,7 @@ def influence_estimates(
     """
     setting = Setting(seed, level, {})
     reader = PanelReader(con)
-    hours = _interaction_hours(con, grid.hours)
+    hours = interaction_hours(con, grid.hours)
     short = reader if hours == WEEK_HOURS else PanelReader(con, hours)
     rows: list[Estimate] = []
     for source, is_derived in ((reader, False), (short, True)):
@@ -126,28 +117,6 @@ def headline_score(reader: PanelReader, grid: InfluenceGrid) -> str | None:
         if panel is not None and not Problem.of(panel).refusals():
             return name
     return names[0] if names else None
-
-
-def with_language(rows: Sequence[Estimate], found: Coverage) -> list[Estimate]:
-    """Add warnings to rows of scores that rest on English words; without a number where vectors do not cover texts."""
-    return [_worded(row, found) if row.outcome in LANGUAGE_BOUND else row for row in rows]
-
-
-def _worded(row: Estimate, found: Coverage) -> Estimate:
-    if row.outcome == "gender_axis" and found.is_refused:
-        row = replace(
-            row, estimate=None, std_error=None, statistic=None, df=None, p_value=None, conf_low=None, conf_high=None,
-            conf_level=None, p_adj=None, adj_method=None, common_scale=None, common_scale_low=None,
-            common_scale_high=None,
-        )  # fmt: skip
-    return replace(row, warnings=join_warnings([*(row.warnings or "").split(","), *found.words]))
-
-
-def _interaction_hours(con: duckdb.DuckDBPyConnection, least: int) -> int:
-    """Return the length of windows of interactions: weeks, days or hours, the longest of which there are enough."""
-    span = con.sql(_SPAN).fetchall()[0][0] or 0
-    lengths = (WEEK_HOURS, 24, least)
-    return next((hours for hours in lengths if span >= hours * MIN_WINDOWS), WEEK_HOURS if span <= 0 else least)
 
 
 def panel_rows(loaded: LoadedPanel, grid: InfluenceGrid, setting: Setting, *, is_headline: bool) -> list[Estimate]:

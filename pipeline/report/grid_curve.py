@@ -17,10 +17,11 @@ from matplotlib.figure import Figure
 from pipeline.influence.specification import LEVEL_TERMS, InfluenceSpecification, load_influence_grid
 from pipeline.network.clock import WEEK_HOURS
 from pipeline.network.interactions import RULES
+from pipeline.network.short_windows import SHORT_HOURS
 from pipeline.network.ties import RELATIONS
 from pipeline.network.traits import VARIABLES
 from pipeline.report.specification_curve import COLOURS
-from pipeline.selection.estimates import SHORT_HOURS, row_id
+from pipeline.selection.estimates import row_id
 from pipeline.selection.grid import label as selection_label
 from pipeline.selection.grid import load_selection_grid
 

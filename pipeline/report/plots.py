@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from pipeline.report.contagion_plot import draw_estimates, draw_shares
 from pipeline.report.grid_curve import influence_curve, selection_curve
+from pipeline.report.homophily_plot import draw_windows
 from pipeline.report.persona_curve import gender_curve, minting_curve, persona_curve
 from pipeline.report.share_curve import share_curve
 from pipeline.report.specification_curve import specification_curve
@@ -347,6 +348,7 @@ _DRAWINGS: dict[str, Draw] = {
     "measure/reply_class": _reply,
     "measure/contagion": draw_shares,
     "estimate/contagion": draw_estimates,
+    "estimate/homophily": draw_windows,
     "text_label": counts_by("label", "distinct texts"),
     "published": counts_by("paper", "printed numbers", top=True),
     "measure_dictionary": counts_by("relation", "measures"),

@@ -14,12 +14,12 @@ import duckdb
 from pipeline.inference.beside import beside_placebos
 from pipeline.inference.multiplicity import adjust
 from pipeline.inference.result import Fit
-from pipeline.language.covered import Coverage
 from pipeline.network.clock import WEEK_HOURS
 from pipeline.network.interactions import RULES
 from pipeline.network.panel_load import LoadedPanel, PanelReader
+from pipeline.network.short_windows import interaction_hours
 from pipeline.network.ties import RELATIONS, tie_event_counts
-from pipeline.network.traits import COUNTED, VARIABLES
+from pipeline.network.traits import VARIABLES
 from pipeline.schema import Estimate, join_warnings
 from pipeline.selection.grid import CLUSTERS, ESTIMATORS, SelectionSpecification, digest, load_selection_grid
 from pipeline.selection.panel_fits import Limits, PanelFit, PanelFits, RowStore
@@ -31,16 +31,6 @@ NEGATIVE_CONTROL = "gender_placebo"
 """The score that is a hash of the agent: its rows are negative controls."""
 EMPTY = ("shuffled_agents", "hash_score")
 """Placebos that must be empty; scores shuffled over the weeks of an agent need not."""
-LANGUAGE_BOUND = ("airs_share", "gender_lexicon", "gender_axis")
-"""Scores that rest on English word lists, or on vectors of English."""
-SHORT_HOURS = (24, 1)
-"""Windows of interactions where a corpus has too few weeks, longest first."""
-MIN_WINDOWS = 8
-"""Windows that a corpus needs for them to be used."""
-_SPAN = f"""
-SELECT date_diff('hour', min(m.created_at), max(m.created_at)) FROM message AS m
-WHERE m.created_at IS NOT NULL AND {COUNTED}
-"""
 EXPLORATORY = Limits(events=10_000, open_events=5_000)
 """Rows at most on networks of interactions."""
 SENTENCES = {
@@ -98,7 +88,7 @@ def selection_estimates(
     specs = tuple(load_selection_grid() if grid is None else grid)
     reader = PanelReader(con)
     rows: list[Estimate] = []
-    hours = _hours(con)
+    hours = interaction_hours(con)
     short = reader if hours == WEEK_HOURS else PanelReader(con, hours)
     relations = [name for name in RELATIONS if name == "follow" or tie_event_counts(con, name).events]
     rules = [name for name in short.networks() if name in RULES]
@@ -109,30 +99,6 @@ def selection_estimates(
                 progress(f"selection in {network} by {variable}")
                 rows += panel_rows(source.panel(network, variable), specs, store, seed, level, limits)
     return adjust(rows)
-
-
-def with_language(rows: Sequence[Estimate], found: Coverage) -> list[Estimate]:
-    """Add warnings to rows of scores that rest on English words; without a number where vectors do not cover texts."""
-    return [_worded(row, found) for row in rows]
-
-
-def _worded(row: Estimate, found: Coverage) -> Estimate:
-    if not row.term.endswith(LANGUAGE_BOUND):
-        return row
-    if row.term.endswith("gender_axis") and found.is_refused:
-        row = replace(
-            row, estimate=None, std_error=None, statistic=None, df=None, p_value=None, conf_low=None, conf_high=None,
-            conf_level=None, p_adj=None, adj_method=None, common_scale=None, common_scale_low=None,
-            common_scale_high=None,
-        )  # fmt: skip
-    return replace(row, warnings=join_warnings([*(row.warnings or "").split(","), *found.words]))
-
-
-def _hours(con: duckdb.DuckDBPyConnection) -> int:
-    """Return the length of windows of interactions: weeks, or the longest with enough windows."""
-    span = con.sql(_SPAN).fetchall()[0][0] or 0
-    lengths = (WEEK_HOURS, *SHORT_HOURS)
-    return next((hours for hours in lengths if span >= hours * MIN_WINDOWS), WEEK_HOURS if span <= 0 else 1)
 
 
 def panel_rows(

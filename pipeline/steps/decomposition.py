@@ -10,8 +10,8 @@ from pipeline.activity.gaps import read_gaps, warn_periods
 from pipeline.decomposition.rows import FAMILY, Options, decomposition_estimates, decomposition_measures
 from pipeline.gender.measures import axis_warned
 from pipeline.language.covered import corpus_coverage, refused, warned
+from pipeline.language.covered_estimates import with_language
 from pipeline.schema import estimate_frame, measure_frame
-from pipeline.selection.estimates import with_language
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data
 

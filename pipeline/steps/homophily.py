@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pipeline.activity.gaps import read_gaps, warn_periods
 from pipeline.gender.measures import axis_warned
 from pipeline.language.covered import corpus_coverage, refused, warned
+from pipeline.language.covered_estimates import with_language
 from pipeline.network.homophily import homophily_measures
+from pipeline.network.homophily_estimates import homophily_estimates
 from pipeline.network.ties import tie_sql
 from pipeline.network.traits import agent_week_sql
-from pipeline.schema import measure_frame
+from pipeline.schema import estimate_frame, measure_frame
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data, Query
 
@@ -32,6 +34,11 @@ def _homophily(context: StepContext) -> Mapping[str, Data]:
     gaps = read_gaps(context.con).of("post", "comment")
     axis = refused(axis_warned(context.con, axis), covered)
     return {"measure": measure_frame(warn_periods([*others, *warned(counted, covered), *axis], gaps))}
+
+
+def _estimates(context: StepContext) -> Mapping[str, Data]:
+    rows = homophily_estimates(context.con, level=context.settings.ci_level, progress=context.progress)
+    return {"estimate": estimate_frame(with_language(rows, corpus_coverage(context.con)))}
 
 
 HOMOPHILY_STEPS = (
@@ -78,6 +85,7 @@ HOMOPHILY_STEPS = (
             "pipeline.network",
             "pipeline.gender.measures",
             "pipeline.language.covered",
+            "pipeline.language.covered_estimates",
             "pipeline.activity.gaps",
             "pipeline.activity.resampling",
             "pipeline.activity.row",
@@ -85,5 +93,23 @@ HOMOPHILY_STEPS = (
         ),
         libraries=("duckdb", "polars", "numpy", "scipy"),
         description="Are tied agents alike: by week and over the whole span, against two nulls in closed form.",
+    ),
+    Step(
+        key="analysis/estimate/homophily",
+        tables=("estimate",),
+        reads=("agent", "message", "text", "lexicon_score", "gender_score", "interaction", "tie_event"),
+        family="homophily",
+        compute=_estimates,
+        modules=(
+            "pipeline.steps.homophily",
+            "pipeline.network",
+            "pipeline.inference.multiplicity",
+            "pipeline.language.covered",
+            "pipeline.language.covered_estimates",
+            "pipeline.activity.resampling",
+            "pipeline.schema.tidy",
+        ),
+        libraries=("duckdb", "polars", "numpy", "scipy"),
+        description="Are tied agents alike, window by window (weeks, or hours in a corpus of days), beside two nulls.",
     ),
 )

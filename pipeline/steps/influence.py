@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.influence.estimates import FAMILY, influence_estimates, with_language
+from pipeline.influence.estimates import FAMILY, influence_estimates
 from pipeline.influence.specification import grid_text, load_influence_grid
 from pipeline.influence.weekly import exposure_frame, influence_measures
 from pipeline.language.covered import corpus_coverage
+from pipeline.language.covered_estimates import with_language
 from pipeline.schema import estimate_frame, measure_frame
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data, Warehouse

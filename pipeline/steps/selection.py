@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline.language.covered import corpus_coverage
+from pipeline.language.covered_estimates import with_language
 from pipeline.schema import estimate_frame
-from pipeline.selection.estimates import FAMILY, selection_estimates, with_language
+from pipeline.selection.estimates import FAMILY, selection_estimates
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data
 
@@ -32,6 +33,7 @@ SELECTION_STEPS = (
             "pipeline.network",
             "pipeline.inference",
             "pipeline.language.covered",
+            "pipeline.language.covered_estimates",
             "pipeline.activity.resampling",
             "pipeline.schema.tidy",
         ),
