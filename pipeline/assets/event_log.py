@@ -36,7 +36,8 @@ def cheap_commits(home: Path) -> Iterator[None]:
         connection.execute("PRAGMA synchronous = NORMAL")
         if path not in kept:
             kept[path] = sqlite3.connect(path, check_same_thread=False)
-            kept[path].execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens the file
+        # Each time: a database that is made meanwhile becomes one in WAL mode only after its first connection.
+        kept[path].execute("SELECT count(*) FROM sqlite_master").fetchone()
 
     event.listen(Engine, "connect", settle)
     try:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 import polars as pl
 from matplotlib.axes import Axes
 
 from pipeline.network.interactions import RULES
 from pipeline.network.ties import RELATIONS
 
-COLOURS = ("#2a6f97", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#999999")
+COLOURS = ("#2a6f97", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7a5195", "#222222")
 NULL = "null: stub_permutation"
 
 
@@ -22,7 +24,7 @@ def draw_windows(axes: Axes, rows: pl.LazyFrame) -> None:
         axes.set_axis_off()
         return
     part = frame.filter(pl.col("outcome") == network).sort("term", "window_start")
-    for colour, (term, lines) in zip(COLOURS, _by_term(part), strict=False):
+    for colour, (term, lines) in zip(cycle(COLOURS), _by_term(part), strict=False):
         axes.plot(lines["window_start"].to_list(), lines["estimate"].to_list(), color=colour, label=term, linewidth=1.2)
     last = part.filter((pl.col("role") == "negative_control") & pl.col("null_sd").is_not_null())
     if last.height:

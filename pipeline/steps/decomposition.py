@@ -43,6 +43,7 @@ _MODULES = (
     "pipeline.selection",
     "pipeline.inference",
     "pipeline.language.covered",
+    "pipeline.language.covered_estimates",
     "pipeline.activity.resampling",
     "pipeline.activity.row",
     "pipeline.schema.tidy",

@@ -47,6 +47,7 @@ _MODULES = (
     "pipeline.decomposition.scale",
     "pipeline.structure.communities",
     "pipeline.language.covered",
+    "pipeline.language.covered_estimates",
     "pipeline.schema.tidy",
 )
 _LIBRARIES = ("duckdb", "polars", "numpy", "scipy", "numba", "networkit")

@@ -69,7 +69,7 @@ def failures(design: Design, draws: pl.DataFrame) -> list[str]:
 def _failures(design: Design, draws: pl.DataFrame) -> Iterator[str]:
     found = failures(design, draws)
     if found:
-        yield "Outside their regions:\n\n" + "".join(f"- {line}\n" for line in found)
+        yield "Not held, for the reason that each line says:\n\n" + "".join(f"- {line}\n" for line in found)
     else:
         yield "Everything that is held is inside its region.\n"
 
