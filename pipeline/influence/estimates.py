@@ -24,7 +24,7 @@ from pipeline.influence.specification import ESTIMATORS, LEVEL_TERMS, InfluenceG
 from pipeline.network.clock import WEEK_HOURS
 from pipeline.network.panel_load import LoadedPanel, PanelReader
 from pipeline.network.reliability import split_half
-from pipeline.network.short_windows import interaction_hours
+from pipeline.network.short_windows import panel_readers
 from pipeline.schema import Estimate, join_warnings
 
 FAMILY = "influence"
@@ -91,21 +91,15 @@ def influence_estimates(
         sentence in `sampling`. `window_start` and `window_end` are the ends of the weeks that were used.
     """
     setting = Setting(seed, level, {})
-    reader = PanelReader(con)
-    hours = interaction_hours(con, grid.hours)
-    short = reader if hours == WEEK_HOURS else PanelReader(con, hours)
     rows: list[Estimate] = []
-    for source, is_derived in ((reader, False), (short, True)):
+    for source, networks in panel_readers(con, grid.hours):
         variables = source.variables() or list(grid.variables[:1])
-        headline = headline_score(source, grid) if not is_derived else None
-        for network in source.networks():
+        headline = headline_score(source, grid) if grid.network in networks else None
+        for network in networks:
             for variable in variables:
-                loaded = source.panel(network, variable)
-                if loaded.is_derived != is_derived:
-                    break
                 progress(f"influence in {network} by {variable}")
                 is_headline = network == grid.network and variable in (headline, *grid.also)
-                rows += panel_rows(loaded, grid, setting, is_headline=is_headline)
+                rows += panel_rows(source.panel(network, variable), grid, setting, is_headline=is_headline)
     return adjust(rows)
 
 

@@ -24,6 +24,14 @@ target_id) AS tie ORDER BY source_id, target_id
 """
 
 
+def are_among(wanted: IntArray, ascending: IntArray) -> NDArray[np.bool_]:
+    """Tell which keys are among ascending ones, by search: `numpy.isin` would sort or hash what is in order already."""
+    if not len(ascending):
+        return np.zeros(len(wanted), dtype=np.bool_)
+    place = np.minimum(np.searchsorted(ascending, wanted), len(ascending) - 1)
+    return np.asarray(ascending[place] == wanted)
+
+
 @dataclass(frozen=True, slots=True)
 class Network:
     """Distinct directed ties without self-ties, nodes numbered in the order of their ids.

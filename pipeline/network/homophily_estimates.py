@@ -10,24 +10,19 @@ agent is a negative control: it is expected inside its null.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import duckdb
 
-from pipeline.activity.resampling import jackknife_interval
 from pipeline.inference.multiplicity import adjust
 from pipeline.network.clock import WEEK_HOURS
-from pipeline.network.homophily_rows import FEW_EGOS, MIN_EGOS, MIN_TIES, MOST_SELF_TIES
-from pipeline.network.interactions import RULES
+from pipeline.network.homophily_rows import MIN_TIES, Place, mixing_rows
 from pipeline.network.lopsided import lopsided_scores
 from pipeline.network.mixing import Mixing, numeric_mixing
-from pipeline.network.panel_load import LoadedPanel, PanelReader
-from pipeline.network.permutation_moments import Moments
-from pipeline.network.short_windows import interaction_hours
-from pipeline.network.ties import RELATIONS, tie_event_counts
+from pipeline.network.panel_load import LoadedPanel
+from pipeline.network.short_windows import panel_readers
 from pipeline.network.traits import VARIABLES
 from pipeline.schema import Estimate, join_warnings
 
@@ -70,12 +65,8 @@ def homophily_estimates(
         corpus of some days, by the day or the hour. A panel that cannot be read, or has too few ties in every
         window, is one null row that says so.
     """
-    weekly, hours = PanelReader(con), interaction_hours(con)
-    short = weekly if hours == WEEK_HOURS else PanelReader(con, hours)
-    relations = [name for name in RELATIONS if name == "follow" or tie_event_counts(con, name).events]
-    rules = [name for name in short.networks() if name in RULES]
     rows: list[Estimate] = []
-    for source, networks in ((weekly, relations), (short, rules)):
+    for source, networks in panel_readers(con):
         for network in networks:
             for variable in source.variables() or VARIABLES:
                 progress(f"homophily of {network} by {variable}")
@@ -111,49 +102,27 @@ def _windows(loaded: LoadedPanel) -> Iterator[_Window]:
     for column, week in enumerate(panel.weeks):
         snapshot, scores = panel.ties.at(week), panel.scores[:, column]
         mixing = numeric_mixing(snapshot, scores)[STATISTIC]
-        words = lopsided_scores(snapshot, scores) if mixing.ties >= MIN_TIES else ("few_ties",)
+        words = lopsided_scores(snapshot, scores) if mixing.ties >= MIN_TIES else ()
         yield _Window(loaded.window_start(column), loaded.window_start(column + 1), tuple(words), mixing)
 
 
 def _window_rows(loaded: LoadedPanel, window: _Window, level: float) -> list[Estimate]:
+    """Return what `mixing_rows` says of a window, one row per null, or a single one without a number."""
     mixing = window.mixing
-    words = [*loaded.warnings, *window.words]
-    base = replace(
-        _row(loaded, NULLS[0], f"{window.start:%Y-%m-%dT%H}"),
-        n_obs=mixing.ties, n_agents=mixing.agents, n_clusters=mixing.egos, cluster="ego",
-        window_start=window.start, window_end=window.end, warnings=join_warnings(words),
-    )  # fmt: skip
-    if mixing.ties < MIN_TIES:
-        return [base]
-    if not math.isfinite(mixing.value):
-        return [replace(base, warnings=join_warnings([*words, "no_variation"]))]
-    words += ["few_clusters"] if mixing.egos < FEW_EGOS else []
-    measured = replace(base, estimate=mixing.value, warnings=join_warnings(words))
-    if mixing.egos >= MIN_EGOS:
-        found = jackknife_interval(mixing.value, mixing.left_out, level=level, method="jackknife_egos", bounds=(-1, 1))
-        measured = replace(measured, conf_low=found.low, conf_high=found.high)
-        if found.low is not None:
-            measured = replace(measured, conf_level=level)
-    stub = measured
-    if mixing.self_ties > MOST_SELF_TIES:
-        stub = replace(measured, warnings=join_warnings([*words, "self_ties_in_null"]))
-    stub_distance, label_distance = mixing.distances
+    place = Place("network", loaded.network, "week", window.start, (*loaded.warnings, *window.words))
     return [
-        _beside(stub, loaded, NULLS[0], mixing.stub, stub_distance),
-        _beside(measured, loaded, NULLS[1], mixing.label, label_distance),
-    ]
-
-
-def _beside(row: Estimate, loaded: LoadedPanel, null: str, moments: Moments, distance: float) -> Estimate:
-    """Set an estimate against the exact moments of a null; two-sided p of the normal distribution."""
-    named = _row(loaded, null, f"{row.window_start:%Y-%m-%dT%H}")
-    row = replace(row, spec_id=named.spec_id, model=named.model, estimand=named.estimand)
-    if math.isfinite(moments.mean):
-        row = replace(row, null_mean=moments.mean)
-    if not (moments.sd > 0 and math.isfinite(distance)):
-        return row
-    p_value = math.erfc(abs(distance) / math.sqrt(2))
-    return replace(row, null_sd=moments.sd, statistic=distance, p_value=p_value)
+        replace(
+            _row(loaded, found.null_model or NULLS[0], f"{window.start:%Y-%m-%dT%H}"),
+            estimate=found.value, conf_low=found.ci_low, conf_high=found.ci_high, conf_level=found.ci_level,
+            null_mean=found.null_mean, null_sd=found.null_sd, p_value=found.p_value,
+            statistic=None if found.p_value is None else distance,
+            n_obs=mixing.ties, n_agents=mixing.agents, n_clusters=mixing.egos, cluster="ego",
+            window_start=window.start, window_end=window.end, warnings=found.warnings,
+        )
+        for found, distance in zip(
+            mixing_rows(f"{STATISTIC}_{loaded.variable}", mixing, place, level), mixing.distances, strict=False
+        )
+    ]  # fmt: skip
 
 
 def _null_row(loaded: LoadedPanel, n: int, words: Sequence[str], said: str) -> Estimate:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.network.edges import IntArray
+from pipeline.network.edges import IntArray, are_among
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -19,12 +19,7 @@ _WEDGES_AT_ONCE = 4_000_000  # bounds the memory of the triangle listing at abou
 
 def reciprocated(source: IntArray, target: IntArray, n_nodes: int) -> BoolArray:
     """Return for each distinct directed tie whether the tie in the other direction exists, shape (ties,)."""
-    if source.size == 0:
-        return np.zeros(0, dtype=np.bool_)
-    keys = np.sort(source * n_nodes + target)
-    back = target * n_nodes + source
-    place = np.minimum(np.searchsorted(keys, back), keys.size - 1)
-    return np.asarray(keys[place] == back)
+    return are_among(target * n_nodes + source, np.sort(source * n_nodes + target))
 
 
 def reciprocity(source: IntArray, target: IntArray, n_nodes: int) -> float:
@@ -88,9 +83,7 @@ def triangles(u: IntArray, v: IntArray, n_nodes: int) -> tuple[IntArray, IntArra
         first = np.repeat(np.arange(start, stop), after[start:stop])
         offset = np.arange(len(first)) - np.repeat(limits[start:stop] - limits[start], after[start:stop])
         second = first + 1 + offset
-        wanted = tail[first] * n_nodes + tail[second]
-        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        closed = keys[place] == wanted
+        closed = are_among(tail[first] * n_nodes + tail[second], keys)
         found.append((head[first[closed]], tail[first[closed]], tail[second[closed]]))
         start = stop
     if not found:

@@ -6,7 +6,6 @@ the grids; nothing that is drawn as text comes from the corpus.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -20,6 +19,7 @@ from pipeline.network.interactions import RULES
 from pipeline.network.short_windows import SHORT_HOURS
 from pipeline.network.ties import RELATIONS
 from pipeline.network.traits import VARIABLES
+from pipeline.report.png import png
 from pipeline.report.specification_curve import COLOURS
 from pipeline.selection.estimates import row_id
 from pipeline.selection.grid import label as selection_label
@@ -115,7 +115,7 @@ def _picture(panels: Sequence[tuple[str, Lines]], *, is_one_scale: bool) -> byte
     if not panels:
         figure = Figure(figsize=(7, 1.2), dpi=110)
         figure.text(0.5, 0.5, "no specification has an estimate; the warnings of the rows say why", ha="center")
-        return _png(figure)
+        return png(figure)
     scores = [name for name in SCORES if any(name in row for _, lines in panels for _, row in lines)]
     sizes = [len(lines) + 1 for _, lines in panels]
     size = (LABEL_INCHES + SCORE_INCHES * len(scores), ROW_INCHES * sum(sizes) + PANEL_INCHES * len(panels))
@@ -128,7 +128,7 @@ def _picture(panels: Sequence[tuple[str, Lines]], *, is_one_scale: bool) -> byte
             panel.set_visible(any(score in row for _, row in lines) or not place)
             panel.set_yticks(range(len(lines)), [name for name, _ in lines] if not place else [], fontsize=6.5)
         line[0].text(-0.02, 1.03, title, transform=line[0].transAxes, ha="right", fontsize=9, weight="bold")
-    return _png(figure)
+    return png(figure)
 
 
 def _draw(axes: Any, rows: Sequence[_Row | None], score: str) -> None:
@@ -145,9 +145,3 @@ def _draw(axes: Any, rows: Sequence[_Row | None], score: str) -> None:
     axes.set_title(score.replace("_", " "), fontsize=8)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()

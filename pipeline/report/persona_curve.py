@@ -6,7 +6,6 @@ Hypotheses have units of their own, so each has its panel.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import matplotlib as mpl
 import polars as pl
 from matplotlib.figure import Figure
 
+from pipeline.report.png import png
 from pipeline.report.specification_curve import COLOURS
 
 mpl.use("Agg")
@@ -67,14 +67,14 @@ def panelled_curve(frame: pl.DataFrame, titles: Sequence[tuple[str, str]]) -> by
     if not panels:
         figure = Figure(figsize=(7, 1.2), dpi=110)
         figure.text(0.5, 0.5, "no specification has an estimate; the warnings of the rows say why", ha="center")
-        return _png(figure)
+        return png(figure)
     sizes = [len(rows) + 1 for _, rows in panels]
     height = ROW_INCHES * sum(sizes) + PANEL_INCHES * len(panels)
     figure = Figure(figsize=(9, height), dpi=110, layout="constrained")
     axes = figure.subplots(len(panels), 1, height_ratios=sizes, squeeze=False)[:, 0]
     for panel, (title, rows) in zip(axes, panels, strict=True):
         _draw(panel, title, rows)
-    return _png(figure)
+    return png(figure)
 
 
 def _rows(known: pl.DataFrame, hypothesis: str) -> list[dict[str, Any]]:
@@ -100,9 +100,3 @@ def _draw(axes: Any, title: str, rows: Sequence[dict[str, Any]]) -> None:
 def _name(row: dict[str, Any]) -> str:
     parts = str(row["model"]).replace("descriptions of 3+ tokens, ", "").replace(", descriptions of 3+ tokens", "")
     return f"{str(row['role']).replace('_', ' ')}: {parts.replace('similarity of ', '').replace('_', ' ')}"
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()

@@ -15,10 +15,8 @@ from pipeline.inference.beside import beside_placebos
 from pipeline.inference.multiplicity import adjust
 from pipeline.inference.result import Fit
 from pipeline.network.clock import WEEK_HOURS
-from pipeline.network.interactions import RULES
-from pipeline.network.panel_load import LoadedPanel, PanelReader
-from pipeline.network.short_windows import interaction_hours
-from pipeline.network.ties import RELATIONS, tie_event_counts
+from pipeline.network.panel_load import LoadedPanel
+from pipeline.network.short_windows import panel_readers
 from pipeline.network.traits import VARIABLES
 from pipeline.schema import Estimate, join_warnings
 from pipeline.selection.grid import CLUSTERS, ESTIMATORS, SelectionSpecification, digest, load_selection_grid
@@ -86,13 +84,8 @@ def selection_estimates(
         choice of an alter alone, and ties of a window end by themselves.
     """
     specs = tuple(load_selection_grid() if grid is None else grid)
-    reader = PanelReader(con)
     rows: list[Estimate] = []
-    hours = interaction_hours(con)
-    short = reader if hours == WEEK_HOURS else PanelReader(con, hours)
-    relations = [name for name in RELATIONS if name == "follow" or tie_event_counts(con, name).events]
-    rules = [name for name in short.networks() if name in RULES]
-    for source, networks in ((reader, relations), (short, rules)):
+    for source, networks in panel_readers(con):
         for network in networks:
             store = RowStore(seed)
             for variable in source.variables() or VARIABLES:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.network.edges import are_among
 from pipeline.network.panel import Panel
 from pipeline.selection.adjacency import (
     Adjacency,
@@ -130,16 +131,7 @@ def _scored(panel: Panel, column: int, ego: NodeArray, alter: NodeArray) -> tupl
 
 def _is_tied(network: Adjacency, ego: NodeArray, alter: NodeArray) -> BoolArray:
     n = len(network.out_start) - 1
-    return _are_among(ego.astype(np.int64) * n + alter, network.source.astype(np.int64) * n + network.out)
-
-
-def _are_among(wanted: NDArray[np.int64], ascending: NDArray[np.int64]) -> BoolArray:
-    """Say which keys are among ascending ones; a table of hashes, as `numpy.isin` makes it, takes ten times as long."""
-    if not len(ascending):
-        return np.zeros(len(wanted), dtype=np.bool_)
-    place = np.searchsorted(ascending, wanted)
-    found: BoolArray = ascending[np.minimum(place, len(ascending) - 1)] == wanted
-    return found
+    return are_among(ego.astype(np.int64) * n + alter, network.source.astype(np.int64) * n + network.out)
 
 
 def _cut(keys: list[HashArray], most: int) -> np.uint64:
@@ -166,6 +158,6 @@ def _drawn_pairs(
     first = np.zeros(len(keys), dtype=np.bool_)
     first[np.unique(keys, return_index=True)[1]] = True
     fits = (ego != alter) & first & ~_is_tied(network, ego, alter)
-    fits &= ~_are_among(keys, new[0].astype(np.int64) * n + new[1])
+    fits &= ~are_among(keys, new[0].astype(np.int64) * n + new[1])
     kept = np.flatnonzero(fits)[:wanted]
     return ego[kept], alter[kept]
