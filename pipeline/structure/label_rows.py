@@ -77,7 +77,7 @@ def label_rows(graph: Graph, plan: Plan, language: Mapping[str, str], words: tup
     places = np.flatnonzero(known)
 
     def statistics(label: IntArray) -> tuple[float, ...]:
-        joint = _association(community[known], label[known])
+        joint = association(community[known], label[known])
         return modularity(a, b, w, label), category_assortativity(a, b, w, label), *joint
 
     drawn = []
@@ -93,7 +93,7 @@ def label_rows(graph: Graph, plan: Plan, language: Mapping[str, str], words: tup
     ]
 
 
-def _association(a: IntArray, b: IntArray) -> tuple[float, float]:
+def association(a: IntArray, b: IntArray) -> tuple[float, float]:
     """Cramér's V and Pearson's chi-square of two categories, not-a-number where either does not vary."""
     _, a = np.unique(a, return_inverse=True)
     _, b = np.unique(b, return_inverse=True)

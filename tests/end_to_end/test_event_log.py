@@ -42,3 +42,16 @@ def test_another_process_sees_each_event_at_once(tmp_path: Path) -> None:
         with sqlite3.connect(tmp_path / "home" / "events.db") as reader:
             assert reader.execute("SELECT name FROM event").fetchall() == [("first",)]
         reader.close()
+
+
+def test_a_database_that_is_made_meanwhile_is_kept_open_too(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    url = f"sqlite:///{tmp_path / 'home' / 'run.db'}"
+    with cheap_commits(tmp_path / "home"):
+        with create_engine(url, poolclass=NullPool).begin() as made:  # as Dagster makes the one of a run
+            made.execute(text("CREATE TABLE event (name TEXT)"))
+        with create_engine(url, poolclass=NullPool).connect() as made:
+            made.execute(text("PRAGMA journal_mode = WAL"))
+        _store(url, "first")
+        assert (tmp_path / "home" / "run.db-wal").stat().st_size > 0
+    assert not (tmp_path / "home" / "run.db-wal").exists()
