@@ -10,14 +10,13 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.ingest.batch import Bad, Batch, document_columns, framed_batch, rejected_batch
 from pipeline.ingest.bodies import Bodies, Body
 from pipeline.ingest.containers.streams import FileStream, Stream, Utf8
 from pipeline.ingest.repair import Rejected
@@ -32,25 +31,6 @@ NEWLINE_BYTES = 4 << 20
 BOM = b"\xef\xbb\xbf"
 UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 OPENED_CONTAINERS = ("sqlite",)
-
-Bad = list[tuple[int, int, int | None, Rejected]]
-
-
-@dataclass(slots=True)
-class Batch:
-    """Documents of one or several files: file number, number in the file, byte offset, text, kind of table.
-
-    `doc_no` counts the documents of a file from 0 across batches; `rejected` holds what could not be framed, with
-    reason and excerpt; `single` is the file number when the file may have further batches; `are_whole` tells documents
-    that may hold many records from lines and rows.
-    """
-
-    documents: pa.Table
-    rejected: Bad = field(default_factory=list)
-    n_bytes: int = 0
-    single: int | None = None
-    table_kind: str | None = None
-    are_whole: bool = False
 
 
 def batches(
@@ -173,7 +153,7 @@ class _Pending:
         """Return what was collected, and start again."""
         text, offsets = _side_by_side(self.bodies)
         zeros = np.zeros(len(self.bodies), np.int64)
-        batch = _batch(text, offsets, np.array(self.numbers, np.int32), zeros, zeros)
+        batch = framed_batch(text, offsets, np.array(self.numbers, np.int32), zeros, zeros)
         batch.n_bytes, batch.are_whole = self.size, True
         batch.rejected = [*self.rejected, *batch.rejected]
         self.bodies, self.numbers, self.size, self.rejected = [], [], 0, []
@@ -338,54 +318,16 @@ def _cut_lines(chunk: memoryview, number: int, doc_no: int, position: int) -> Ba
     offsets = np.concatenate(([0], ends)).astype(np.int64)
     n = len(offsets) - 1
     numbers, order = np.full(n, number, np.int32), np.arange(doc_no, doc_no + n, dtype=np.int64)
-    batch = _batch(chunk, offsets, numbers, order, offsets[:-1] + position)
+    batch = framed_batch(chunk, offsets, numbers, order, offsets[:-1] + position)
     batch.single = number
     return batch
 
 
-def _batch(
-    body: bytes | memoryview,
-    offsets: npt.NDArray[np.int64],
-    numbers: npt.NDArray[np.int32],
-    doc_no: npt.NDArray[np.int64],
-    positions: npt.NDArray[np.int64],
-) -> Batch:
-    """Build the Arrow columns over the bytes; what is not UTF-8 becomes U+FFFD, document by document."""
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(body)]
-    raw = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)
-    try:
-        text = raw.cast(pa.large_string())
-    except pa.ArrowInvalid:
-        text = pa.array([value.as_py().decode("utf-8", "replace") for value in raw], pa.large_string())
-    return Batch(_documents(numbers, doc_no, positions, text, None), [], len(body))
-
-
-def _documents(
-    numbers: npt.NDArray[np.int32],
-    doc_no: npt.NDArray[np.int64],
-    positions: npt.NDArray[np.int64] | None,
-    text: pa.Array,
-    kind: str | None,
-) -> pa.Table:
-    none = pa.nulls(len(text), pa.string())
-    kinds = none if kind is None else pa.repeat(pa.scalar(kind), len(text))
-    return pa.table(
-        {
-            "file_no": _column(numbers, pa.int32()), "doc_no": _column(doc_no, pa.int64()),
-            "byte_offset": pa.nulls(len(text), pa.int64()) if positions is None else _column(positions, pa.int64()),
-            "doc": text, "repair": none, "table_kind": kinds,
-        }
-    )  # fmt: skip
-
-
-def _column(values: npt.NDArray[Any], type_: pa.DataType) -> pa.Array:
-    """Return the Arrow column over the memory of an array; `pyarrow.array` would load pandas to look at it."""
-    return pa.Array.from_buffers(type_, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
-
-
 def _table_batch(number: int, rows: TableRows) -> Batch:
     n = len(rows.text)
-    documents = _documents(np.full(n, number, np.int32), np.array(rows.numbers, np.int64), None, rows.text, rows.kind)
+    documents = document_columns(
+        np.full(n, number, np.int32), np.array(rows.numbers, np.int64), None, rows.text, rows.kind
+    )
     rejected: Bad = [(number, row, reason.offset or None, reason) for row, reason in rows.rejected]
     return Batch(documents, rejected, rows.n_bytes, number, rows.kind)
 
@@ -401,24 +343,9 @@ def _opened(parts: Iterator[pa.Table | Rejected], number: int) -> Iterator[Batch
             n = part.num_rows
             text = part["doc"].cast(pa.large_string()).combine_chunks()
             numbers, order = np.full(n, number, np.int32), np.arange(doc_no, doc_no + n, dtype=np.int64)
-            table = _documents(numbers, order, None, text, None)
+            table = document_columns(numbers, order, None, text, None)
             place = table.schema.get_field_index("table_kind")
             batch = Batch(table.set_column(place, "table_kind", part["table_kind"].cast(pa.string())), [], part.nbytes)
             batch.single = number
             doc_no += n
         yield batch
-
-
-def document_batch(number: int, doc_no: int, position: int, body: bytes) -> Batch:
-    """Return a batch of one document of a file that has several."""
-    offsets, order = np.array([0, len(body)], np.int64), np.array([doc_no], np.int64)
-    batch = _batch(body, offsets, np.array([number], np.int32), order, np.array([position], np.int64))
-    batch.single, batch.are_whole = number, True
-    return batch
-
-
-def rejected_batch(number: int, doc_no: int, position: int | None, rejected: Rejected) -> Batch:
-    """Return a batch of nothing but a document that was set aside."""
-    batch = _cut_lines(memoryview(b""), number, doc_no, 0)
-    batch.rejected = [(number, doc_no, position, rejected)]
-    return batch

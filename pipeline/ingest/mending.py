@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from pipeline.ingest.framing import Bad
+from pipeline.ingest.batch import Bad
 from pipeline.ingest.repair import Rejected, repair_document
 from pipeline.ingest.salvage import salvaged_document
 

@@ -15,10 +15,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline.ingest import framing
+from pipeline.ingest.batch import Batch, document_batch, rejected_batch
 from pipeline.ingest.containers.split import Piece, array_pieces, object_pieces
 from pipeline.ingest.containers.streams import Damage, FileStream, Stream, Utf8
 from pipeline.ingest.containers.walk import Walk, spooled
-from pipeline.ingest.framing import OPENED_CONTAINERS, Batch, document_batch, rejected_batch
+from pipeline.ingest.framing import OPENED_CONTAINERS
 from pipeline.ingest.repair import Rejected
 from pipeline.ingest.scan import Scan, SourceFile
 from pipeline.ingest.tables import stream_batches, table_batches

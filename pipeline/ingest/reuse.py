@@ -8,9 +8,10 @@ from pathlib import Path
 import duckdb
 
 from pipeline.ingest import framing
+from pipeline.ingest.batch import Batch
 from pipeline.ingest.bodies import stamp_of
 from pipeline.ingest.formats import Adapter
-from pipeline.ingest.framing import OPENED_CONTAINERS, Batch
+from pipeline.ingest.framing import OPENED_CONTAINERS
 from pipeline.ingest.kept import Entry, Kept
 from pipeline.ingest.scan import Scan, SourceFile
 from pipeline.ingest.staged import Staged

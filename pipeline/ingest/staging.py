@@ -18,10 +18,10 @@ import pyarrow as pa
 
 from pipeline.ingest import events, mapping, profiles
 from pipeline.ingest import sqltools as q
+from pipeline.ingest.batch import Bad, Batch
 from pipeline.ingest.config import MAPPED
 from pipeline.ingest.formats import Adapter, kind_of_rows
 from pipeline.ingest.formats.base import NO_MESSAGES_READ, RECORDS_DDL, REJECTS_DDL
-from pipeline.ingest.framing import Bad, Batch
 from pipeline.ingest.kept import Kept
 from pipeline.ingest.mending import repaired_table
 from pipeline.ingest.packed import all_batches

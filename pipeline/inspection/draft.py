@@ -7,9 +7,10 @@ from pathlib import Path
 
 from pipeline.inspection.columns import Column
 from pipeline.inspection.escape import shown, toml_text
+from pipeline.inspection.field_names import COMMUNITY
 from pipeline.inspection.guess import Looked
 from pipeline.inspection.look import Findings, Layout
-from pipeline.inspection.roles import COMMUNITY, Role, Sort
+from pipeline.inspection.roles import Role, Sort
 
 _TOLD = ("json", "jsonl", "csv", "tsv", "parquet", "sqlite")
 _SPREAD = ("post", "comment")

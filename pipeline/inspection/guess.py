@@ -9,6 +9,7 @@ from pipeline.ingest.formats.mapped_rules import INTERACTION
 from pipeline.inspection import roles as r
 from pipeline.inspection.columns import Column
 from pipeline.inspection.escape import toml_text
+from pipeline.inspection.field_names import DISPLAY
 from pipeline.inspection.places import Place, n_levels
 from pipeline.inspection.roles import Columns, Guess, Role, Sort
 
@@ -189,7 +190,7 @@ def _agent(fields: Columns, name: Column, bio: Column | None) -> Guess:
     if bio is not None and bio.path != name.path:
         made.roles.append(Role("description", [bio.path], f"named {bio.path}"))
     words: dict[str, tuple[str, ...]] = {
-        "display_name": r.DISPLAY, "model": ("model", "llm", "model_name"), "karma": ("karma",),
+        "display_name": DISPLAY, "model": ("model", "llm", "model_name"), "karma": ("karma",),
         "follower_count": ("follower_count", "followers_count", "followers", "num_followers"),
         "following_count": ("following_count", "friends_count", "following", "num_followings"),
     }  # fmt: skip

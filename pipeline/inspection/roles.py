@@ -9,59 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from pipeline.inspection import field_names as called
 from pipeline.inspection.columns import Column
 from pipeline.inspection.places import Found, quoted
 
-_ID = ("id", "uid", "uuid", "guid", "pk", "mid", "cid", "_id", "key", "msg_id", "message_id", "post_id", "comment_id",
-       "tweet_id", "status_id", "event_id", "row_id", "utterance_id", "uri", "name")  # fmt: skip
-_PARENT = ("parent_id", "parent", "in_reply_to_id", "in_reply_to", "in_reply_to_status_id", "reply_to", "reply_to_id",
-           "replyto", "replied_to", "reply_to_message_id", "parent_comment_id", "comment_to", "answer_to",
-           "parent_message_id", "quoted_id", "thread_ts", "parent_post", "responds_to")  # fmt: skip
-_ROOT = ("root_id", "root", "post_id", "thread_id", "conversation_id", "link_id", "submission_id", "topic_id",
-         "story_id", "discussion_id")  # fmt: skip
-_WHO = ("author", "user", "sender", "from", "agent", "speaker", "poster", "by", "account", "creator", "actor",
-        "member", "profile", "owner", "participant", "persona", "usr")  # fmt: skip
-_WHO_ID = ("author_id", "user_id", "sender_id", "from_id", "agent_id", "speaker_id", "poster_id", "account_id", "uid",
-           "creator_id", "actor_id", "pubkey", "did", "user_pk", "member_id", "account_key", "username_id")  # fmt: skip
-_WHO_NAME = ("author_name", "username", "user_name", "screen_name", "handle", "nick", "nickname", "sender_name",
-             "agent_name", "author_username", "login", "who", "author", "user", "sender", "speaker", "agent", "from",
-             "by", "poster", "account", "creator", "actor", "member", "display_name")  # fmt: skip
-DISPLAY = ("display_name", "displayname", "nickname", "full_name", "global_name", "real_name", "realname", "label",
-            "screenname")  # fmt: skip
-_TEXT = ("content", "text", "body", "message", "msg", "tweet", "selftext", "utterance", "full_text", "comment",
-         "caption", "post", "description", "answer", "transcript")  # fmt: skip
-_TITLE = ("title", "headline", "subject")
-_TIME = ("created_at", "timestamp", "created", "created_utc", "ts", "time", "date", "published_at", "published",
-         "sent_at", "posted_at", "at", "when", "datetime", "date_time", "created_time", "created_on", "t")  # fmt: skip
-_STEP = ("step", "round", "tick", "turn", "iteration", "epoch", "time_step", "timestep")
-COMMUNITY = ("community", "submolt", "subreddit", "channel", "channel_name", "room", "thread", "group", "forum",
-             "board", "guild", "category", "sub", "community_name", "subreddit_name", "group_name", "space", "server",
-              "channel_id", "room_id", "group_id", "community_id", "topic")  # fmt: skip
-_NAME = ("name", "username", "handle", "screen_name", "user_name", "slug", "nick", "nickname")
-_BIO = ("bio", "description", "about", "persona", "profile", "summary", "background", "user_char")
-_PAIRS = (
-    ("source", "target"), ("source_id", "target_id"), ("from", "to"), ("from_id", "to_id"), ("src", "dst"),
-    ("follower", "followee"), ("follower_id", "followee_id"), ("follower", "followed"), ("follower", "following"),
-    ("follower_id", "followed_id"), ("ego", "alter"), ("user_1", "user_2"), ("user1", "user2"), ("sender", "receiver"),
-    ("sender", "recipient"), ("sender_id", "receiver_id"), ("muter_id", "mutee_id"), ("actor", "object"),
-    ("initiator", "recipient"), ("who", "whom"), ("source_user", "target_user"), ("a", "b"),
-)  # fmt: skip
-_WHAT = ("relation", "type", "kind", "subtype", "event_type", "message_type", "msg_type", "action", "engagement_type",
-         "label", "edge_type", "reaction", "event", "verb", "how", "relationship")  # fmt: skip
-_COUNTS: dict[str, tuple[str, ...]] = {
-    "score": ("score", "points", "karma", "votes", "net_votes"),
-    "upvotes": ("upvotes", "ups", "likes", "like_count", "num_likes", "favourites_count", "favorite_count", "hearts"),
-    "downvotes": ("downvotes", "downs", "dislikes", "num_dislikes"),
-    "comment_count": ("comment_count", "num_comments", "comments_count", "replies_count", "reply_count", "n_comments"),
-}
-_PLAIN: dict[str, tuple[str, ...]] = {
-    "title": _TITLE,
-    "url": ("url", "link", "external_url"),
-    "is_deleted": ("is_deleted", "deleted", "removed"),
-    "is_spam": ("is_spam", "spam"),
-    "step": _STEP,
-    "run_id": ("run_id", "run", "simulation_id", "sim_id"),
-}
 _PREFIXED = re.compile(r"([a-z]{1,3}\d{0,2}[_:])(.+)", re.DOTALL)
 _OWN_ID = ("id", "uid", "uuid", "guid", "_id", "mid", "message_id", "msg_id")
 _SENTINELS = ("-1", "0", "none", "None", "null", "nan", "NaN", "[deleted]", "[removed]", "-")
@@ -143,13 +94,13 @@ def is_unique(column: Column) -> bool:
 
 def id_role(columns: Columns) -> Role | None:
     """Return the field that identifies a record: the one that other records point to, else by name, else the key."""
-    pointed = {value for column in columns.named(_PARENT) for value in column.values}
+    pointed = {value for column in columns.named(called.PARENT) for value in column.values}
     for column in columns.own:
-        is_own = column.name not in (*_PARENT, *_ROOT) and is_unique(column)
+        is_own = column.name not in (*called.PARENT, *called.ROOT) and is_unique(column)
         hits = len(pointed & set(column.values)) if is_own else 0
         if hits >= 0.5 * len(pointed) > 0:
             return Role("id", [column.path], f"filled in all records, all distinct, and {hits} answers point to it")
-    named = columns.named(("id", *_ID[1:-1]))
+    named = columns.named(("id", *called.ID[1:-1]))
     for column in named:
         if is_unique(column):
             return Role("id", [column.path], f"named {column.path}, filled in all records, all distinct")
@@ -183,23 +134,27 @@ def pointing(columns: Columns, ids: set[str], but: tuple[str, ...]) -> Column | 
 
 def text_column(columns: Columns) -> Column | None:
     """Return the field that holds the text: by name, else the longest texts."""
-    for column in columns.named(_TEXT):
+    for column in columns.named(called.TEXT):
         if column.is_text or column.mean_chars > LONG_CHARS:
             return column
-    nested = [c for c in columns.own if c.name in _TEXT and "." in c.path and c.is_text and c.mean_chars > 1]
-    if nested and nested[0].owner not in _WHO:
+    nested = [c for c in columns.own if c.name in called.TEXT and "." in c.path and c.is_text and c.mean_chars > 1]
+    if nested and nested[0].owner not in called.WHO:
         return nested[0]
     texts = [
         c for c in columns.own if c.is_text and c.mean_chars >= WORDS_CHARS and c.time is None and not _is_address(c)
     ]
-    texts = [c for c in texts if c.name not in (*_BIO, *_ID, *_TITLE) and c.owner not in _WHO and _has_words(c)]
+    texts = [
+        c
+        for c in texts
+        if c.name not in (*called.BIO, *called.ID, *called.TITLE) and c.owner not in called.WHO and _has_words(c)
+    ]
     return max(texts, key=lambda c: c.mean_chars, default=None)
 
 
 def further_texts(columns: Columns, text: Column) -> list[str]:
     """Return the fields that hold the text of the records in which `text` is empty."""
     left, found = 1.02 - text.fill, []
-    for column in columns.named(_TEXT):
+    for column in columns.named(called.TEXT):
         if column.path != text.path and column.is_text and 0 < column.fill <= left:
             found.append(column.path)
             left -= column.fill
@@ -232,7 +187,7 @@ def _is_address(column: Column) -> bool:
 
 def time_role(columns: Columns, name: str = "created_at") -> Role | None:
     """Return the field that says when: by name and by what it holds."""
-    candidates = [c for c in columns.named(_TIME) if c.time is not None]
+    candidates = [c for c in columns.named(called.TIME) if c.time is not None]
     candidates += [c for c in columns.own if c.time is not None and c not in candidates and _sounds_like_time(c)]
     candidates += [c for c in columns.own if c.time is not None and c.time.notation not in ("s", "ms", "us", "ns")
                    and c not in candidates]  # fmt: skip
@@ -259,8 +214,8 @@ def _sounds_like_time(column: Column) -> bool:
 
 def parent_role(columns: Columns, ids: set[str], id_path: str) -> Role | None:
     """Return the field that names the message which is answered: by name, borne out by the identifiers."""
-    named = columns.named(_PARENT)
-    named += [c for c in columns.own if c.owner in _PARENT and c.name in ("id", *_ID) and c not in named]
+    named = columns.named(called.PARENT)
+    named += [c for c in columns.own if c.owner in called.PARENT and c.name in ("id", *called.ID) and c not in named]
     named += [
         c for c in columns.own if c.owner in ("reference", "message_reference", "reply") and c.name.endswith("id")
     ]
@@ -308,9 +263,9 @@ def author_roles(columns: Columns, own: str = "") -> list[Role]:
     """Return who wrote: id, name and display name, from an object or from columns; `own` is the id of the record."""
     columns = Columns([column for column in columns.all if column.path != own])
     roles: list[Role] = []
-    owned_id = columns.named(("id", *_WHO_ID, "uid", "pk", "key"), _WHO)
-    owned_name = columns.named(("username", "handle", "name", "screen_name", "user_name", "nick", "login"), _WHO)
-    plain_id, plain_name = columns.named(_WHO_ID), columns.named(_WHO_NAME)
+    owned_id = columns.named(("id", *called.WHO_ID, "uid", "pk", "key"), called.WHO)
+    owned_name = columns.named(("username", "handle", "name", "screen_name", "user_name", "nick", "login"), called.WHO)
+    plain_id, plain_name = columns.named(called.WHO_ID), columns.named(called.WHO_NAME)
     outside = [c for c in columns.all if c.path.startswith("^") and c.name in ("author_id", "user_id")]
     if chosen := (owned_id or plain_id or outside):
         roles.append(Role("author_id", [chosen[0].path], f"named {chosen[0].path}"))
@@ -328,7 +283,7 @@ def author_roles(columns: Columns, own: str = "") -> list[Role]:
         if nulls:
             role.options["null"] = nulls
         roles.append(role)
-    shown = columns.named(DISPLAY, _WHO)
+    shown = columns.named(called.DISPLAY, called.WHO)
     if shown and all(shown[0].path not in role.paths for role in roles):
         roles.append(Role("author_display_name", [shown[0].path], f"named {shown[0].path}"))
     return roles
@@ -336,8 +291,8 @@ def author_roles(columns: Columns, own: str = "") -> list[Role]:
 
 def community_role(columns: Columns) -> Role | None:
     """Return where it was said: a field, or what holds the list."""
-    owned = columns.named(("name", "slug", "title", "id"), COMMUNITY)
-    plain = columns.named(COMMUNITY)
+    owned = columns.named(("name", "slug", "title", "id"), called.COMMUNITY)
+    plain = columns.named(called.COMMUNITY)
     if chosen := owned or plain:
         column = chosen[0]
         return Role("community", [column.path], f"named {column.path}, {column.n_distinct} distinct")
@@ -347,9 +302,9 @@ def community_role(columns: Columns) -> Role | None:
 def plain_roles(columns: Columns) -> list[Role]:
     """Return titles, counts and flags, by name."""
     roles: list[Role] = []
-    for name, words in {**_PLAIN, **_COUNTS}.items():
+    for name, words in {**called.PLAIN, **called.COUNTS}.items():
         for column in columns.named(words)[:1]:
-            is_count = name in _COUNTS or name == "step"
+            is_count = name in called.COUNTS or name == "step"
             if is_count and (column.is_text or column.time is not None):
                 continue
             if name in ("is_deleted", "is_spam") and column.n_distinct > 2:
@@ -362,7 +317,7 @@ def plain_roles(columns: Columns) -> list[Role]:
 
 def pair_of(columns: Columns) -> tuple[Column, Column] | None:
     """Return source and target of an edge list."""
-    for source, target in _PAIRS:
+    for source, target in called.PAIRS:
         one = columns.named((source,)) or columns.named(("id", "username", "name"), (source,))
         two = columns.named((target,)) or columns.named(("id", "username", "name"), (target,))
         if one and two:
@@ -387,23 +342,23 @@ def pair_by_values(columns: Columns) -> tuple[Column, Column] | None:
 
 def what_column(columns: Columns) -> Column | None:
     """Return the field that says what an edge or a record is."""
-    found = [c for c in columns.named(_WHAT) if 0 < c.n_distinct <= MOST_SORTS and c.mean_chars <= LONG_CHARS]
+    found = [c for c in columns.named(called.WHAT) if 0 < c.n_distinct <= MOST_SORTS and c.mean_chars <= LONG_CHARS]
     return min(found, key=lambda c: c.n_distinct < 2, default=None)
 
 
 def name_column(columns: Columns) -> Column | None:
     """Return the field that holds the name of an account or a community."""
-    return next(iter(columns.named(_NAME)), None)
+    return next(iter(columns.named(called.NAME)), None)
 
 
 def bio_column(columns: Columns) -> Column | None:
     """Return the field in which an account describes itself."""
-    return next(iter(columns.named(_BIO)), None)
+    return next(iter(columns.named(called.BIO)), None)
 
 
 def root_role(columns: Columns, ids: set[str], id_path: str) -> Role | None:
     """Return the field that names the post of a comment."""
-    for column in columns.named(_ROOT):
+    for column in columns.named(called.ROOT):
         if column.n_distinct < column.n or column.fill < 1:
             return _reference("root_id", column, ids, id_path)
     return None

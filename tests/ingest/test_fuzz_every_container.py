@@ -10,15 +10,12 @@ import polars as pl
 import pytest
 from fuzz_containers import (
     CREATED,
-    Avro,
     Container,
     Csv,
     Json,
     Keyed,
     Lines,
     Object,
-    Parquet,
-    Sqlite,
     Table,
     Tsv,
     Wrapped,
@@ -26,6 +23,7 @@ from fuzz_containers import (
 )
 from fuzz_mutations import BYTE_KINDS, RECORD_KINDS, Mutation, Row
 from fuzz_packings import Archive, Packed
+from fuzz_tables import Avro, Parquet, Sqlite
 from fuzzing import COUNTS, FILES
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from container_helpers import zip_of
-from fuzz_containers import Avro, Keyed, plant
+from fuzz_containers import Keyed, plant
+from fuzz_tables import Avro
 from ingest_helpers import Corpus, comment, detail, flat, post
 
 from pipeline.ingest.salvage import salvage

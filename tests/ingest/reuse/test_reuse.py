@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,63 +14,16 @@ import duckdb
 import pytest
 from growing import DAYS, at_once, dumps, general, hashes, seen, settings_below, text_of, write
 from ingest_helpers import Row, comment, detail, post
+from reuse_folder import CRAWLS, entries, folder_of, put
 
 from pipeline.ingest import merge
 from pipeline.ingest.formats import FORMATS
-from pipeline.ingest.kept import LIST_NAME, Kept
-from pipeline.ingest.reuse import Reuse
-from pipeline.ingest.scan import SourceFile
 from pipeline.ingest.staging import Stager
 from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse
 
 ORDERS = 2
-CRAWLS = tuple(f"crawl-{n}/bodies.jsonl" for n in range(4))
 EVE = "a0000000-0000-4000-8000-0000000000e1"
-
-
-@pytest.fixture(autouse=True)
-def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A crawl fills several batches, and more than two batches are a large dump."""
-    monkeypatch.setattr("pipeline.ingest.framing.BATCH_BYTES", 11_000)
-    monkeypatch.setattr("pipeline.ingest.framing.SMALL_BYTES", 0)
-    monkeypatch.setattr("pipeline.ingest.framing.LINES_BYTES", 11_000)
-    monkeypatch.setattr("pipeline.ingest.staging.HELD_BATCHES", 2)
-    monkeypatch.setattr("pipeline.ingest.bodies.LARGEST_BYTES", 0)
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return settings_below(tmp_path)
-
-
-@pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The path of every batch that was read, one for each batch."""
-    paths: list[str] = []
-    note = Reuse.note
-
-    def noted(self: Reuse, batch: object, scan: object, adapter: object) -> None:
-        numbers = batch.documents["file_no"].unique().to_pylist()  # type: ignore[attr-defined]
-        paths.extend(scan.files[number].path for number in numbers)  # type: ignore[attr-defined]
-        note(self, batch, scan, adapter)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Reuse, "note", noted)
-    yield paths
-
-
-def folder_of(settings: Settings) -> Path:
-    return settings.data / "grown"
-
-
-def entries(settings: Settings) -> list[Path]:
-    folder = Warehouse(settings).layout.staged("grown")
-    return sorted(folder.iterdir()) if folder.exists() else []
-
-
-def put(settings: Settings, *names: str) -> None:
-    for name in names:
-        write(folder_of(settings), name, dumps()[name])
 
 
 def test_an_added_dump_alone_is_read(tmp_path: Path, settings: Settings, read: list[str]) -> None:
@@ -170,126 +121,6 @@ def test_another_title_reads_nothing(settings: Settings, read: list[str]) -> Non
     assert read == []
     assert second["corpus"] != first["corpus"]
     assert second["message"] == first["message"]
-
-
-def flip(path: Path) -> None:
-    body = bytearray(path.read_bytes())
-    body[len(body) // 2] ^= 4
-    rewrite(path, bytes(body))
-
-
-def rewrite(path: Path, body: bytes) -> None:
-    path.unlink()
-    path.write_bytes(body)
-
-
-def swap(path: Path) -> None:
-    other = next(other for other in sorted(path.parent.iterdir()) if other.suffix == ".parquet" and other != path)
-    ours, theirs = path.read_bytes(), other.read_bytes()
-    rewrite(path, theirs)
-    rewrite(other, ours)
-
-
-DAMAGES: dict[str, Callable[[Path], None]] = {
-    "flipped": flip,
-    "cut": lambda path: rewrite(path, path.read_bytes()[:-9]),
-    "emptied": lambda path: rewrite(path, b""),
-    "gone": Path.unlink,
-    "swapped": swap,
-}
-
-
-def relist(entry: Path) -> None:
-    """Drop a part from the list of an entry."""
-    text = (entry / LIST_NAME).read_text(encoding="utf-8")
-    listed = json.loads(text.partition("\n")[2])
-    listed["files"].pop()
-    rewrite(entry / LIST_NAME, (text.partition("\n")[0] + "\n" + json.dumps(listed)).encode())
-
-
-def test_no_damage_goes_unseen(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(settings, *CRAWLS[:2])
-    hashes(settings)
-    whole = entries(settings)[0]
-    file = SourceFile("any.jsonl", "", 1, "jsonl", "moltbook_api", "read")
-    monkeypatch.setattr(Kept, "key", lambda *_: whole.name)
-
-    def is_taken(change: Callable[[Path], None]) -> bool:
-        shutil.rmtree(tmp_path / "copies", ignore_errors=True)
-        shutil.copytree(whole, tmp_path / "copies" / whole.name)
-        change(tmp_path / "copies" / whole.name)
-        into = tmp_path / "into"
-        shutil.rmtree(into, ignore_errors=True)
-        into.mkdir()
-        return Kept(tmp_path / "copies", "", 0).take(7, file, "1", into) is not None
-
-    assert is_taken(lambda _: None)
-    assert not is_taken(relist)
-    names = sorted(path.name for path in whole.iterdir())
-    assert len(names) > 8
-    for name in names:
-        for damage, change in DAMAGES.items():
-            if (name, damage) != (LIST_NAME, "swapped"):
-                assert not is_taken(lambda entry, name=name, change=change: change(entry / name)), (name, damage)  # type: ignore[misc]
-
-
-def test_what_is_damaged_is_read_again(settings: Settings, read: list[str]) -> None:
-    put(settings, *CRAWLS)
-    first = hashes(settings)
-    one, two, three, _ = entries(settings)
-    flip(max(one.glob("*.parquet"), key=lambda path: path.stat().st_size))
-    DAMAGES["cut"](max(two.glob("*.parquet"), key=lambda path: path.stat().st_size))
-    (three / LIST_NAME).unlink()
-    read.clear()
-    (folder_of(settings) / "corpus.toml").write_text('licence = "other"', encoding="utf-8")
-    second = hashes(settings)
-    assert len(set(read)) == 3
-    but = {"corpus": "", "source_file": ""}  # corpus.toml is a file, too
-    assert {**second, **but} == {**first, **but}
-    read.clear()
-    (folder_of(settings) / "corpus.toml").unlink()
-    assert hashes(settings) == first
-    assert read == []  # the entries are whole again
-
-
-def test_an_entry_of_another_file_is_not_taken(settings: Settings, read: list[str]) -> None:
-    put(settings, *CRAWLS)
-    first = hashes(settings)
-    one, two, *_ = entries(settings)
-    one.rename(one.with_name("aside"))
-    two.rename(one)
-    one.with_name("aside").rename(two)
-    read.clear()
-    (folder_of(settings) / "corpus.toml").write_text('licence = "other"', encoding="utf-8")
-    assert hashes(settings)["message"] == first["message"]
-    assert len(set(read)) == 2
-
-
-def test_a_crash_leaves_nothing_that_counts(
-    settings: Settings, read: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    put(settings, *CRAWLS)
-    calls: list[Path] = []
-
-    def dies(self: Path, target: Path) -> None:
-        calls.append(self)
-        if len(calls) == 3:
-            raise OSError("no space left")
-        self.replace(target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr("pipeline.ingest.kept.Path.rename", dies)
-        with pytest.raises(OSError, match="no space left"):
-            hashes(settings)
-    names = [path.name for path in entries(settings)]
-    assert len(names) == 3
-    assert sum(name.startswith(".tmp-") for name in names) == 1
-    read.clear()
-    found = hashes(settings)
-    assert len(set(read)) == 2  # two had been renamed
-    assert found == at_once(tmp_path, CRAWLS)
-    assert len(entries(settings)) == 4
-    assert not [path for path in entries(settings) if path.name.startswith(".tmp-")]
 
 
 def staged_text(settings: Settings) -> str:
