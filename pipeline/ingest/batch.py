@@ -33,6 +33,10 @@ class Batch:
     table_kind: str | None = None
     are_whole: bool = False
 
+    def is_like(self, other: Batch) -> bool:
+        """Tell whether the documents of another batch may be read together with these."""
+        return (self.single, self.table_kind, self.are_whole) == (other.single, other.table_kind, other.are_whole)
+
 
 def framed_batch(
     body: bytes | memoryview,

@@ -7,10 +7,9 @@ neighbours lie side by side in one chunk, so that a batch of documents is a view
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 from dataclasses import dataclass, field
-
-import numpy as np
 
 CHUNK_BYTES = 48 << 20
 LARGEST_BYTES = 4 << 20  # larger files are not kept
@@ -111,7 +110,9 @@ class Bodies:
     def _read_whole(self, descriptor: int, expected: int) -> Body | None:
         """Read a file of the expected size into the chunk, None when it has another size by now."""
         if self._used + expected + 1 > len(self._chunk):
-            self._chunk, self._used = np.empty(CHUNK_BYTES, np.uint8).data, 0
+            # Not from numpy, which asks for huge pages: to get those can take longer than to read what goes there.
+            self._chunk = memoryview(mmap.mmap(-1, CHUNK_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+            self._used = 0
         start, end = self._used, self._used
         # One byte more is asked for, to see the end of the file; a read of all but that one has seen it.
         while end - start < expected and (n := os.readv(descriptor, [self._chunk[end : start + expected + 1]])):

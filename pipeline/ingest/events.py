@@ -14,7 +14,7 @@ from pipeline.ingest import sqltools as q
 
 EVENT_KINDS = ("tie", "reaction", "membership", "exposure", "label", "run")
 _LISTED = ", ".join(f"'{kind}'" for kind in EVENT_KINDS)
-COUNT_EVENTS = f"SELECT count(*) FROM records WHERE kind IN ({_LISTED})"
+EVENT_RECORDS = f"records WHERE kind IN ({_LISTED})"
 # Events that merging derives, or that community records give, are no records of their own.
 DERIVED_MEMBERSHIPS = ("created_by", "moderators")
 
@@ -104,7 +104,7 @@ _RESOLVED = f"""
 CREATE OR REPLACE TEMP TABLE resolved_event AS
 SELECT e.*, coalesce(e.source_id, s.agent_id, 'name:' || e.source_name) AS source,
        coalesce(e.target_id, t.agent_id, 'name:' || e.target_name, d.agent_id, 'name:' || e.target_display) AS target,
-       coalesce(e.target_id, e.target_name, d.agent_id) IS NOT NULL AS is_account, f.sha256, f.path, f.path_time,
+       coalesce(e.target_id, e.target_name, d.agent_id) IS NOT NULL AS is_account, f.digest_no, f.path, f.path_time,
        {q.precision_rank("e.at_precision")} AS fineness
 FROM (SELECT * REPLACE (CASE WHEN kind = 'run' THEN run_id ELSE coalesce(run_id, 'observed') END AS run_id)
       FROM st_obs_event) e
@@ -113,7 +113,7 @@ LEFT JOIN name_map s ON s.name = e.source_name
 LEFT JOIN name_map t ON t.name = e.target_name
 LEFT JOIN display_map d ON d.display_name = e.target_display
 """
-_PLACE = "sha256, file_no, source_row"
+_PLACE = "digest_no, file_no, source_row"
 _EVENT = f"""
 CREATE OR REPLACE TEMP TABLE event AS
 SELECT *, row_number() OVER (PARTITION BY {", ".join(_IDENTITY)} ORDER BY fineness, {_PLACE}) AS k
@@ -177,12 +177,12 @@ WITH mentions AS (
                                  ORDER BY name IS NULL, event_at DESC NULLS LAST, {_PLACE}, name) AS k
     FROM mentions
 )
-SELECT agent_id, name, file_no, source_row, false AS is_record, sha256 FROM ranked r
+SELECT agent_id, name, file_no, source_row, false AS is_record, digest_no FROM ranked r
 WHERE k = 1 AND NOT EXISTS (SELECT 1 FROM seen_agent s WHERE s.agent_id = r.agent_id)
 """
 _MENTIONED_COMMUNITY = f"""
 INSERT INTO seen_community BY NAME
-SELECT community_id, file_no, source_row, false AS is_record, sha256
+SELECT community_id, file_no, source_row, false AS is_record, digest_no
 FROM (SELECT *, row_number() OVER (PARTITION BY community_id ORDER BY {_PLACE}) AS k FROM resolved_event
       WHERE kind = 'membership') e
 WHERE k = 1 AND NOT EXISTS (SELECT 1 FROM seen_community s WHERE s.community_id = e.community_id)

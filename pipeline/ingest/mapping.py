@@ -52,7 +52,6 @@ PLACED_KEYS = _PLACED_KEYS = (
     "collected_at",
     "_endpoint",
 )
-KNOWN_KEYS = (*(alias for aliases in MESSAGE_KEYS.values() for alias in aliases), *_PLACED_KEYS, *_MESSAGE_EXTRA)
 _JSON_FIELDS = frozenset({"author", "submolt", "owner", "created_by", "moderators"})
 
 
@@ -90,9 +89,17 @@ def _without(expr: str, names: list[str]) -> str:
     return f"json_merge_patch('{{}}', json_merge_patch({expr}, '{json.dumps(dict.fromkeys(names))}'))"
 
 
+def known_keys(keys: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the keys of a record that are mapped to some field, or read elsewhere."""
+    return (*(alias for aliases in keys.values() for alias in aliases), *_PLACED_KEYS)
+
+
+KNOWN_KEYS = (*known_keys(MESSAGE_KEYS), *_MESSAGE_EXTRA)
+
+
 def unmapped(expr: str, keys: dict[str, tuple[str, ...]]) -> str:
     """Return SQL for the members of a record that no field is mapped from, NULL when there are none."""
-    gone = [*(alias for aliases in keys.values() for alias in aliases), *_PLACED_KEYS]
+    gone = list(known_keys(keys))
     kept = f"CAST({_without(expr, gone)} AS VARCHAR)"
     # Most records have no unknown key; looking at the keys is far cheaper than copying the record.
     return f"CASE WHEN {_has_only(expr, gone)} THEN NULL ELSE nullif({kept}, '{{}}') END"
@@ -104,18 +111,9 @@ def _message_extra(*, has_unknown: bool, present: frozenset[str] | None, more: t
     usual = f"nullif('{{' || concat_ws(',', {pieces}) || '}}', '{{}}')" if pieces else NOTHING
     if not has_unknown:
         return usual
-    gone = [*(alias for aliases in MESSAGE_KEYS.values() for alias in aliases), *_PLACED_KEYS, *more]
+    gone = [*known_keys(MESSAGE_KEYS), *more]
     kept = f"nullif(CAST({_without('rec', gone)} AS VARCHAR), '{{}}')"
     return f"CASE WHEN {_has_only('rec', [*gone, *_MESSAGE_EXTRA])} THEN {usual} ELSE {kept} END"
-
-
-def unknown_keys_sql(keys: str, source: str) -> str:
-    """Return the query that counts keys (`keys` is SQL for a list) which are neither mapped nor usual."""
-    listed = ", ".join(f"('{name}')" for name in KNOWN_KEYS)
-    return (
-        f"SELECT count(*) FROM (SELECT unnest(k) AS key FROM (SELECT DISTINCT {keys} AS k FROM {source})) "
-        f"WHERE key NOT IN (VALUES {listed})"
-    )
 
 
 def keys_sql(keys: str, source: str) -> str:
@@ -221,11 +219,26 @@ FROM picked
 _PLACED_COLUMNS = ("file_no", "source_row", "kind", "repair", "observed_at", "dumped_at")
 
 
-def parsed_message_sql(*, has_unknown: bool, is_canonical: bool = False) -> str:
-    """Return the statement that parses every placed message, once, into ``parsed_message``."""
-    structure = {**MESSAGE_STRUCT, **(dict.fromkeys(CANONICAL_KEYS, "VARCHAR") if is_canonical else {})}
+def parsed_message_sql(present: frozenset[str], *, is_canonical: bool = False) -> str:
+    """Return the statement that parses every placed message, once, into ``parsed_message``.
+
+    Parameters
+    ----------
+    present
+        All keys that the messages have (`keys_sql`); a struct without the others is parsed and copied faster.
+    is_canonical
+        As in `message_sql`.
+    """
+    known = {key: type_ for key, type_ in MESSAGE_STRUCT.items() if key in present or key == "id"}
+    structure = {**known, **(dict.fromkeys(CANONICAL_KEYS, "VARCHAR") if is_canonical else {})}
     source = f"(SELECT *, {transform('rec', structure)} AS m FROM placed WHERE {IS_MESSAGE})"
-    columns = parsed_columns(source, _PLACED_COLUMNS, has_unknown=has_unknown, is_canonical=is_canonical)
+    columns = parsed_columns(
+        source,
+        _PLACED_COLUMNS,
+        has_unknown=not present <= frozenset(KNOWN_KEYS),
+        is_canonical=is_canonical,
+        present=frozenset(known),
+    )
     return f"CREATE OR REPLACE TEMP TABLE parsed_message AS {columns}"
 
 
@@ -238,7 +251,7 @@ IS_UNCLEAN = (
     f"({q.unclean(('raw_id', 'raw_author', 'raw_root', 'raw_answered'), ('raw_name', 'raw_community'))} "
     f"OR {q.unusual_time('raw_created')})"
 )
-UNCLEAN_MESSAGES = f"SELECT count(*) FROM parsed_message WHERE {IS_UNCLEAN}"
+UNCLEAN_MESSAGES = f"parsed_message WHERE {IS_UNCLEAN}"
 
 
 _OTHER_PARENT = " WHEN kind <> 'post' THEN answered_id"
@@ -333,17 +346,27 @@ def fault(ident: str, raw: str, is_homeless: str = "false") -> str:
     )
 
 
-def reject_sql(*, has_messages: bool, has_events: bool) -> str:
-    """Return the statement that makes ``obs_reject``: records without what identifies them, and rejected documents."""
+_OBSERVED_KINDS = {
+    "obs_message": ("kind", "true"),
+    "obs_agent": ("'agent'", "is_record"),
+    "obs_community": ("'community'", "is_record"),
+    "obs_event": ("kind", "true"),
+}
+
+
+def reject_sql(tables: list[str]) -> str:
+    """Return the statement that makes ``obs_reject``: records without what identifies them, and rejected documents.
+
+    `tables` are those of the observations that there are.
+    """
     faulty = " UNION ALL ".join(
-        f"SELECT file_no, source_row, {kind} AS kind, fault FROM {table} WHERE fault IS NOT NULL AND {condition}"
-        for table, kind, condition in (
-            *((("obs_message", "kind", "true"),) if has_messages else ()),
-            ("obs_agent", "'agent'", "is_record"),
-            ("obs_community", "'community'", "is_record"),
-            *((("obs_event", "kind", "true"),) if has_events else ()),
-        )
+        f"SELECT file_no, source_row, {kind} AS kind, fault FROM {name} WHERE fault IS NOT NULL AND {condition}"
+        for name, (kind, condition) in _OBSERVED_KINDS.items()
+        if name in tables
     )
+    rejected = "SELECT file_no, source_row, byte_offset, reason, detail, excerpt FROM placed_rejects"
+    if not faulty:
+        return f"CREATE OR REPLACE TEMP TABLE obs_reject AS {rejected}"
     return f"""
 CREATE OR REPLACE TEMP TABLE obs_reject AS
 SELECT f.file_no, f.source_row, CAST(NULL AS BIGINT) AS byte_offset, f.fault AS reason,
@@ -355,5 +378,5 @@ SELECT f.file_no, f.source_row, CAST(NULL AS BIGINT) AS byte_offset, f.fault AS 
        left(CAST(placed.rec AS VARCHAR), {q.EXCERPT_CHARS}) AS excerpt
 FROM ({faulty}) f JOIN placed ON placed.file_no = f.file_no AND placed.source_row = f.source_row
 UNION ALL
-SELECT file_no, source_row, byte_offset, reason, detail, excerpt FROM placed_rejects
+{rejected}
 """

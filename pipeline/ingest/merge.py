@@ -47,13 +47,13 @@ _TEXT = ", left(sha256(coalesce(title, '') || chr(10) || coalesce(content, '')),
 KEY = {"message": "message_id", "agent": "agent_id", "community": "community_id"}
 
 
-def prepare(con: duckdb.DuckDBPyConnection, erase: EraseList) -> None:
-    """Make ``merged_message``, ``merged_agent``, ``merged_community``, ``outcome``, ``node`` and ``deep``.
+def prepare_messages(con: duckdb.DuckDBPyConnection, erase: EraseList) -> None:
+    """Make ``merged_message``, ``seen_message``, ``node`` and ``deep``.
 
     ``node`` holds the merged messages without their texts; ``deep`` the depth of those of which `USUAL_DEPTH` does not
     tell it, null where their parents are not in the corpus.
 
-    Needs the temporary table ``files`` (file_no, source_file_id, path, sha256, path_time) and the views ``st_*`` of
+    Needs the temporary table ``files`` (file_no, source_file_id, path, digest_no, path_time) and the views ``st_*`` of
     `staging`. None of what it makes holds what `erase` lists.
     """
     erasure.apply(con, erase)
@@ -63,20 +63,28 @@ def prepare(con: duckdb.DuckDBPyConnection, erase: EraseList) -> None:
     has_events = events.are_there(con)
     con.execute(_FILE_TIME.format(events=f" UNION ALL {events.TIMES_OF_EVENTS}" if has_events else ""))
     con.execute(_NAME_MAP.format(events=f" UNION ALL {events.NAMED_BY_EVENTS}" if has_events else ""))
-    for kind in ("agent", "community"):
-        con.execute(_STATES.format(kind=kind))
-    for statement in (_SEEN_MESSAGE, _MENTIONED_AGENT, _SEEN_AGENT, _SEEN_AGENT_MENTIONS, _SEEN_COMMUNITY):
-        con.execute(statement)
-    events.resolve(con, has_events=has_events)
-    for kind in ("message", "agent", "community"):
-        con.execute(_repeated_keys(kind))
-        con.execute(_ordered(kind))
-        for statement in _merged(kind):
-            con.execute(statement)
-    con.execute(_outcome())
-    events.account(con)
+    con.execute(_SEEN_MESSAGE)
+    _merge(con, "message")
     con.execute(_NODE)
     _walk(con)
+
+
+def prepare_others(con: duckdb.DuckDBPyConnection) -> None:
+    """Make ``merged_agent``, ``merged_community``, what `events` needs, and ``outcome``, after `prepare_messages`."""
+    for kind in ("agent", "community"):
+        con.execute(_STATES.format(kind=kind))
+    for statement in (_MENTIONED_AGENT, _SEEN_AGENT, _SEEN_AGENT_MENTIONS, _SEEN_COMMUNITY):
+        con.execute(statement)
+    events.resolve(con, has_events=events.are_there(con))
+    for kind in ("agent", "community"):
+        _merge(con, kind)
+    con.execute(_outcome())
+    events.account(con)
+
+
+def _merge(con: duckdb.DuckDBPyConnection, kind: str) -> None:
+    for statement in (_repeated_keys(kind), _ordered(kind), *_merged(kind)):
+        con.execute(statement)
 
 
 _CLASHES = """
@@ -142,18 +150,20 @@ FROM (SELECT * EXCLUDE (source_row), min(source_row) AS first, max(source_row) A
 
 _SEEN_MESSAGE = """
 CREATE OR REPLACE TEMP VIEW seen_message AS
-SELECT o.* REPLACE (coalesce(o.observed_at, t.observed_at) AS observed_at), f.sha256, true AS is_record
+SELECT o.* REPLACE (coalesce(o.observed_at, t.observed_at) AS observed_at), f.digest_no, true AS is_record
 FROM st_obs_message o JOIN files f ON f.file_no = o.file_no JOIN file_time t ON t.file_no = o.file_no
 """
 
+_ROWS = 1 << 36  # more rows than a file has: where a file comes, and a row in it, as one number
+
 # Authors that are known by id or handle alone say something only where no record of theirs was read: their handle,
 # the latest one they were seen with.
-_MENTIONED_AGENT = """
+_MENTIONED_AGENT = f"""
 CREATE OR REPLACE TEMP TABLE mentioned_agent AS
 WITH mentions AS (
     SELECT coalesce(o.author_id, m.agent_id, 'name:' || o.author_name) AS agent_id, o.author_name AS name,
            max(coalesce(o.observed_at, t.observed_at)) AS seen_at, max(o.created_at) AS written_at,
-           min(f.sha256 || lpad(CAST(o.source_row AS VARCHAR), 12, '0')) AS place
+           min(f.digest_no * {_ROWS} + o.source_row) AS place
     FROM st_obs_message o JOIN files f ON f.file_no = o.file_no JOIN file_time t ON t.file_no = o.file_no
     LEFT JOIN name_map m ON m.name = o.author_name
     WHERE NOT o.has_author_record AND (o.author_id IS NOT NULL OR o.author_name IS NOT NULL)
@@ -164,34 +174,34 @@ WITH mentions AS (
                               written_at DESC NULLS LAST, name) AS k
     FROM mentions
 )
-SELECT r.agent_id, r.name, f.file_no, CAST(substr(r.place, 65) AS BIGINT) AS source_row, f.sha256
-FROM ranked r JOIN (SELECT sha256, min(file_no) AS file_no FROM files GROUP BY sha256) f
-    ON f.sha256 = left(r.place, 64)
+SELECT r.agent_id, r.name, f.file_no, r.place % {_ROWS} AS source_row, f.digest_no
+FROM ranked r JOIN (SELECT digest_no, min(file_no) AS file_no FROM files GROUP BY digest_no) f
+    ON f.digest_no = r.place // {_ROWS}
 WHERE r.k = 1
 """
 _SEEN_AGENT = """
 CREATE OR REPLACE TEMP TABLE seen_agent AS
 SELECT o.* REPLACE (coalesce(o.observed_at, t.observed_at) AS observed_at,
-                    coalesce(o.agent_id, m.agent_id, 'name:' || o.name) AS agent_id), f.sha256
+                    coalesce(o.agent_id, m.agent_id, 'name:' || o.name) AS agent_id), f.digest_no
 FROM agent_state o JOIN files f ON f.file_no = o.file_no JOIN file_time t ON t.file_no = o.file_no
 LEFT JOIN name_map m ON m.name = o.name
 """
 _SEEN_AGENT_MENTIONS = """
 INSERT INTO seen_agent BY NAME
-SELECT a.agent_id, a.name, a.file_no, a.source_row, false AS is_record, a.sha256
+SELECT a.agent_id, a.name, a.file_no, a.source_row, false AS is_record, a.digest_no
 FROM mentioned_agent a WHERE NOT EXISTS (SELECT 1 FROM seen_agent s WHERE s.agent_id = a.agent_id)
 """
 
-_SEEN_COMMUNITY = """
+_SEEN_COMMUNITY = f"""
 CREATE OR REPLACE TEMP TABLE seen_community AS
-SELECT o.* REPLACE (coalesce(o.observed_at, t.observed_at) AS observed_at), f.sha256
+SELECT o.* REPLACE (coalesce(o.observed_at, t.observed_at) AS observed_at), f.digest_no
 FROM community_state o JOIN files f ON f.file_no = o.file_no JOIN file_time t ON t.file_no = o.file_no
 UNION ALL BY NAME
-SELECT c.community_id, f.file_no, CAST(substr(c.place, 65) AS BIGINT) AS source_row, false AS is_record, f.sha256
-FROM (SELECT o.community_id, min(f.sha256 || lpad(CAST(o.source_row AS VARCHAR), 12, '0')) AS place
+SELECT c.community_id, f.file_no, c.place % {_ROWS} AS source_row, false AS is_record, f.digest_no
+FROM (SELECT o.community_id, min(f.digest_no * {_ROWS} + o.source_row) AS place
       FROM st_obs_message o JOIN files f ON f.file_no = o.file_no WHERE o.community_id IS NOT NULL
       GROUP BY o.community_id) c
-JOIN (SELECT sha256, min(file_no) AS file_no FROM files GROUP BY sha256) f ON f.sha256 = left(c.place, 64)
+JOIN (SELECT digest_no, min(file_no) AS file_no FROM files GROUP BY digest_no) f ON f.digest_no = c.place // {_ROWS}
 WHERE NOT EXISTS (SELECT 1 FROM st_obs_community s WHERE s.community_id = c.community_id)
 """
 
@@ -205,7 +215,7 @@ def _repeated_keys(kind: str) -> str:
 
 
 # Copies of a file tie in all but their number; it settles which of them counts as the first.
-_ORDER = "observed_at NULLS FIRST, dumped_at NULLS FIRST, sha256, file_no, source_row"
+_ORDER = "observed_at NULLS FIRST, dumped_at NULLS FIRST, digest_no, file_no, source_row"
 
 
 def _recorded(kind: str) -> str:

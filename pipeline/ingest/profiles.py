@@ -93,19 +93,25 @@ FROM (SELECT body, {m.transform("body", m.struct_of(keys))} AS a
     )
 
 
-UNCLEAN_AGENTS = (
-    "SELECT count(*) FROM parsed_agent "
-    f"WHERE {q.unclean(('raw_id',), ('raw_name',))} OR {q.unusual_time('raw_created')}"
+AGENT_RECORDS = "records WHERE kind = 'agent'"
+MENTIONED_AUTHORS, MENTIONED_COMMUNITIES = (
+    f"(SELECT {column} FROM parsed_message UNION ALL SELECT {column} FROM read_message) WHERE {column} IS NOT NULL"
+    for column in ("author", "submolt")
 )
+KEYS_OF_AGENTS = m.keys_sql("json_keys(body)", "parsed_agent")
+KNOWN_AGENT_KEYS = m.known_keys(AGENT_KEYS)
+UNCLEAN_AGENTS = f"parsed_agent WHERE {q.unclean(('raw_id',), ('raw_name',))} OR {q.unusual_time('raw_created')}"
 
 
-def agent_sql(*, is_clean: bool) -> str:
+def agent_sql(*, is_clean: bool, has_unknown: bool) -> str:
     """Return the statement that makes ``obs_agent``.
 
     Parameters
     ----------
     is_clean
         True when no row of ``parsed_agent`` is unclean (`UNCLEAN_AGENTS`).
+    has_unknown
+        False when agents have no other keys than `KNOWN_AGENT_KEYS`.
     """
     instant, precision = (q.iso_instant, q.iso_precision) if is_clean else (q.instant, q.precision)
 
@@ -135,7 +141,7 @@ WITH cleaned AS (
            {q.named("raw_display")} AS display_name, {q.null_if_word("raw_model")} AS model,
            CASE WHEN raw_kind IN ('llm', 'human', 'abm') THEN raw_kind END AS agent_kind,
            {owned("bio")} AS owner_bio, {q.integer(owned("followers"))} AS owner_followers,
-           {m.unmapped("body", AGENT_KEYS)} AS extra,
+           {m.unmapped("body", AGENT_KEYS) if has_unknown else m.NOTHING} AS extra,
            {m.fault("coalesce(agent_id, name)", "coalesce(raw_id, raw_name)")} AS faulty
     FROM timed
 )

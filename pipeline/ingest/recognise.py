@@ -124,6 +124,9 @@ def encoding_of(path: Path) -> str:
 def container_of(path: str, head: bytes, tail: bytes, size: int) -> tuple[str, str | None]:
     """Return the container of a file and, when it cannot be read, the reason of the quarantine."""
     suffix = path.rsplit(".", 1)[-1].lower()
+    # Most files of a tree are this, and nothing below is anything else that starts so.
+    if head[:1] in (b"{", b"[") and suffix == "json" and head[257:262] != b"ustar" and b"\0" not in head:
+        return _json_container(suffix, head[:512], head), None
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:512]
     if size == 0:
         return "none", "empty_file"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -21,18 +21,47 @@ from pipeline.ingest.scan import Scan
 from pipeline.ingest.staging import Stager
 from pipeline.ingest.synthetic import WORD, with_warnings
 from pipeline.ingest.walls import find_walls
+from pipeline.schema import TABLES
 
 DATA_SUFFIX = re.compile(r"\.(json|jsonl|ndjson|csv|tsv|parquet|avro|db|sqlite|sqlite3)$", re.IGNORECASE)
 _PATH_TIME = re.compile(r"(20\d\d)-?([01]\d)-?([0-3]\d)(?:[T_-]?([0-2]\d)-?([0-5]\d)(?!\d{3}))?")
+FRAMES = ("run", "slice", "source_file", "quarantine", "collection_gap", "corpus")
+_EVENTS = ("tie_event", "reaction", "exposure", "label")  # only events give them rows
 COVERED_SHARE = 0.9  # of the comments that posts claim; some are deleted or hidden on every platform
 
 
-@dataclass(frozen=True, slots=True)
 class Ingestion:
-    """The result: for each table a SELECT on the connection, or a small frame."""
+    """The result: for each table a SELECT on the connection, or a small frame.
 
-    queries: dict[str, str]
-    frames: dict[str, pl.DataFrame]
+    Messages are ready; all else is merged when it is asked for, so that messages are written meanwhile.
+
+    Parameters
+    ----------
+    merge_others
+        Merges all else, and returns the frames.
+
+    Attributes
+    ----------
+    messages
+        The SELECTs that are ready.
+    others
+        The names of the tables that are merged when they are asked for.
+    """
+
+    def __init__(self, merge_others: Callable[[], dict[str, pl.DataFrame]]) -> None:
+        self._merge_others = merge_others
+        self.messages = dict(_MESSAGES)
+        self.others = (*_OTHERS, *FRAMES)
+
+    @cached_property
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """The tables that are frames."""
+        return self._merge_others()
+
+    @cached_property
+    def queries(self) -> dict[str, str]:
+        """The SELECTs of all other tables."""
+        return {**self.messages, **(_OTHERS if self.frames else {})}
 
 
 def path_time(path: str) -> datetime | None:
@@ -89,11 +118,11 @@ def ingest(
             "file_no": range(len(scan.files)),
             "source_file_id": [f.source_file_id for f in scan.files],
             "path": [f.path for f in scan.files],
-            "sha256": [f.sha256 for f in scan.files],
+            "digest_no": pl.Series([f.sha256 for f in scan.files], dtype=pl.String).rank("dense"),
             "path_time": [path_time(f.path) for f in scan.files],
         },
         schema={
-            "file_no": pl.Int32, "source_file_id": pl.String, "path": pl.String, "sha256": pl.String,
+            "file_no": pl.Int32, "source_file_id": pl.String, "path": pl.String, "digest_no": pl.Int64,
             "path_time": pl.Datetime("us"),
         },
     )  # fmt: skip
@@ -102,20 +131,27 @@ def ingest(
     con.unregister("files_frame")
     stager = Stager(con, staging, kept)
     stager.run(scan, progress)
-    merge.prepare(con, config.erase)
-    # Only now is it known who else an erased agent is; and nothing of a file that holds one stays.
-    stager.keep(scan, touched(con, stager.staged.memberships()) if config.erase else frozenset())
+    merge.prepare_messages(con, config.erase)
     find_walls(con)
-    con.execute(_COUNTS)
-    frames = {
-        "run": _run_frame(con, scan, config),
-        "slice": _slice_frame(config),
-        "source_file": without_erased(con, with_warnings(con, _source_files(con, scan))),
-        "quarantine": without_erased(con, _quarantine(con, redact)),
-        "collection_gap": collection_gaps(con, {scan.adapters[name].system for name in scan.formats}, scan.formats),
-    }
-    frames["corpus"] = _corpus_frame(con, scan, config, frames["source_file"], frames["run"])
-    return Ingestion(dict(_QUERIES), frames)
+
+    def merge_others() -> dict[str, pl.DataFrame]:
+        merge.prepare_others(con)
+        # Only now is it known who else an erased agent is; and nothing of a file that holds one stays.
+        stager.keep(scan, touched(con, stager.staged.memberships()) if config.erase else frozenset())
+        con.execute(_COUNTS)
+        frames = {
+            "run": _run_frame(con, scan, config),
+            "slice": _slice_frame(config),
+            "source_file": without_erased(con, with_warnings(con, _source_files(con, scan))),
+            "quarantine": without_erased(con, _quarantine(con, redact)),
+            "collection_gap": collection_gaps(con, {scan.adapters[name].system for name in scan.formats}, scan.formats),
+        }
+        frames["corpus"] = _corpus_frame(con, scan, config, frames["source_file"], frames["run"])
+        if not events.are_there(con):
+            frames |= {name: pl.DataFrame(schema=TABLES[name].polars_schema).drop("corpus_id") for name in _EVENTS}
+        return frames
+
+    return Ingestion(merge_others)
 
 
 _COUNTS = """
@@ -145,7 +181,7 @@ _MESSAGE = f"""
  LEFT JOIN name_map n ON n.name = m.author_name)
 """
 
-_QUERIES: dict[str, str] = {
+_MESSAGES: dict[str, str] = {
     "message": _MESSAGE,
     "message_snapshot": """
 (SELECT s.message_id, s.observed_at, coalesce(s.score, s.upvotes - s.downvotes) AS score, s.upvotes, s.downvotes,
@@ -153,6 +189,8 @@ _QUERIES: dict[str, str] = {
         nullif(s.text_hash, left(sha256(chr(10)), 32)) AS text_hash, f.source_file_id, s.source_row
  FROM seen_message s JOIN files f ON f.file_no = s.file_no)
 """,
+}
+_OTHERS: dict[str, str] = {
     "agent": """
 (SELECT a.agent_id, a.name, a.display_name, a.persona, a.model, coalesce(a.agent_kind, 'unknown') AS agent_kind,
         a.created_at, a.at_precision, a.karma, a.followers, a.following, a.is_claimed,

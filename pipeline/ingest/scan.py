@@ -39,7 +39,6 @@ from pipeline.ingest.recognise import (
 LIKE_BYTES = 512
 _NUMBER = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{16,}|[0-9]+")
 _KEY = re.compile(rb'"([A-Za-z_][A-Za-z0-9_-]*)"\s*:')
-_SIDE_FILES = re.compile(r"(^|/)(\._|__MACOSX/|\.)")
 _NAMED_TO_BE_READ = (".json", ".jsonl", ".csv", ".parquet")
 
 
@@ -245,7 +244,7 @@ def _looks(path: str, container: str, head: bytes) -> tuple[object, ...]:
 
 def _may_be_mapped(path: str, rule: RecordRule, exclude: tuple[str, ...]) -> bool:
     """Return whether a file that a rule takes is no file of the system, of the project, or excluded."""
-    if path.endswith("/") or _SIDE_FILES.search(path) or re.search(r"(^|/)corpus(-\d+)?\.toml$", path):
+    if path.endswith("/") or _is_side_file(path) or re.search(r"(^|/)corpus(-\d+)?\.toml$", path):
         return False
     # A read-me or a picture is meant only by a pattern that names its suffix.
     if IGNORED_NAMES.search(path) and not any(p.endswith(Path(path).suffix or path) for p in rule.files):
@@ -255,16 +254,22 @@ def _may_be_mapped(path: str, rule: RecordRule, exclude: tuple[str, ...]) -> boo
 
 def _ignored(path: str, exclude: tuple[str, ...]) -> str | None:
     """Return why a file is not looked into, None when it is."""
-    if IGNORED_NAMES.search(path) and not path.endswith(_NAMED_TO_BE_READ):
+    if not path.endswith(_NAMED_TO_BE_READ) and IGNORED_NAMES.search(path):
         return NOT_BY_NAME
-    if _SIDE_FILES.search(path):
+    if _is_side_file(path):
         return "side file of the system"
-    if any(fnmatch.fnmatch(path, pattern) for pattern in exclude):
+    if exclude and any(fnmatch.fnmatch(path, pattern) for pattern in exclude):
         return "excluded by corpus.toml"
     return None
 
 
+def _is_side_file(path: str) -> bool:
+    return path.startswith((".", "__MACOSX/")) or "/." in path or "/__MACOSX/" in path
+
+
 def _is_utf8(path: str) -> bool:
+    if path.isascii():
+        return True
     try:
         path.encode()
     except UnicodeEncodeError:

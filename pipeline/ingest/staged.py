@@ -11,14 +11,58 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from pipeline.ingest import mapping
+from pipeline.ingest.batch import Bad
 
-STAGED = ("obs_message", "obs_agent", "obs_community", "obs_membership", "obs_reject", "obs_event")
+HELD_BATCHES = 8  # as tables; further ones are files
+# The columns of each kind of observation, where no batch holds any.
+_SHAPES = {
+    "obs_message": {
+        "INTEGER": "file_no",
+        "BIGINT": "source_row n_chars step score upvotes downvotes claimed_comment_count",
+        "VARCHAR": "kind message_id author_id author_name community_id parent_id root_id title content text_hash "
+        "at_precision run_id url flags extra",
+        "TIMESTAMP": "created_at observed_at dumped_at",
+        "BOOLEAN": "is_deleted is_spam has_author_record",
+    },
+    "obs_agent": {
+        "INTEGER": "file_no",
+        "BIGINT": "source_row karma followers following owner_followers",
+        "VARCHAR": "agent_id name persona at_precision owner_handle owner_name display_name model agent_kind owner_bio "
+        "extra",
+        "TIMESTAMP": "created_at observed_at dumped_at",
+        "BOOLEAN": "is_record is_claimed is_deleted",
+    },
+    "obs_community": {
+        "INTEGER": "file_no",
+        "BIGINT": "source_row subscribers claimed_post_count",
+        "VARCHAR": "community_id title description at_precision extra given_id",
+        "TIMESTAMP": "created_at observed_at dumped_at",
+        "BOOLEAN": "is_record",
+    },
+    "obs_membership": {"VARCHAR": "community_id agent_id agent_name action role origin"},
+    "obs_reject": {"INTEGER": "file_no", "BIGINT": "source_row byte_offset", "VARCHAR": "reason detail excerpt"},
+    "obs_event": {
+        "INTEGER": "file_no",
+        "BIGINT": "source_row step seed",
+        "VARCHAR": "kind run_id source_id source_name target_id target_name target_display message_id community_id "
+        "what action role origin system scenario model clock target_kind value at_precision",
+        "TIMESTAMP": "event_at",
+    },
+}
+STAGED = tuple(_SHAPES)
 # Mostly read once and thrown away: little time goes to making these files small.
 STAGED_OPTIONS = "FORMAT parquet, COMPRESSION snappy, DICTIONARY_SIZE_LIMIT 1, WRITE_BLOOM_FILTER false"
 # The row a message has in its file counts from the start of its batch until the batches before it are known.
 _COLUMNS = {"obs_message": ", ".join(mapping.OBSERVED_COLUMNS), "obs_membership": "*"}
+
+
+def empty(kind: str) -> str:
+    """Return a SELECT of no observations of a kind."""
+    columns = (f"CAST(NULL AS {type_}) AS {name}" for type_, names in _SHAPES[kind].items() for name in names.split())
+    return f"SELECT {', '.join(columns)} WHERE false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +93,16 @@ class Staged:
     ----------
     folder
         Where the files are written.
+
+    Attributes
+    ----------
+    n_held
+        How many batches are left in tables.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.n_held = HELD_BATCHES
         self.parts: list[Part] = []
         self.reused: list[tuple[int, str, Path]] = []
 
@@ -66,6 +116,18 @@ class Staged:
             con.execute(f"DROP TABLE {table}")
             part = Part(kind, table, base, single, path)
         self.parts.append(part)
+
+    def add_rejects(self, con: duckdb.DuckDBPyConnection, bad: Bad) -> None:
+        """Stage files that cannot be read, one row for each."""
+        if not bad:
+            return
+        con.register("bad", rejects_table(bad))
+        con.execute(
+            "CREATE TABLE staged.obs_reject_000000 AS SELECT file_no, doc_no AS source_row, byte_offset, reason, "
+            "detail, excerpt FROM bad"
+        )
+        con.unregister("bad")
+        self.parts.append(Part("obs_reject", "staged.obs_reject_000000", 0, None))
 
     def reuse(self, number: int, files: Iterable[tuple[str, Path]]) -> None:
         """Take what an earlier ingestion staged of a file that is the number `number` now."""
@@ -93,7 +155,7 @@ class Staged:
             columns = "*" if kind == "obs_membership" else f"* REPLACE ({_now(reused)} AS file_no)"
             paths = _listed(path for _, path in reused)
             selects.append(f"SELECT {columns} FROM read_parquet([{paths}], hive_partitioning = false)")
-        return " UNION ALL BY NAME ".join(selects)
+        return " UNION ALL BY NAME ".join(selects or [empty(kind)])
 
     def memberships(self) -> str:
         """Return a SELECT of the memberships of files with batches of their own, with the numbers of the files."""
@@ -124,3 +186,18 @@ def _listed(paths: Iterable[Path]) -> str:
 
 def _quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
+
+
+def rejects_table(bad: Bad) -> pa.Table:
+    """Return documents that were set aside as the rows of the table ``rejects``."""
+    return pa.table(
+        {
+            "file_no": pa.array([b[0] for b in bad], pa.int32()),
+            "doc_no": pa.array([b[1] for b in bad], pa.int64()),
+            "path": pa.array(["" for _ in bad], pa.string()),
+            "byte_offset": pa.array([b[2] for b in bad], pa.int64()),
+            "reason": pa.array([b[3].reason for b in bad], pa.string()),
+            "detail": pa.array([b[3].detail for b in bad], pa.string()),
+            "excerpt": pa.array([b[3].excerpt for b in bad], pa.string()),
+        }
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from pipeline.ingest import ingest, load_config, scan
@@ -13,7 +14,7 @@ from pipeline.ingest.formats import FORMATS
 from pipeline.ingest.kept import Kept
 from pipeline.ingest.recognise import NOT_BY_NAME
 from pipeline.steps.step import Check, Progress, Step, StepContext
-from pipeline.warehouse import Data, Query, Warehouse, fingerprint, redact
+from pipeline.warehouse import Data, Later, Query, Rows, Warehouse, fingerprint, redact
 from pipeline.warehouse.files import temporary_folder
 
 LIBRARIES = ("duckdb", "polars", "pyarrow", "zstandard")
@@ -56,16 +57,22 @@ def _compute(context: StepContext) -> Mapping[str, Data]:
     kept = Kept(context.warehouse.layout.staged(context.corpus_id), code, context.settings.kept_bytes)
     reading = _Reading(total, kept, context.progress)
     result = ingest(found, config, context.con, staging, redact=redact, progress=reading, kept=kept)
-    queries = {
-        # No table holds more than what was read, and only messages may hold nearly all of it.
-        name: Query(
-            context.con,
-            f"SELECT * FROM {sql} AS t",
-            about_bytes=(reading.done + kept.reused_bytes) // (1 if name == "message" else 3),
-        )
-        for name, sql in result.queries.items()
+    # No table holds more than what was read, and only messages may hold nearly all of it.
+    most = reading.done + kept.reused_bytes
+
+    def other(name: str) -> Rows:
+        if name in result.frames:
+            return result.frames[name]
+        return Query(context.con, f"SELECT * FROM {result.queries[name]} AS t", about_bytes=most // 3)
+
+    # Messages come first: they are written and verified while all the rest is merged.
+    return {
+        **{
+            name: Query(context.con, f"SELECT * FROM {sql} AS t", about_bytes=most if name == "message" else most // 3)
+            for name, sql in result.messages.items()
+        },
+        **{name: Later(partial(other, name)) for name in result.others},
     }
-    return {**queries, **result.frames}  # messages come first: they are verified while all the rest is written
 
 
 class _Reading:

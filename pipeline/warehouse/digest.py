@@ -145,12 +145,11 @@ class _Rows:
         self.rows = 0
 
     def update(self, batch: pa.RecordBatch) -> None:
-        """Add a batch with the columns of the table in their order."""
+        """Add a batch with the columns of the table in their order; its keys are another matter."""
         if batch.num_rows == 0:
             return
         for column, array in zip(self.columns, batch.columns, strict=True):
             column.update(array)
-        self.order.update(_keys(batch, self.table))
         self.rows += batch.num_rows
 
     def digest(self) -> Digest:
@@ -182,6 +181,8 @@ def digest_files(con: duckdb.DuckDBPyConnection, table: Table, paths: list[Path]
     )
     for batch in relation.to_arrow_reader(BATCH_ROWS):
         rows.update(batch)
+        if batch.num_rows:
+            rows.order.update(_keys(batch, table))
     return rows.digest()
 
 
@@ -196,6 +197,8 @@ def digest_frame(table: Table, frame: pl.DataFrame) -> Digest:
         The rows, with all columns of the table in their order.
     """
     rows = _Rows(table)
+    if frame.height:
+        rows.order.update(frame.select(table.key) if table.key else _no_key(frame.height))
     for part in frame.iter_slices(BATCH_ROWS):
         for batch in part.to_arrow().combine_chunks().to_batches():
             rows.update(batch)
@@ -205,4 +208,8 @@ def digest_frame(table: Table, frame: pl.DataFrame) -> Digest:
 def _keys(batch: pa.RecordBatch, table: Table) -> pl.DataFrame:
     """Return the key columns of a batch; one constant column where the key has none."""
     columns: dict[str, Any] = {name: pl.from_arrow(batch.column(name)) for name in table.key}
-    return pl.DataFrame(columns or {"": pl.repeat(0, batch.num_rows, eager=True)})
+    return pl.DataFrame(columns) if columns else _no_key(batch.num_rows)
+
+
+def _no_key(rows: int) -> pl.DataFrame:
+    return pl.DataFrame({"": pl.repeat(0, rows, eager=True)})

@@ -11,7 +11,7 @@ import datetime
 import functools
 import hashlib
 import importlib.metadata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +31,7 @@ from pipeline.warehouse.layout import Layout, check_corpus_id, check_fingerprint
 from pipeline.warehouse.manifest import Manifest, Part
 from pipeline.warehouse.session import connection, sql_identifier, sql_literal
 
-ROW_GROUP_ROWS = 50_000  # about 25 MB of posts: small enough for two cores to hold several at once
+ROW_GROUP_ROWS = 20_000  # about 10 MB of posts: what is written is in memory for as long as its group is not whole
 PART_NAME = "part-00000.parquet"
 STAGED_NAME, UNSORTED_NAME = "staged.parquet", "unsorted.parquet"
 BATCH_ROWS = 50_000
@@ -69,7 +69,17 @@ class Staged:
     paths: Sequence[Path]
 
 
-Data = pl.DataFrame | pl.LazyFrame | Query | Staged
+Rows = pl.DataFrame | pl.LazyFrame | Query | Staged
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Rows that are made when it is their turn to be written, while those before them are on their way."""
+
+    make: Callable[[], Rows]
+
+
+Data = Rows | Later
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +114,20 @@ def write_parts(settings: Settings, rows: Sequence[tuple[Address, Data]]) -> lis
     with contextlib.ExitStack() as folders, ThreadPoolExecutor(WRITERS) as writers:
         written: list[Future[Manifest]] = []
         large: Future[Manifest] | None = None
-        checking = folders.enter_context(connection(settings, []))
+        checking = folders.enter_context(_second(settings, rows))
         parents = list(writers.map(lambda row: _parent(layout, row[0]), rows))
-        for (address, data), parent in zip(rows, parents, strict=True):
+        for (address, given), parent in zip(rows, parents, strict=True):
+            data = given.make() if isinstance(given, Later) else given
             folder = folders.enter_context(temporary_folder(parent, layout.root))
             most = settings.memory_bytes // HELD_SHARE
             is_large = isinstance(data, Query) and data.about_bytes > most
-            with _source(settings, data, folder, checking) as (con, sql, params):
-                _check(con, address, f"({sql}\n)", params)
-                frame = None if is_large else _collect(con, address, f"({sql}\n)", params, most)
-                if frame is None:
-                    _copy(con, address, f"({sql}\n)", params, folder / PART_NAME)
+            frame = _as_stored(address, data, most)
+            if frame is None:
+                with _source(settings, data, folder, checking) as (con, sql, params):
+                    _check(con, address, f"({sql}\n)", params)
+                    frame = None if is_large else _collect(con, address, f"({sql}\n)", params, most)
+                    if frame is None:
+                        _copy(con, address, f"({sql}\n)", params, folder / PART_NAME)
             is_small = frame is not None and frame.estimated_size() <= settings.memory_bytes // SMALL_SHARE
             if large is not None and not is_small:
                 large.result()  # two large tables in memory at most
@@ -122,6 +135,15 @@ def write_parts(settings: Settings, rows: Sequence[tuple[Address, Data]]) -> lis
             large = large if is_small else written[-1]
             del frame
         return [future.result() for future in written]
+
+
+@contextlib.contextmanager
+def _second(settings: Settings, rows: Sequence[tuple[Address, Data]]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a connection to verify with: a second one to the database of a query, as to open a database takes long."""
+    query = next((data for _, data in rows if isinstance(data, Query)), None)
+    with connection(settings, []) if query is None else query.con.cursor() as con:
+        con.execute("SET TimeZone = 'UTC'")
+        yield con
 
 
 def _parent(layout: Layout, address: Address) -> Path:
@@ -190,7 +212,7 @@ def digest_manifest(settings: Settings, table: Table, manifest: Manifest) -> Dig
 
 @contextlib.contextmanager
 def _source(
-    settings: Settings, data: Data, folder: Path, checking: duckdb.DuckDBPyConnection
+    settings: Settings, data: Rows, folder: Path, checking: duckdb.DuckDBPyConnection
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, str, Mapping[str, object]]]:
     """Yield a connection, a SELECT and its parameters for any kind of data."""
     if isinstance(data, Query):
@@ -242,6 +264,22 @@ def _collect(
         frame = pl.from_arrow(pa.Table.from_batches(batches, reader.schema))
     if not isinstance(frame, pl.DataFrame):
         raise TypeError("expected a table")
+    return _sorted(table, frame)
+
+
+def _as_stored(address: Address, data: Rows, limit: int) -> pl.DataFrame | None:
+    """Return a frame as it is stored, where its columns are those of the table and no cast is needed, else None."""
+    table = address.table
+    expected = {name: type_ for name, type_ in table.polars_schema.items() if name != "corpus_id"}
+    if not isinstance(data, pl.DataFrame) or dict(data.schema) != expected or data.estimated_size() > limit:
+        return None
+    corpus_id = pl.lit(address.corpus_id, pl.String).alias("corpus_id")
+    return _sorted(
+        table, data.select(corpus_id, *expected) if data.height else pl.DataFrame(schema=table.polars_schema)
+    )
+
+
+def _sorted(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.sort(table.key, nulls_last=False) if table.key else frame
 
 

@@ -43,7 +43,7 @@ def test_batches_do_not_matter(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) 
     found = []
     for size, held in ((1 << 20, 8), (900, 8), (400, 8), (400, 0), (400, 3)):
         monkeypatch.setattr("pipeline.ingest.framing.BATCH_BYTES", size)
-        monkeypatch.setattr("pipeline.ingest.staging.HELD_BATCHES", held)
+        monkeypatch.setattr("pipeline.ingest.staged.HELD_BATCHES", held)
         found.append(corpus.read())
     for table in TABLES:
         first, *others = (tables.tables[table] for tables in found)

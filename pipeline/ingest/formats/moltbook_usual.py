@@ -61,38 +61,57 @@ SELECT count(*) FILTER (WHERE TRY(starts_with(json_extract(doc, '$.post'), '{{')
 FROM (SELECT doc FROM framed WHERE (file_no + doc_no) % (1 + (SELECT count(*) FROM framed) // {SAMPLED}) = 0)
 """
 
-# A message is usual at sight where one pattern fits all its short values: identifiers longer than any spelling of null,
-# names without white space around them, times as the API writes them, whole numbers and truth values.
-_ID = "[0-9A-Za-z_-]+"
+# A message is usual at sight where its short values are as the API writes them: identifiers longer than any spelling
+# of null, names without white space around them, times with seconds, whole numbers and truth values.
 _NAME = r"(?:[^\x01@ \t\r\n][^\x01/]?|[^\x01@ \t\r\n][^\x01/][^\x01]*[^\x01 \t\r\n])?"
-_TIME = "(?:20[0-9]{2}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-5][0-9]:[0-5][0-9](?:[.][0-9]{1,9})?(?:Z|[+]00:00)?)?"
 _SHORT = (
-    *(("raw_id", _ID), ("raw_root", f"(?:{_ID})?"), ("raw_author", f"(?:{_ID})?"), ("raw_answered", f"(?:{_ID})?")),
     *(("raw_name", _NAME), ("raw_community", _NAME)),
-    *((name, _TIME) for name in ("raw_created", "observed_text", "dump_text")),
     *((name, "(?:-?[0-9]+)?") for name in ("raw_score", "raw_up", "raw_down", "raw_count")),
     *((name, "(?:true|false)?") for name in ("raw_deleted", "raw_spam")),
 )
-_SHORT_VALUES = " || chr(1) || ".join(f"coalesce({name}, '')" for name, _ in _SHORT)
+_COALESCED = ", ".join(f"coalesce({name}, '')" for name, _ in _SHORT)
+_SHORT_VALUES = f"concat_ws(chr(1), {_COALESCED})"
 _SHORT_PATTERN = r"\x01".join(pattern for _, pattern in _SHORT)
-_SHORTEST_ID = 10
-_IS_SHORT_ID = " OR ".join(
-    f"strlen({name}) NOT BETWEEN {_SHORTEST_ID} AND {q.MAX_ID_CHARS}"
-    for name in ("raw_id", "raw_root", "raw_author", "raw_answered")
-)
+_SHORTEST_ID, _UUID_CHARS = 10, 36
+
+
+def _is_odd_id(name: str) -> str:
+    """Return whether an identifier is none at sight; a UUID is told by its cast, which is cheaper than a pattern."""
+    return (
+        f"CASE WHEN {name} IS NULL THEN false "
+        f"WHEN strlen({name}) = {_UUID_CHARS} AND {name} < 'g' AND try_cast({name} AS UUID) IS NOT NULL THEN false "
+        f"ELSE strlen({name}) NOT BETWEEN {_SHORTEST_ID} AND {q.MAX_ID_CHARS} "
+        f"OR NOT regexp_full_match({name}, '[0-9A-Za-z_-]+') END"
+    )
+
+
+def _is_odd_time(name: str) -> str:
+    """Return whether a time is none that `sqltools.iso_instant` and `sqltools.iso_precision` read."""
+    is_written = " OR ".join(f"{name} LIKE '20__-__-__{mark}__:__:__%'" for mark in "T ")
+    return (
+        f"CASE WHEN {name} IS NULL THEN false ELSE NOT ({is_written}) OR strlen({name}) > 35 "
+        f"OR try_cast({name} AS TIMESTAMPTZ) IS NULL END"
+    )
+
+
 _NO_NUMBER = "(?i)-?(?:nan|inf(?:inity)?)"
+
+
+def _is_no_number(name: str) -> str:
+    return f"CASE WHEN strlen({name}) <= 9 THEN regexp_full_match({name}, '{_NO_NUMBER}') ELSE false END"
+
+
 # Values that only the long way reads as they are meant: NUL characters, and NaN or infinity without quotation marks.
 _IS_SUSPECT = " OR ".join((
     *(f"contains({name}, chr(0))" for name in ("title", "content")),
-    *(f"(strlen({name}) <= 9 AND regexp_full_match({name}, '{_NO_NUMBER}'))" for name in ("title", "content")),
-    f"(strlen(raw_url) <= 9 AND regexp_full_match(raw_url, '{_NO_NUMBER}'))",
+    *(_is_no_number(name) for name in ("title", "content", "raw_url", "raw_name")),
     f"regexp_matches(concat_ws(',', author, submolt, extra, replies), '\\\\u0000|[:,\\[]\\s*{_NO_NUMBER}\\s*[,\\]}}]')",
-    f"regexp_full_match(raw_name, '{_NO_NUMBER}')",
 ))  # fmt: skip
 _IS_ODD = f"""
     NOT coalesce(is_shaped, false) OR raw_id IS NULL OR (kind = 'comment' AND raw_root IS NULL)
-    OR coalesce({_IS_SHORT_ID}, false) OR NOT regexp_full_match({_SHORT_VALUES}, '{_SHORT_PATTERN}')
-    OR coalesce({_IS_SUSPECT}, false)
+    OR {" OR ".join(_is_odd_id(name) for name in ("raw_id", "raw_root", "raw_author", "raw_answered"))}
+    OR {" OR ".join(_is_odd_time(name) for name in ("raw_created", "observed_text", "dump_text"))}
+    OR NOT regexp_full_match({_SHORT_VALUES}, '{_SHORT_PATTERN}') OR coalesce({_IS_SUSPECT}, false)
 """
 _KEPT = ("file_no", "doc_no", "place", "source_row", "kind", "repair", "observed_text", "dump_text", "replies")
 _COLUMNS = ", ".join((

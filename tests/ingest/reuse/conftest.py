@@ -18,7 +18,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.ingest.framing.BATCH_BYTES", 11_000)
     monkeypatch.setattr("pipeline.ingest.framing.SMALL_BYTES", 0)
     monkeypatch.setattr("pipeline.ingest.framing.LINES_BYTES", 11_000)
-    monkeypatch.setattr("pipeline.ingest.staging.HELD_BATCHES", 2)
+    monkeypatch.setattr("pipeline.ingest.staged.HELD_BATCHES", 2)
     monkeypatch.setattr("pipeline.ingest.bodies.LARGEST_BYTES", 0)
 
 

@@ -227,7 +227,7 @@ def test_no_more_is_kept_than_the_limit(tmp_path: Path, read: list[str]) -> None
 
 
 def test_small_dumps_keep_nothing(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.ingest.staging.HELD_BATCHES", 100)
+    monkeypatch.setattr("pipeline.ingest.staged.HELD_BATCHES", 100)
     put(settings, *CRAWLS)
     hashes(settings)
     assert not Warehouse(settings).layout.staged("grown").exists()
