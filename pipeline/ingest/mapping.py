@@ -323,13 +323,15 @@ WITH cleaned AS (
            {q.integer("raw_count", is_count=True)} AS claimed_comment_count, {q.boolean("raw_deleted")} AS is_deleted,
            {q.boolean("raw_spam")} AS is_spam,
            CASE WHEN contains(raw_url, message_id) THEN NULL ELSE {q.null_if_word("raw_url")} END AS url,
-           {q.text_flags("scored", "repair")} AS flags, author IS NOT NULL AS has_author_record
+           {q.text_flags("scored", "repair", _IS_ASCII)} AS flags, author IS NOT NULL AS has_author_record
     FROM timed
 )
 SELECT {columns} FROM typed
 """
 
 
+# The length of the content is a column, and titles are short.
+_IS_ASCII = " AND ".join(f"coalesce(strlen({name}) = length({name}), true)" for name in ("title", "content"))
 # A time that cannot be read is no time, and what was written is kept.
 _WITH_RAW_TIME = (
     "CASE WHEN created_at IS NULL AND created_text <> '' THEN CAST(json_merge_patch("

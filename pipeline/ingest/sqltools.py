@@ -166,11 +166,11 @@ def precision_rank(expr: str) -> str:
     )
 
 
-def text_flags(expr: str, repair: str) -> str:
+def text_flags(expr: str, repair: str, is_ascii: str) -> str:
     """Return the comma-separated flags of a text, NULL when it has none.
 
-    `repair` is SQL for the flag of what was mended in the document, NULL where nothing was. The zero-width joiner
-    U+200D is legitimate inside emoji and is not flagged.
+    `repair` is SQL for the flag of what was mended in the document, NULL where nothing was; `is_ascii` SQL for whether
+    the text is ASCII, which has no flag. The zero-width joiner U+200D is legitimate inside emoji and is not flagged.
     """
     zero_width = f"regexp_matches({expr}, '[\\x{{200B}}\\x{{200C}}\\x{{2060}}\\x{{FEFF}}]')"
     tags = f"regexp_matches({expr}, '[\\x{{E0000}}-\\x{{E007F}}]')"
@@ -184,10 +184,10 @@ def text_flags(expr: str, repair: str) -> str:
         f"CASE WHEN {tags} THEN 'tag_characters' END",
         f"CASE WHEN {zero_width} THEN 'zero_width' END",
     )
-    # ASCII has no flag, and few other texts do: one pass over a class of all the suspects spares the rest five.
+    # Few texts have any: one pass over a class of all the suspects spares the rest five.
     suspects = "[\\x{80}-\\x{9F}\\x{200B}\\x{200C}\\x{2060}\\x{FEFF}\\x{FFFD}\\x{E0000}-\\x{E007F}]"
     return (
-        f"CASE WHEN strlen({expr}) = length({expr}) THEN NULL WHEN NOT regexp_matches({expr}, '{suspects}') THEN NULL "
+        f"CASE WHEN {is_ascii} THEN NULL WHEN NOT regexp_matches({expr}, '{suspects}') THEN NULL "
         f"ELSE nullif(concat_ws(',', {', '.join(parts)}), '') END"
     )
 

@@ -29,7 +29,7 @@ from pipeline.ingest.staged import STAGED, Staged
 MOST_WORKERS = 4
 # Batches of which most is read in one parse share the statements for what is left of them: to plan those takes longer
 # than to run them.
-GROUP_BATCHES = 4
+GROUP_BATCHES = 3
 SEE_REASON = "see the meaning of the reason"
 
 

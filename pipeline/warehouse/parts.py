@@ -162,13 +162,14 @@ def _finish(
     table, path = address.table, folder / PART_NAME
     with con:
         if frame is None:
-            digest = digest_files(con, table, [path])
+            digest, written = digest_files(con, table, [path]), _flushed(path)
         else:
             with ThreadPoolExecutor(1) as digester:
                 digesting = digester.submit(digest_frame, table, frame)
                 frame.write_parquet(
                     path, compression="zstd", compression_level=1, row_group_size=ROW_GROUP_ROWS, statistics=False
                 )
+                written = _flushed(path)
                 digest = digesting.result()
             if (stored := pq.read_metadata(path).num_rows) != digest.rows:
                 raise SchemaMismatch(
@@ -176,10 +177,11 @@ def _finish(
                 )
         if problems := [*check_stored(con, table, [str(path)]), *filter(None, [digest.problem(table)])]:
             raise SchemaMismatch("; ".join(problems))
-    sync(path)
     sync(folder)
     final = _place(settings, address, folder, digest) / PART_NAME
-    part = Part(Layout(settings.warehouse).relative(final), digest.rows, final.stat().st_size, _sha256(final))
+    if folder.exists():  # a part with the same rows was there, perhaps of other bytes
+        written = _sha256(final)
+    part = Part(Layout(settings.warehouse).relative(final), digest.rows, final.stat().st_size, written)
     return _describe(address, digest, part)
 
 
@@ -350,6 +352,12 @@ def _holds(settings: Settings, table: Table, path: Path, digest: Digest) -> bool
             return not check_stored(con, table, [str(path)]) and digest_files(con, table, [path]) == digest
     except duckdb.Error:
         return False
+
+
+def _flushed(path: Path) -> str:
+    """Flush a file to the disk and return its SHA-256."""
+    sync(path)
+    return _sha256(path)
 
 
 def _sha256(path: Path) -> str:
