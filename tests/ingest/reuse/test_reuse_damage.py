@@ -116,7 +116,7 @@ def test_a_crash_leaves_nothing_that_counts(
     calls: list[Path] = []
 
     def dies(self: Path, target: Path) -> None:
-        calls.append(self)
+        calls.extend([self] if ".staged" in self.parts else [])  # parts of tables are renamed meanwhile
         if len(calls) == 3:
             raise OSError("no space left")
         self.replace(target)
