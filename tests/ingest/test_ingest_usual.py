@@ -104,3 +104,36 @@ def test_usual_bodies_are_read_in_one_parse(corpus: Corpus, monkeypatch: pytest.
     corpus.write("posts/x.json", detail(30, [comment(200, [comment(201)])]))
     assert corpus.read().message.height == 90 + 50 + 3
     assert sorted(extracted) == [0, 1]
+
+
+def test_bodies_in_lines_are_rows_of_one_file(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that is a body counts its messages after those of the lines before it, whether it has comments or not."""
+    monkeypatch.setattr("pipeline.ingest.framing.SMALL_BYTES", 0)
+    monkeypatch.setattr("pipeline.ingest.framing.BATCH_BYTES", 2000)
+    for first in (0, 11):
+        bodies = [detail(n, [comment(100 + n)] if n < first and n % 3 == 1 else []) for n in range(12)]
+        corpus.lines("all.jsonl", list(bodies))
+        quick, slow = read_both_ways(corpus, monkeypatch)
+        assert sorted(quick.message["source_row"]) == list(range(quick.message.height))
+        assert_same(quick, slow)
+
+
+def test_a_group_of_batches_is_read_as_they_are_one_by_one(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Odd lines and replies among usual ones, over batches that share statements, and over some that cannot."""
+    monkeypatch.setattr("pipeline.ingest.framing.SMALL_BYTES", 0)
+    monkeypatch.setattr("pipeline.ingest.framing.BATCH_BYTES", 1500)
+    rows: list[object] = [flat(n) for n in range(40)]
+    rows[13], rows[20] = {**flat(13), "success": True}, "no record"
+    corpus.lines("all.jsonl", rows)
+    for n in range(40, 52):
+        thread = [comment(10 * n, [comment(10 * n + 1)] if n % 2 else [])]
+        corpus.write(f"posts/{n}.json", detail(n, thread))
+    found = []
+    for most, left in ((3, 8 << 20), (1, 8 << 20), (8, 0), (8, 600)):
+        monkeypatch.setattr("pipeline.ingest.staging.GROUP_BATCHES", most)
+        monkeypatch.setattr("pipeline.ingest.observing.LEFT_BYTES", left)
+        found.append(corpus.read())
+    assert found[0].quarantine.height == 1
+    assert sorted(found[0].message.filter(pl.col("source_row") >= 0)["source_row"])[-1] == 39
+    for other in found[1:]:
+        assert_same(found[0], other)
