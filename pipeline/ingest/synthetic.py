@@ -30,12 +30,15 @@ ROUND_FROM, ROUND_TO, FEWEST_COUNTS, ROUND_SHARE = 100, 50, 10, 0.5
 ROUND_ROWS = 500
 _ID = r"^(post|comment|msg|message|reply|thread|item|p|c|t)[_-][A-Za-z0-9]{1,12}$"
 _NUMBER = r"^[A-Za-z]{0,10}[_-]?([0-9]{1,12})$"
+_MOST_CHARS = 24  # of what either pattern takes; nearly all ids of platforms are longer
 
 _SIGNS = f"""
 WITH used AS (
     SELECT file_no, message_id, kind, created_at, score, upvotes, claimed_comment_count,
            coalesce(at_precision, 'us') IN ('us', 'ms', 's') AS is_fine,
-           try_cast(nullif(regexp_extract(message_id, '{_NUMBER}', 1), '') AS BIGINT) AS number
+           strlen(message_id) <= {_MOST_CHARS} AS is_short,
+           CASE WHEN is_short THEN try_cast(nullif(regexp_extract(message_id, '{_NUMBER}', 1), '') AS BIGINT) END
+               AS number
     FROM merged_message
     WHERE kind IN ('post', 'comment') AND coalesce(run_id, 'observed') = 'observed'
       AND file_no IN (SELECT file_no FROM merged_message GROUP BY file_no HAVING count(*) >= {FEWEST_MESSAGES})
@@ -59,7 +62,7 @@ WITH used AS (
         SELECT file_no, step, count(*) AS n FROM steps WHERE step > INTERVAL 0 SECOND GROUP BY file_no, step
     ) GROUP BY file_no
 ), files_used AS (
-    SELECT file_no, count(*) AS n, count(*) FILTER (WHERE regexp_matches(message_id, '{_ID}')) AS named,
+    SELECT file_no, count(*) AS n, count(*) FILTER (CASE WHEN is_short THEN regexp_matches(message_id, '{_ID}') END) AS named,
            count(*) FILTER (WHERE is_fine AND created_at IS NOT NULL) AS timed,
            count(*) FILTER (WHERE is_fine AND epoch_us(created_at) % 60000000 = 0) AS whole
     FROM used GROUP BY file_no
