@@ -18,7 +18,7 @@ from pipeline.ingest import sqltools as q
 from pipeline.ingest.batch import Bad, Batch
 from pipeline.ingest.formats import Adapter
 from pipeline.ingest.formats.base import NO_MESSAGES_READ, RECORDS_DDL, REJECTS_DDL
-from pipeline.ingest.mending import repaired_table
+from pipeline.ingest.mending import repaired_table, settled_table
 from pipeline.ingest.staged import Staged, rejects_table
 
 LEFT_BYTES = 8 << 20  # a batch of which more is left is observed alone
@@ -52,6 +52,8 @@ FROM (SELECT * REPLACE (source_row + {shift:d} AS source_row) FROM {table})
 # Bodies that hold several messages count theirs as if each were alone in its file, and other documents as if each were
 # one row.
 _IS_MISPLACED = "doc_no > 0 AND (place > 1 OR source_row <> doc_no - {first_doc:d})"
+_DOCS = "file_no, doc_no, byte_offset, doc, repair, table_kind"
+_UNKNOWN = "rejects WHERE reason = 'unknown_shape' AND path = ''"
 _IS_SOUND = f"json_valid(doc) AND {q.NO_FORBIDDEN_VALUE}"
 
 
@@ -145,6 +147,8 @@ class Observer:
         if len(left) or (usual and self._any("read_message WHERE replies <> '[]'")):
             bad += self._docs(left, unit[0].table_kind, are_whole=unit[0].are_whole)
             self.adapter.extract(con)
+            if self._settle(unit[0].table_kind):
+                self.adapter.extract(con)
         else:
             con.execute(RECORDS_DDL)
             con.execute(REJECTS_DDL)
@@ -175,8 +179,7 @@ class Observer:
 
     def _docs(self, documents: pa.Table, table_kind: str | None, *, are_whole: bool) -> Bad:
         """Make ``docs``: the Arrow columns in place, or a copy when some documents had to be repaired."""
-        con = self.con
-        columns = "file_no, doc_no, byte_offset, doc, repair, table_kind"
+        con, columns = self.con, _DOCS
         faulty = con.sql(
             f"SELECT file_no, doc_no, byte_offset, doc FROM framed WHERE NOT ({_IS_SOUND}) ORDER BY file_no, doc_no"
         ).fetchall()
@@ -193,6 +196,28 @@ class Observer:
             f"SELECT {kept} FROM mended m JOIN framed f ON f.file_no = m.file_no AND f.doc_no = m.doc_no"
         )
         return bad
+
+    def _settle(self, table_kind: str | None) -> bool:
+        """Replace documents that hold nothing known and name a key twice in ``docs``; return whether there are any."""
+        con = self.con
+        if not self._any(_UNKNOWN):
+            return False
+        unknown = f"SELECT file_no, doc_no FROM {_UNKNOWN}"
+        rows = con.sql(
+            "SELECT file_no, doc_no, byte_offset, CAST(doc AS VARCHAR), repair FROM docs "
+            f"WHERE (file_no, doc_no) IN ({unknown}) ORDER BY file_no, doc_no"
+        ).fetchall()
+        settled = settled_table(rows, table_kind)
+        if not len(settled):
+            return False
+        con.register("settled", settled)
+        con.execute("CREATE OR REPLACE TEMP TABLE unsettled AS SELECT * FROM docs")
+        con.execute(
+            "CREATE OR REPLACE TEMP VIEW docs AS SELECT * FROM unsettled u WHERE NOT EXISTS "
+            "(SELECT 1 FROM settled s WHERE s.file_no = u.file_no AND s.doc_no = u.doc_no) "
+            f"UNION ALL SELECT {_DOCS} FROM settled"
+        )
+        return True
 
     def _count(self, rows: str) -> int:
         return int(self.con.sql(f"SELECT count(*) FROM {rows}").fetchall()[0][0])

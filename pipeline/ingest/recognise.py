@@ -144,8 +144,8 @@ def container_of(path: str, head: bytes, tail: bytes, size: int) -> tuple[str, s
         return "avro", None
     if suffix in ("pkl", "pickle", "pt", "joblib") or (head[:1] == b"\x80" and head[1:2] in PICKLE_PROTOCOLS):
         return "none", "pickle_refused"
-    if suffix == "parquet":
-        return "parquet", "bad_parquet"
+    if suffix == "parquet":  # all is found from its end, so damage at the start is no matter
+        return "parquet", None if tail.endswith(b"PAR1") else "bad_parquet"
     if start[:1] == b"<" and re.match(rb"<(!doctype|html|head|\?xml)", start, re.IGNORECASE):
         return "none", "html_error_body"
     # Some such bytes in a text cost a record, not the file.

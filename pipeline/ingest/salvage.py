@@ -69,6 +69,17 @@ class _Members:
             self.has_records = True
             self.n_listed += sum(isinstance(each, dict | list) for each in value)
 
+    def drop_stump(self) -> None:
+        """Drop the last object where it is what keeps the others from being a dictionary: damage ended it early."""
+        if self.is_dictionary or len(self.objects) < 2 or len(self.objects) != len(self.texts):
+            return
+        *_, last = self.objects
+        self.objects.pop()
+        text = self.texts.pop()
+        if not self.is_dictionary:
+            self.objects.append(last)
+            self.texts.append(text)
+
     @property
     def is_dictionary(self) -> bool:
         """Whether all members are objects, most of them with keys like those of the largest."""
@@ -152,7 +163,9 @@ class _Walk:
                     place = self.skip(behind + 1) if mark == "," else behind
                     continue
             self.damage.append(end)
-            following = self.following(_NEXT_ELEMENT, place + 1 if value is None else end, samples)
+            # A text in front of damage may be the quotation mark that strayed in, and what it opened.
+            behind_it = end if isinstance(value, dict | list) else place + 1
+            following = self.following(_NEXT_ELEMENT, behind_it, samples)
             if following is None:
                 return _Part(f"[{', '.join(kept)}]" if samples else None, end, True)
             place = following
@@ -174,6 +187,8 @@ class _Walk:
             if state != "inside":
                 self.damage.append(end)
             is_tainted = True
+            if nesting:
+                members.drop_stump()
             is_dictionary = members.is_dictionary
             # A record ends with its damage; only an envelope or a dict of records is read on.
             following = None
@@ -255,6 +270,9 @@ class _Walk:
             if not value or self.text[behind : behind + 1] not in (",", "]", "}", ""):
                 continue
             start = match.start("value" if pattern is _NEXT_ELEMENT else "key")
+            if pattern is _NEXT_MEMBER and self.value(start) is None:
+                place = end  # the damage is in the key, and the record is lost with it
+                continue
             if pattern is _NEXT_MEMBER and isinstance(value, list):
                 if not samples and _is_list_of_records(value):
                     return start

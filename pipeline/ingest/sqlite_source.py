@@ -154,6 +154,15 @@ def read_table(database: Database, table: str, columns: tuple[str, ...], where: 
         raise UnreadableDatabaseError(f"table {table}: {_sentence(error)}") from error
 
 
+def may_hold_rows(database: Database, table: str) -> bool:
+    """Return whether a table holds a row, or cannot be asked: its name may be no text, or its page damaged."""
+    quoted = table.replace('"', '""')
+    try:
+        return database.con.execute(f'SELECT 1 FROM "{quoted}" LIMIT 1').fetchone() is not None
+    except sqlite3.Error:
+        return True
+
+
 def counted(database: Database, table: str, expression: str) -> list[tuple[str, int]]:
     """Return the values of an expression (SQL from the caller's constants) in a table, and how many rows have each.
 

@@ -62,7 +62,8 @@ WITH used AS (
         SELECT file_no, step, count(*) AS n FROM steps WHERE step > INTERVAL 0 SECOND GROUP BY file_no, step
     ) GROUP BY file_no
 ), files_used AS (
-    SELECT file_no, count(*) AS n, count(*) FILTER (CASE WHEN is_short THEN regexp_matches(message_id, '{_ID}') END) AS named,
+    SELECT file_no, count(*) AS n,
+           count(*) FILTER (CASE WHEN is_short THEN regexp_matches(message_id, '{_ID}') END) AS named,
            count(*) FILTER (WHERE is_fine AND created_at IS NOT NULL) AS timed,
            count(*) FILTER (WHERE is_fine AND epoch_us(created_at) % 60000000 = 0) AS whole
     FROM used GROUP BY file_no

@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import json
 import random
+import sqlite3
 import time
+from contextlib import closing
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from container_helpers import zip_of
-from fuzz_containers import Keyed, plant
-from fuzz_tables import Avro
+from fuzz_containers import Keyed, Table, plant
+from fuzz_tables import Avro, Parquet, Sqlite
 from ingest_helpers import Corpus, comment, detail, flat, post
 
 from pipeline.ingest.salvage import salvage
@@ -172,3 +174,79 @@ def test_hostile_texts_take_no_long_time(seed: int) -> None:
     before = time.process_time()
     salvage(text)
     assert time.process_time() - before < SECONDS_PER_MEGABYTE * len(text) / 1e6 + 1
+
+
+def test_a_key_that_stands_twice_hides_nothing(corpus: Corpus) -> None:
+    """Damage that repeats a piece can give a key twice; the later value counts, as for `json`."""
+    corpus.write("a.json", '{"success": true, "posts":  true, "posts": ' + json.dumps([post(1), post(2)]) + "}")
+    corpus.write("b.json", '{"success": true, "posts": 3, "x": {}}')
+    tables = corpus.read()
+    assert tables.message.height == 2
+    assert tables.quarantine["reason"].to_list() == ["unknown_shape"]
+
+
+@pytest.mark.parametrize("old, new", [
+    ('"title": "T', '"title": "T"}], "T'),  # the record seems to end, and what holds it
+    ('"title": "T', '}]"title": "T'),
+    ('"title": "T', '"title": "T }, {", "content": 5 }, {", "T'),
+])  # fmt: skip
+def test_a_stump_behind_a_record_does_not_take_it_along(corpus: Corpus, old: str, new: str) -> None:
+    """The one sound record before a record that damage ended early in a dict by id."""
+    rows = plant(1, 4)
+    body = Keyed().write(rows).body.decode()
+    corpus.write("corpus.toml", Keyed.toml)
+    second = body.index(rows[1]["id"])
+    corpus.write("keyed.json", body[:second] + body[second:].replace(old, new, 1))
+    found, rejected = ids(corpus)
+    assert found >= {rows[0]["id"], rows[2]["id"], rows[3]["id"]}
+    assert rejected == 1
+
+
+def test_a_key_that_cannot_be_read_costs_its_record(corpus: Corpus) -> None:
+    rows = plant(2, 5)
+    body = Keyed().write(rows).body.decode()
+    corpus.write("corpus.toml", Keyed.toml)
+    corpus.write("keyed.json", body.replace(rows[2]["id"], rows[2]["id"][:9] + "\\q" + rows[2]["id"][9:], 1))
+    found, rejected = ids(corpus)
+    assert found == {row["id"] for n, row in enumerate(rows) if n != 2}
+    assert rejected == 1
+
+
+def test_a_quotation_mark_between_lists_opens_no_text(corpus: Corpus) -> None:
+    rows = plant(3, 5)
+    body = Table().write(rows).body.decode()
+    corpus.write("corpus.toml", Table.toml)
+    corpus.write("table.json", body.replace('], ["' + rows[2]["id"], ']," ["' + rows[2]["id"], 1))
+    found, rejected = ids(corpus)
+    assert found == {row["id"] for row in rows}
+    assert rejected == 1
+
+
+def test_parquet_is_found_from_its_end(corpus: Corpus) -> None:
+    rows = plant(4, 9)
+    body = Parquet().write(rows).body
+    corpus.write("table.parquet", b"XX" + body[2:])
+    corpus.write("cut.parquet", body[:-2])
+    assert ids(corpus) == ({row["id"] for row in rows}, 1)
+
+
+def test_what_is_said_of_a_damaged_line_may_end_inside_a_character(corpus: Corpus) -> None:
+    """DuckDB quotes the start of what it cannot parse, cut to a number of bytes."""
+    usual = [json.dumps(flat(n)) for n in range(40)]
+    for shift in range(4):
+        damaged = '{"id": ' + "x" * shift + "ä" * 200
+        corpus.write(f"{shift}.jsonl", "\n".join([*usual[10 * shift : 10 * shift + 10], damaged]))
+    found, rejected = ids(corpus)
+    assert (len(found), rejected) == (40, 4)
+
+
+def test_a_table_whose_name_is_no_text_is_set_aside(corpus: Corpus) -> None:
+    rows = plant(5, 3)
+    with closing(sqlite3.connect(":memory:")) as con:
+        con.deserialize(Sqlite().write(rows).body)
+        con.execute("CREATE TABLE other_ (id TEXT)")
+        con.commit()
+        body = con.serialize()
+    corpus.write("corpus.toml", Sqlite.toml)
+    corpus.write("base.db", body.replace(b"other_", b"other\xff"))
+    assert ids(corpus) == ({row["id"] for row in rows}, 1)

@@ -46,6 +46,7 @@ from pipeline.ingest.sqlite_source import (
     UnreadableDatabaseError,
     check_database,
     has_hot_journal,
+    may_hold_rows,
     open_database,
     read_table,
     shown_names,
@@ -321,7 +322,7 @@ def documents(rules: tuple[m.RecordRule, ...], path: Path, file: SourceFile) -> 
         with closing(database.con):
             check_database(path, database)
             for name in sorted(set(database.tables) - set(wanted)):
-                if '"' in name or database.con.execute(f'SELECT 1 FROM "{name}" LIMIT 1').fetchone():
+                if may_hold_rows(database, name):
                     yield Rejected("table_not_read", f"table {shown_names([name])}: no entry names it by table", "")
             for name in wanted:
                 if name not in database.tables:

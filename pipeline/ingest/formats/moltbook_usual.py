@@ -144,7 +144,8 @@ def read_usual(con: duckdb.DuckDBPyConnection, target: str, first_doc: int) -> l
     left: list[tuple[int, int]] = []
     try:
         _read(con, target, first_doc, has_details=details > records, where="")
-    except duckdb.InvalidInputException:
+    except (duckdb.InvalidInputException, UnicodeDecodeError):
+        # What DuckDB says of a document quotes its start, which may end inside a character.
         left = con.sql("SELECT file_no, doc_no FROM framed WHERE NOT json_valid(doc)").fetchall()
         _read(con, target, first_doc, has_details=details > records, where=" WHERE json_valid(doc)")
     odd = con.sql(f"SELECT DISTINCT file_no, doc_no FROM {target} WHERE is_odd").fetchall()
