@@ -186,20 +186,27 @@ def test_the_same_rows_in_another_order_give_the_same_estimates():
     assert estimates_of(tables)[1] == estimates_of(mixed)[1]
 
 
-def p_values(tables):
+TESTED = ("shuffled_personas", "within_slope", "pooled_slope", "rank_correlation")
+
+
+def p_values(tables, tested=TESTED):
     _, rows = estimates_of(tables)
-    wanted = ("shuffled_personas", "within_slope", "pooled_slope", "rank_correlation")
-    return {row.model: row.p_value for row in rows if row.estimator in wanted and row.p_value is not None}
+    return {row.model: row.p_value for row in rows if row.estimator in tested and row.p_value is not None}
 
 
 @pytest.mark.slow
 def test_where_nothing_is_planted_one_test_in_twenty_rejects(within):
-    """Messages like nobody's description, no trend: the heavy tail of activity and what agents' messages share stay."""
+    """Messages like nobody's description, no trend: the heavy tail of activity and what agents' messages share stay.
+
+    Votes move nothing either, so the changes at the posts with the most votes are tested with the rest.
+    """
     found: dict[str, list[float]] = {}
     for seed in range(200):
-        for model, p in p_values(simulate_persona(PersonaTruth(alignment=None, agents=120), seed=seed)).items():
+        tables = simulate_persona(PersonaTruth(alignment=None, agents=120), seed=seed)
+        for model, p in p_values(tables, (*TESTED, "matched_event", "matched_dose")).items():
             found.setdefault(model, []).append(p)
-    within({f"persona: {model}": np.mean(np.array(values) < 0.05) for model, values in found.items()})
+    assert min(map(len, found.values())) >= 195  # few worlds have too few events for wide windows; those reject nothing
+    within({f"persona: {model}": sum(p < 0.05 for p in values) / 200 for model, values in found.items()})
 
 
 @pytest.mark.slow
