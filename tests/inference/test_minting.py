@@ -222,9 +222,5 @@ def test_size_in_a_small_design():
 
 @pytest.mark.slow
 def test_size_in_200_runs(within):
-    """Without an effect the share of rejections lies in [.015, .095]; CMH ignores that authors have tempers."""
-    found = shares(200)
-    cmh = found.pop("mint_correction_cmh")
-    for name, share in found.items():
-        within(name, share, 0.015, 0.095)
-    within("mint_correction_cmh (posts of an author as independent)", cmh, 0.0, 0.3)
+    """Without an effect the share of rejections lies in [.015, .095], that of CMH too, which ignores tempers."""
+    within(shares(200))

@@ -231,7 +231,12 @@ def test_size_in_a_small_design():
 @pytest.mark.slow
 def test_size_in_200_runs(within):
     """Without an effect the share of rejections lies in [.015, .095]."""
-    for spec_id, share in shares(200, templated, _ENTROPY_TESTS).items():
-        within(spec_id, share, 0.015, 0.095)
-    for spec_id, share in shares(200, arriving, _NEWCOMER_TESTS).items():
-        within(spec_id, share, 0.015, 0.095)
+    within({**shares(200, templated, _ENTROPY_TESTS), **shares(200, arriving, _NEWCOMER_TESTS)})
+
+
+@pytest.mark.slow
+def test_power_in_200_runs(within):
+    """Copies of a template of the community, and more of them by the week, are nearly always found."""
+    own = shares(200, lambda seed: templated(seed, own=0.4), _ENTROPY_TESTS[:1])
+    fewer = shares(200, lambda seed: templated(seed, fewer=0.08), _ENTROPY_TESTS[1:])
+    within({f"templates planted: {spec_id}: found": share for spec_id, share in {**own, **fewer}.items()}, (0.9, 1.0))

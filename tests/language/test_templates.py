@@ -191,6 +191,21 @@ def test_planted_share_is_found(changed):
     assert groups["template_id"].max() == 1
 
 
+@pytest.mark.slow
+def test_planted_share_is_found_in_200_corpora(within):
+    """Texts with templates, of which variants are alike at .81 or at .69, and texts without any."""
+    for changed in (4, 7):
+        truths = [TemplateTruth(texts=1_000, changed=changed, seed=seed) for seed in range(200)]
+        found = np.array([find_templates([simulate_templates(truth)]).height / truth.texts for truth in truths])
+        is_near = np.abs(found - truths[0].template_share) <= SHARE_TOLERANCE
+        name = f"templates planted: share of .2, likeness {truths[0].jaccard:.2f}"
+        within({f"{name}: mean share found": found.mean()}, (0.2 - SHARE_TOLERANCE, 0.2 + SHARE_TOLERANCE))
+        within({f"{name}: found to {SHARE_TOLERANCE}": is_near.mean()}, (0.99, 1.0))
+    none = [TemplateTruth(texts=1_000, template_share=0.0, seed=seed) for seed in range(200)]
+    some = [not find_templates([simulate_templates(truth)]).is_empty() for truth in none]
+    within({"templates: corpora with any": float(np.mean(some))}, (0.0, 0.0))
+
+
 def test_nothing_planted_nothing_found():
     assert find_templates([simulate_templates(TemplateTruth(template_share=0.0))]).is_empty()
 

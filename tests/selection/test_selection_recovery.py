@@ -213,6 +213,6 @@ def test_coverage_of_two_hundred_worlds(corner: str, within) -> None:  # type: i
         covered += (fit.conf_low or 0) < truth < (fit.conf_high or 0)
         values.append(fit.estimate)
         errors.append(fit.std_error)
-    within(f"choice logit, dyadic: share covered, corner {corner}", covered / runs, 0.905, 0.985)
+    within({f"choice logit, dyadic: share covered, corner {corner}": covered / runs}, (0.905, 0.985))
     bias = float(np.mean(values) - truth) / float(np.mean([e for e in errors if e]))
-    within(f"choice logit: bias in standard errors, corner {corner}", bias, -0.25, 0.25)
+    within({f"choice logit: bias in standard errors, corner {corner}": bias}, (-0.25, 0.25))
