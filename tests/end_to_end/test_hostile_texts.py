@@ -199,8 +199,8 @@ class Runs:
 def watched(root: Path) -> Iterator[Runs]:
     """Give an empty project with the stand-ins, and keep all that is logged meanwhile.
 
-    Except what numba says of the functions that it compiles: they know no text, it dumps them instruction by
-    instruction, and compiling takes minutes that way.
+    Except what numba says of the functions that it compiles, which know no text: it dumps them instruction by
+    instruction, in records that are longer than any sentence of ours may be.
     """
     kept, root_logger, compiler = Kept(), logging.getLogger(), logging.getLogger("numba")
     levels = root_logger.level, compiler.level
