@@ -17,9 +17,7 @@ from PIL import Image, ImageChops
 from playwright.sync_api import Page, sync_playwright
 
 HERE = Path(__file__).resolve()
-sys.path.insert(0, str(HERE.parents[1] / "end_to_end"))
-from dagster_page import dagster_dev
-
+sys.path.insert(0, str(HERE.parents[1] / "end_to_end"))  # the running `dagster dev` of those tests
 TARGET = HERE.parents[2] / "docs" / "images" / "asset-graph.png"
 SIZE = {"width": 1900, "height": 1500}
 COLOURS = 64
@@ -34,12 +32,17 @@ def picture(page: Page, address: str) -> bytes:
 
 def main() -> None:
     """Write the picture."""
+    from dagster_page import dagster_dev
+
     found = shutil.which("chromium") or sys.exit("Chromium is not installed (Debian: apt-get install chromium)")
-    with tempfile.TemporaryDirectory() as folder, dagster_dev(os.environ, Path(folder) / "log") as served:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-            shot = picture(browser.new_page(viewport=SIZE), served.url.removesuffix("/graphql"))
-            browser.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        dagster_dev(os.environ, Path(folder) / "log") as served,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        shot = picture(browser.new_page(viewport=SIZE), served.url.removesuffix("/graphql"))
+        browser.close()
     image = Image.open(io.BytesIO(shot)).convert("RGB")
     box = ImageChops.difference(image, Image.new("RGB", image.size, "white")).getbbox()
     image.crop(box).quantize(COLOURS).save(TARGET, optimize=True)

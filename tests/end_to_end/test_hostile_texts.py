@@ -39,6 +39,9 @@ SCORES = ("text", "lexicon_score", "reply_class", "text_label", "gender_score", 
 LANGUAGE = ("airs", "classifier", "contagion", "convergence", "coordination", "embedding", "gender", "homophily",
             "lexicon", "norms", "persona", "reply_class", "socialisation", "text", "topic")  # fmt: skip
 
+WHY_ALONE = r"few_|no_variation|clock_is_step|too_coarse|unsupported|heavy_tail|not_converged|separation"
+"""Words that say why a number has neither interval nor null; such as composition_sensitive do not."""
+
 Json = dict[str, Any]
 
 
@@ -277,6 +280,9 @@ def emitted(runs: Runs, corpus_id: str) -> None:
     expected = {step.family for step in STEPS.values() if "measure" in step.tables and not step.is_project}
     assert set(measures["family"]) == expected >= set(LANGUAGE)
     assert set(estimates["family"]) == {step.family for step in STEPS.values() if "estimate" in step.tables}
+    bare = pl.all_horizontal(pl.col("ci_low", "null_mean", "p_value").is_null())
+    alone = measures.filter(pl.col("value").is_not_null() & bare & (pl.col("ci_method").fill_null("") != "census"))
+    assert alone.filter(~pl.col("warnings").fill_null("").str.contains(WHY_ALONE)).is_empty()
     numbers = pl.concat([measures["value"], measures["ci_low"], measures["ci_high"], estimates["estimate"]])
     assert numbers.drop_nulls().is_finite().all()
 
