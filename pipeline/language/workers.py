@@ -1,8 +1,8 @@
 """Work in several threads whose result does not depend on how many there are, and memory once it is done.
 
 What belongs here: `single_threaded` and `give_back`. A sum that is split over threads is added in another order, so the
-last bits of a vector would change with the machine's load or the settings. Here every piece of work has a fixed size and
-is computed in one thread; the threads share out the pieces.
+last bits of a vector would change with the machine's load or the settings. Here every piece of work has a fixed size
+and is computed in one thread; the threads share out the pieces.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 # A number of its own, whatever the machine: sums split over more threads would be added in another order.
 DISTIL_THREADS = 2
 BATCH_ROWS = 6 * embed.STATIC_CHUNK
+MODELS_LEAVE = 0.6  # of the memory limit: torch and what it has loaded hold about a gigabyte
 _MODULES = (
     "pipeline.steps.embedding",
     *(
@@ -227,6 +228,7 @@ EMBEDDING_STEPS = (
         modules=_MODULES,
         libraries=("polars", "numpy", "pyarrow"),
         prepare=_prepare,
+        memory_share=MODELS_LEAVE,
         description="Vectors of every distinct text by a static model, and of samples by its teacher and a light one.",
     ),
     Step(
