@@ -15,6 +15,7 @@ from benchmarks import (
     bench_homophily,
     bench_ingest,
     bench_lexicon,
+    bench_memory,
     bench_minhash,
     bench_networks,
     bench_scale,
@@ -26,6 +27,10 @@ PARTS: dict[str, tuple[str, Callable[[Path], int]]] = {
     "assets": ("the whole pipeline on the tree", bench_assets.run),
     "ingest": ("ingestion", lambda tree: bench_ingest.main(["--tree", str(tree)])),
     "scale": ("ingestion of what is larger than memory", lambda tree: bench_scale.main(["--tree", str(tree)])),
+    "memory": (
+        "memory of the whole pipeline on the tree ten times over",
+        lambda tree: bench_memory.main(["--tree", str(tree)]),
+    ),
     "lexicon": ("lexicons", lambda _: bench_lexicon.main([])),
     "homophily": ("homophily: 52 weeks of a million ties", lambda _: bench_homophily.main([])),
     "networks": ("homophily, selection and influence of 70,000 agents", lambda _: bench_networks.main([])),

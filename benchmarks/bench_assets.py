@@ -14,7 +14,8 @@ from pathlib import Path
 LIMITS = {"without embeddings": (300.0, 4 << 30), "all assets": (900.0, 6 << 30)}
 
 _STEP = """
-import json, resource, sys, time
+import json, sys, time
+from benchmarks.dumps import peak_bytes
 from pipeline.settings import Settings
 from pipeline.steps import STEPS, run_step
 from pipeline.steps.publication import publish
@@ -24,36 +25,42 @@ started = time.monotonic()
 rows = publish(store, corpus).rows if key == "catalogue" else sum(
     manifest.rows for manifest in run_step(STEPS[key], store, corpus).manifests.values())
 seconds = time.monotonic() - started
-print(json.dumps({"rows": rows, "seconds": seconds, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
+print(json.dumps({"rows": rows, "seconds": seconds, "peak": peak_bytes()}))
 """
+
+
+def show_steps(dump: Path, folder: Path) -> dict[str, tuple[float, int]]:
+    """Run every step on a dump with a warehouse in a folder, print a line for each; return seconds and peak bytes.
+
+    Their sentences of progress are not shown; a step that fails ends this process with what it said.
+    """
+    from pipeline.steps import STEPS
+
+    used: dict[str, tuple[float, int]] = {}
+    started = time.monotonic()
+    (folder / "data").mkdir()
+    (folder / "data" / dump.name).symlink_to(dump)
+    environment = {**os.environ, "ETHOGRAM_DATA": f"{folder}/data", "ETHOGRAM_WAREHOUSE": f"{folder}/warehouse"}
+    print(f"{'asset':<34}{'seconds':>9}{'peak MiB':>10}{'rows':>12}")
+    for key in (*STEPS, "catalogue"):
+        command = [sys.executable, "-c", _STEP, key, dump.name]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(f"{key} failed:\n{done.stderr}")
+        found = json.loads(done.stdout.splitlines()[-1])
+        used[key] = found["seconds"], found["peak"]
+        print(f"{key:<34}{found['seconds']:>9.1f}{found['peak'] / 2**20:>10.0f}{found['rows']:>12,}", flush=True)
+    print(f"{time.monotonic() - started:.0f} s with the starts of the processes")
+    return used
 
 
 def run(dump: Path) -> int:
     """Print a line per asset and the totals; return 1 when the pipeline misses its limits."""
-    from pipeline.steps import STEPS
     from pipeline.steps.embedding import EMBEDDING_STEPS
 
     embeddings = {step.key for step in EMBEDDING_STEPS}
-    used: dict[str, tuple[float, int]] = {}
-    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ethogram-bench-") as folder:
-        (Path(folder) / "data").mkdir()
-        (Path(folder) / "data" / dump.name).symlink_to(dump)
-        environment = {
-            **os.environ,
-            "ETHOGRAM_DATA": f"{folder}/data",
-            "ETHOGRAM_WAREHOUSE": f"{folder}/warehouse",
-        }
-        print(f"{'asset':<34}{'seconds':>9}{'peak MiB':>10}{'rows':>12}")
-        for key in (*STEPS, "catalogue"):
-            command = [sys.executable, "-c", _STEP, key, dump.name]
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-            if done.returncode:
-                sys.exit(f"{key} failed:\n{done.stderr}")
-            found = json.loads(done.stdout.splitlines()[-1])
-            used[key] = found["seconds"], found["peak"] * 1024
-            print(f"{key:<34}{found['seconds']:>9.1f}{found['peak'] / 1024:>10.0f}{found['rows']:>12,}")
-    print(f"{time.monotonic() - started:.0f} s with the starts of the processes")
+        used = show_steps(dump, Path(folder))
     is_good = True
     for title, (most_seconds, most_bytes) in LIMITS.items():
         counted = [found for key, found in used.items() if title == "all assets" or key not in embeddings]

@@ -144,12 +144,17 @@ def measured_rates(frame: pl.DataFrame, models: embed.Models, maps: list[Map], t
     return fastest
 
 
-def numbers(vectors: FloatArray, own: FloatArray, corpus: Corpus, anchors: FloatArray) -> dict[str, FloatArray]:
-    """Return means and shares as one number per text; not a number where the author has no description."""
+def numbers(
+    vectors: FloatArray, own: FloatArray, corpus: Corpus, anchors: FloatArray, *, is_cheap: bool = False
+) -> dict[str, FloatArray]:
+    """Return means and shares as one number per text; not a number where the author has no description.
+
+    As in the pipeline the cheap number for "like it from the threshold on" is the likeness itself.
+    """
     near = [vectors.astype(np.float64) @ anchor for anchor in anchors.astype(np.float64)]
     aligned = np.full(len(vectors), np.nan)
     aligned[corpus.described] = np.einsum("ij,ij->i", vectors[corpus.described], own[corpus.own])
-    above = np.where(np.isnan(aligned), np.nan, aligned >= THRESHOLD)
+    above = aligned if is_cheap else np.where(np.isnan(aligned), np.nan, aligned >= THRESHOLD)
     return {
         "mean similarity to talk of minds": near[0],
         "mean similarity to talk of tokens": near[1],
@@ -168,7 +173,7 @@ def estimates(corpus: Corpus, anchors: FloatArray, at: NDArray[np.int64]) -> dic
     own = apply_maps(maps, corpus.own_read, corpus.own_folds)
     dear = numbers(corpus.full, corpus.own_full, corpus, anchors)
     found = {PAIRS: powered_similarity(corpus.full[at], cheap[at], cheap)}
-    for name, values in numbers(cheap, own, corpus, anchors).items():
+    for name, values in numbers(cheap, own, corpus, anchors, is_cheap=True).items():
         few, whole = at[~np.isnan(values[at])], values[~np.isnan(values)]
         found[name] = powered_mean(dear[name][few], values[few], whole, is_share=name.startswith("share"))
     return found

@@ -31,7 +31,9 @@ WHERE agent_id IS NOT NULL AND kind IN ('post', 'comment') GROUP BY agent_id ORD
 """
 _COUNTS = """
 SELECT count(*) FILTER (WHERE kind = 'post') AS posts, count(*) FILTER (WHERE kind = 'comment') AS comments,
-       count(*) FILTER (WHERE agent_id IS NULL AND kind IN ('post', 'comment')) AS anonymous
+       count(*) FILTER (WHERE agent_id IS NULL AND kind IN ('post', 'comment')) AS anonymous,
+       count(DISTINCT agent_id) FILTER (WHERE kind = 'post') AS post_authors,
+       count(DISTINCT agent_id) FILTER (WHERE kind = 'comment') AS commenters
 FROM message
 """
 
@@ -108,7 +110,7 @@ def activity_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling, gaps: 
         Interruptions of the collection, for measures of times between messages.
     """
     counts = con.sql(_PER_AUTHOR).pl()["messages"].to_numpy().astype(np.int64)
-    posts, comments, anonymous = con.sql(_COUNTS).fetchall()[0]
+    posts, comments, anonymous, post_authors, commenters = con.sql(_COUNTS).fetchall()[0]
     words = ["null_authors"] if anonymous else []
     few = ["few_agents"] if len(counts) < MIN_AGENTS else []
     emit = partial(row, FAMILY, level=sampling.level)
@@ -120,6 +122,8 @@ def activity_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling, gaps: 
         emit("n_agents", len(counts), len(counts), "agents", interval=CENSUS, warnings=words),
         emit("n_posts", posts, posts, "posts", interval=CENSUS),
         emit("n_comments", comments, comments, "comments", interval=CENSUS),
+        emit("n_post_authors", post_authors, post_authors, "agents", interval=CENSUS, warnings=words),
+        emit("n_commenters", commenters, commenters, "agents", interval=CENSUS, warnings=words),
         emit(
             "activity_gini",
             value,

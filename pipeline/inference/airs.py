@@ -111,7 +111,7 @@ def _rows(
     for column, measure_id in enumerate(measures):
         is_share, sample = measure_id in SHARES, values[:, column]
         low, high, method = _interval(sample, None if draws is None else draws[:, column], ci_level, is_share, day)
-        assumed = ["independence_assumed"] if method == "wilson" else []
+        why = ["independence_assumed"] if method == "wilson" else _without_interval(sample) if method is None else []
         yield Measure(
             family=FAMILY,
             measure_id=measure_id,
@@ -125,8 +125,15 @@ def _rows(
             ci_high=high,
             ci_level=None if low is None else ci_level,
             ci_method=method,
-            warnings=join_warnings([*few, *assumed, "composition_sensitive"]),
+            warnings=join_warnings([*few, *why, "composition_sensitive"]),
         )
+
+
+def _without_interval(sample: Floats) -> list[str]:
+    """Return why a mean has no interval: nothing varies, or too few authors vary."""
+    if not sample.size:
+        return []
+    return ["no_variation"] if sample.min() == sample.max() else ["few_agents"]
 
 
 def _author_draws(posts: pl.DataFrame, values: Floats, rng: np.random.Generator) -> Floats | None:

@@ -164,7 +164,8 @@ def _community_entropies(trends: Trends, counts: Counts) -> Iterator[Measure]:
         values = found[code, np.isfinite(found[code])]
         if values.size and counts.communities["run_id"].n_unique() == 1:
             null = null_of(float(values.mean()), finite_means(dealt[:, code, :]))
-            row = _mean(ENTROPY, trends, values, null, ["composition_sensitive"])
+            few = [] if null else ["few_posts"]  # dealt out anew, hardly a draw leaves the community enough of them
+            row = _mean(ENTROPY, trends, values, null, ["composition_sensitive", *few])
             yield replace(
                 row, unit="community", unit_id=str(community), n_unit="periods", period=None, ci_low=None,
                 ci_high=None, ci_level=None, ci_method=None, warnings=_without(row.warnings, "few_clusters"),

@@ -177,8 +177,9 @@ def _share_rows(posts: pl.DataFrame, number: int, sampling: Sampling, null: Null
 def _entropy_row(totals: Ints, n: int, words: list[str], level: float, null: Null | None = None) -> Measure:
     value = float(entropy_bits(totals.sum(axis=0)[None, :].astype(np.float64))[0]) if n else None
     interval = entropy_interval(totals, value, level) if value is not None else NO_INTERVAL
+    few = ["few_agents"] if value is not None and len(totals) < FEWEST_BOOTSTRAP_UNITS else []
     return row(FAMILY, "topic_entropy_bits", value, n, "posts", level=level, interval=interval, null=null,
-               warnings=words)  # fmt: skip
+               warnings=[*words, *few])  # fmt: skip
 
 
 def _share_of(topic: int) -> Callable[[Floats], Floats]:

@@ -1,8 +1,8 @@
 """Our numbers beside printed ones, and why they differ.
 
-What belongs here: joining ``analysis.measure`` to ``analysis.published`` and writing the cause of the gap.
-A printed value that rests on a secondary summary or on inference is said to, in the cause and in the
-warnings.
+What belongs here: joining ``analysis.measure`` (and of ``analysis.estimate`` what `printed_estimates` names) to
+``analysis.published`` and writing the cause of the gap. A printed value that rests on a secondary summary or on
+inference is said to, in the cause and in the warnings.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pipeline.published.load import (
     published_rows,
     start_of,
 )
+from pipeline.published.printed_estimates import as_measures
 from pipeline.schema import TABLES, join_warnings
 
 SAME_END = timedelta(hours=1)  # windows that end within an hour of each other count as the same
@@ -31,6 +32,7 @@ def replication(
     measures: pl.DataFrame,
     published: pl.DataFrame,
     *,
+    estimates: pl.DataFrame | None = None,
     corpus_id: str | None = None,
     platform: str | None = None,
     first_at: datetime | None = None,
@@ -45,6 +47,8 @@ def replication(
         one of its networks under the name of the measure and the network, as ``path_length_reply_any``.
     published
         Rows of ``analysis.published``, as `pipeline.published.load.load_published` gives them.
+    estimates
+        Rows of ``analysis.estimate`` of the same corpus, for printed numbers that are not measures.
     corpus_id, platform
         The corpus and its platform ("moltbook", "chirper.ai", a simulator), where known.
     first_at, last_at
@@ -62,6 +66,8 @@ def replication(
     is_network = (pl.col("slice_id") == "all") & (pl.col("unit") == "network") & pl.col("period").is_null()
     for row in measures.filter(is_network).iter_rows(named=True):
         by_name.setdefault(f"{row['measure_id']}_{row['unit_id']}", row)
+    if estimates is not None:
+        by_name |= as_measures(estimates)
     known = {(row.paper, row.measure_id, row.window): row for row in published_rows()}
     records = []
     for printed in published.iter_rows(named=True):

@@ -69,6 +69,7 @@ def _replication(context: StepContext) -> Mapping[str, Data]:
     rows = replication(
         store.read("measure", corpus_id).collect(),
         store.read("published").collect(),
+        estimates=store.read("estimate", corpus_id).collect(),
         corpus_id=corpus_id,
         platform=society(corpus["kind"], system),
         first_at=corpus["first_at"],
@@ -177,7 +178,7 @@ ANALYSIS_STEPS = (
     Step(
         key="analysis/replication",
         tables=("replication",),
-        reads=("measure", "*published", "corpus", "run"),
+        reads=("measure", "estimate", "*published", "corpus", "run"),
         compute=_replication,
         modules=("pipeline.published", *_OWN),
         description="Our numbers beside the printed ones, and why they differ.",

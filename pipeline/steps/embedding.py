@@ -22,7 +22,7 @@ from pipeline.language.fidelity import FAMILY, MOST_TEXTS, fidelity_measures
 from pipeline.language.mean_similarity import mean_similarity_measures
 from pipeline.language.rungs import FULL, LIGHT, STATIC
 from pipeline.language.static import StaticModel
-from pipeline.language.workers import single_threaded
+from pipeline.language.workers import give_back, single_threaded
 from pipeline.schema import TABLES, Measure, join_warnings, measure_frame
 from pipeline.steps.languages import MODULES as _LANGUAGES
 from pipeline.steps.languages import per_language
@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 # A number of its own, whatever the machine: sums split over more threads would be added in another order.
 DISTIL_THREADS = 2
 BATCH_ROWS = 6 * embed.STATIC_CHUNK
+MODELS_LEAVE = 0.6  # of the memory limit: torch and what it has loaded hold about a gigabyte
 _MODULES = (
     "pipeline.steps.embedding",
     *(
@@ -80,6 +81,12 @@ def _embedding(context: StepContext) -> Mapping[str, Data]:
             log.warning("corpus %s: %s", context.corpus_id, teacher.MISSING)
         schema = TABLES["embedding"].polars_schema
         return {"embedding": pl.DataFrame(schema={name: schema[name] for name in schema if name != "corpus_id"})}
+    paths = _embed(context)  # its models are gone when it returns
+    give_back()
+    return {"embedding": Staged(paths)}
+
+
+def _embed(context: StepContext) -> list[Path]:
     config, _ = _prepare(context.warehouse, context.corpus_id)
     root = context.settings.warehouse / ".cache"
     static = static_model(root, context.state, config)
@@ -89,7 +96,7 @@ def _embedding(context: StepContext) -> Mapping[str, Data]:
     sample = texts.head(total if rung == FULL else _teacher_texts(context.warehouse, context.corpus_id)).collect()
     load = cache(partial(teacher.load, context.state))
     with single_threaded(context.settings.threads) as pool:
-        paths = embed.embed(
+        return embed.embed(
             _batches(texts, total),
             sample,
             embed.Models(static, load, cache(lambda: light.quantise(load()))),
@@ -100,7 +107,6 @@ def _embedding(context: StepContext) -> Mapping[str, Data]:
             total,
             rung,
         )
-    return {"embedding": Staged(paths)}
 
 
 def static_model(root: Path, found: teacher.Teacher, config: Mapping[str, object]) -> StaticModel:
@@ -222,6 +228,7 @@ EMBEDDING_STEPS = (
         modules=_MODULES,
         libraries=("polars", "numpy", "pyarrow"),
         prepare=_prepare,
+        memory_share=MODELS_LEAVE,
         description="Vectors of every distinct text by a static model, and of samples by its teacher and a light one.",
     ),
     Step(

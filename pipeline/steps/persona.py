@@ -25,7 +25,7 @@ from pipeline.language.persona_measures import persona_measures
 from pipeline.language.workers import single_threaded
 from pipeline.schema import TABLES, estimate_frame, measure_frame
 from pipeline.steps.analysis import _sampling
-from pipeline.steps.embedding import _prepare, static_model
+from pipeline.steps.embedding import MODELS_LEAVE, _prepare, static_model
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data, Staged, Warehouse, check_corpus_id, fingerprint
 
@@ -141,6 +141,7 @@ PERSONA_STEPS = (
         ),
         libraries=("duckdb", "polars", "numpy", "pyarrow"),
         prepare=_prepare,
+        memory_share=MODELS_LEAVE,
         description="Vectors of the descriptions that agents give of themselves.",
     ),
     Step(

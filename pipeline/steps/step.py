@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,8 @@ class Step:
         names of every corpus, so that it is stale as soon as one is added, changed or forgotten.
     checks
         Further checks of the stored rows, blocking unless they are warnings.
+    memory_share
+        Share of the memory limit that its rows may be sorted in, where what it loads takes the rest.
     """
 
     key: str
@@ -108,6 +110,7 @@ class Step:
     is_project: bool = False
     checks: Callable[[StepContext], list[Check]] | None = None
     description: str = ""
+    memory_share: float = 1.0
 
     def target(self, corpus_id: str) -> str:
         """Return the corpus that the rows are stored under."""
@@ -162,11 +165,19 @@ def run_step(step: Step, warehouse: Warehouse, corpus_id: str, progress: Progres
             source = PROJECT if step.is_across else corpus_id
             with open_context(warehouse, source, progress, state, is_across=step.is_across) as context:
                 rows = step.compute(context)
-                warehouse.write_many(rows, target, mark, step.family)
+                _writer(step, warehouse).write_many(rows, target, mark, step.family)
         checks = _checks(step, warehouse, corpus_id, is_skipped, progress)
         current = {name: warehouse.manifest(name, target, step.family) for name in step.tables}
     found = {name: manifest for name, manifest in current.items() if manifest is not None}
     return Outcome(step, corpus_id, mark, is_skipped, time.monotonic() - started, found, tuple(checks))
+
+
+def _writer(step: Step, warehouse: Warehouse) -> Warehouse:
+    """Return the store with the memory limit in which the rows of a step are sorted."""
+    settings = warehouse.settings
+    if step.memory_share == 1:
+        return warehouse
+    return Warehouse(replace(settings, memory_limit=f"{int(settings.memory_bytes * step.memory_share) // 10**6}MB"))
 
 
 def _set_aside_damaged(warehouse: Warehouse, target: str, progress: Progress) -> None:

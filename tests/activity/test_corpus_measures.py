@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections import Counter
 from datetime import timedelta
@@ -13,7 +14,7 @@ from corpus_measures import count_rows, measure, read_tree
 from synthetic import START, connect, random_threads, with_interactions
 
 from pipeline.activity.concentration import fit_tail, tail_interval
-from pipeline.activity.repetition import _PER_GROUP, _left_out
+from pipeline.activity.repetition import _PER_GROUP, COMMONEST, _left_out
 from pipeline.activity.row import Sampling
 from pipeline.activity.threads import thread_measures
 from pipeline.schema import measure_frame
@@ -101,7 +102,9 @@ def test_depths_and_shares_by_hand():
     assert ours["direct_replies_per_post"].value == pytest.approx(2 / 3)
     assert ours["duplicate_share"].value == pytest.approx(1 - 5 / 7)
     assert ours["repeated_text_share"].value == pytest.approx(4 / 7)
+    assert ours["template_top7_share"].value == pytest.approx(4 / 7)
     assert ours["n_agents"].value == 3
+    assert (ours["n_post_authors"].value, ours["n_commenters"].value) == (3, 2)
 
 
 def test_jackknife_of_repetition_is_brute_force():
@@ -109,13 +112,21 @@ def test_jackknife_of_repetition_is_brute_force():
     con = connect(messages)
     total, texts = len(messages), Counter(m["text"] for m in messages)
     repeated = sum(n for n in texts.values() if n > 1)
-    groups = con.sql(_PER_GROUP).pl()
-    duplicates, shares = _left_out(groups, total, len(texts), repeated)
+    groups = con.sql(_PER_GROUP, params={"commonest": COMMONEST}).pl()
+    duplicates, shares, commonest = _left_out(groups, total, len(texts), repeated)
+    few = [
+        text
+        for text, n in sorted(texts.items(), key=lambda item: (-item[1], hashlib.sha256(item[0].encode()).hexdigest()))[
+            :7
+        ]
+        if n > 1
+    ]
     label = dict(con.sql("SELECT DISTINCT agent_id, left(sha256(agent_id), 2) FROM message").fetchall())
     for place, group in enumerate(groups["author_group"]):
         rest = Counter(m["text"] for m in messages if label[m["author"]] != group)
         assert duplicates[place] == pytest.approx(1 - len(rest) / rest.total(), abs=EXACT)
         assert shares[place] == pytest.approx(sum(n for n in rest.values() if n > 1) / rest.total(), abs=EXACT)
+        assert commonest[place] == pytest.approx(sum(rest[text] for text in few) / rest.total(), abs=EXACT)
 
 
 def test_tail_exponent_finds_what_was_planted():

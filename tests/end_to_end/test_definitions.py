@@ -55,7 +55,8 @@ def test_the_catalogue_waits_for_every_table() -> None:
 
 def test_an_asset_depends_on_every_family_of_the_tables_it_reads() -> None:
     graph = defs.resolve_asset_graph()
-    families = {table_key(step, "measure") for step in STEPS.values() if "measure" in step.tables}
+    tables = ("measure", "estimate")
+    families = {table_key(step, name) for step in STEPS.values() for name in tables if name in step.tables}
     parents = set(graph.get(dg.AssetKey(["analysis", "replication"])).parent_keys)
     assert len(families) > 1
     assert families <= parents

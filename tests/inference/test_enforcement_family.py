@@ -56,6 +56,9 @@ def tiny():
 
 def test_airs_by_hand(tiny):
     frame = measure_frame(airs_measures(tiny, seed=1))
+    alone = frame.filter(pl.col("value").is_not_null() & pl.col("ci_low").is_null())
+    assert not alone.is_empty()
+    assert alone["warnings"].str.contains("few_agents|no_variation").all()
     shares = frame.filter(pl.col("measure_id") == "airs_positive_share")
     whole = shares.filter(pl.col("period").is_null())
     assert {r["slice_id"]: (r["value"], r["n"]) for r in whole.iter_rows(named=True)} == {

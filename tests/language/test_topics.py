@@ -24,6 +24,7 @@ from pipeline.language.topic_measures import (
     FAMILY,
     MEASURES,
     SLICED,
+    _entropy_row,
     conditional_entropy,
     entropy_bits,
     entropy_interval,
@@ -213,6 +214,13 @@ def test_npmi_of_pairs():
     assert npmi[0, 1] == pytest.approx(np.log(0.5 / (0.75 * 0.5)) / -np.log(0.5))
     assert npmi[1, 2] == -1.0  # never together
     assert coherence(npmi, [np.array([0, 1]), np.array([2])]).tolist() == [npmi[0, 1]]
+
+
+def test_an_entropy_of_few_authors_has_no_interval_and_says_why():
+    few, many = (_entropy_row(np.ones((size, 3), dtype=np.int64), 3 * size, [], 0.95) for size in (19, 20))
+    assert (few.ci_low, few.warnings) == (None, "few_agents")
+    assert many.ci_low is not None
+    assert many.warnings is None
 
 
 def test_entropy_equals_scipy_and_its_interval_covers():

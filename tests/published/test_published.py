@@ -7,13 +7,16 @@ import tomllib
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
+from pipeline.inference import load_grid
 from pipeline.published import load
 from pipeline.published.load import load_measure_dictionary, load_published, published_rows
+from pipeline.published.printed_estimates import PRINTED
 from pipeline.published.replication import replication, society
-from pipeline.schema import TABLES, WARNINGS, Measure, measure_frame
+from pipeline.schema import TABLES, WARNINGS, Estimate, Measure, estimate_frame, measure_frame
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "independent"))
 from synthetic import connect, random_threads, with_interactions
@@ -136,6 +139,32 @@ def test_replication_sets_ours_beside_printed():
     assert "only in a secondary summary" in rise["cause"]
     assert rise["warnings"] == "definition_inferred,derived_ties"
     assert rise["is_same_definition"] is None
+
+
+def test_printed_numbers_that_are_estimates_stand_beside_the_registered_row():
+    grid = {spec.spec_id: spec for spec in load_grid().specifications}
+    for printed in PRINTED.values():
+        spec = grid[printed.spec_id]
+        assert (spec.outcome, spec.slice) in {("enforce", "all"), ("delta_airs", "all")}
+    fields = {"family": "enforcement", "hypothesis_id": "h", "role": "primary", "estimand": "log odds ratio",
+              "model": "m", "outcome": "enforce", "term": "airs", "n_obs": 90, "warnings": "few_events"}  # fmt: skip
+    rows = [
+        Estimate(spec_id="bce2f426dd95", estimator="e", estimate=0.2, conf_low=-0.1, conf_high=0.5, **fields),
+        Estimate(spec_id="47d0beede7b5", estimator="e", estimate=None, n_events=7, conf_low=1.0, **fields),
+        Estimate(spec_id="of another grid", estimator="e", estimate=9.0, **fields),
+    ]
+    frame = beside(row("airs_positive_share"), estimates=estimate_frame(rows), platform="moltbook")
+    found = {r["measure_id"]: r for r in frame.iter_rows(named=True)}
+    assert set(found) == {
+        "airs_positive_share", "airs_enforcement_log_odds", "airs_enforcement_odds_ratio", "airs_event_threads"
+    }  # fmt: skip
+    ratio = found["airs_enforcement_odds_ratio"]
+    assert (ratio["published_value"], ratio["published_low"], ratio["n"]) == (1.136, 1.043, 90)
+    assert (ratio["value"], ratio["ci_low"]) == pytest.approx((np.exp(0.2), np.exp(-0.1)))
+    assert ratio["warnings"] == "definition_inferred,few_events"
+    threads = found["airs_event_threads"]
+    assert (threads["value"], threads["published_value"], threads["ci_low"]) == (7, 32, None)
+    assert set(PRINTED) <= set(load_measure_dictionary()["measure_id"])
 
 
 def test_only_whole_corpora_are_set_beside_papers():
