@@ -150,7 +150,8 @@ def container_of(path: str, head: bytes, tail: bytes, size: int) -> tuple[str, s
         return "none", "html_error_body"
     # Some such bytes in a text cost a record, not the file.
     is_text = suffix in TEXT_SUFFIXES or start[:1] in (b"{", b"[")
-    if b"\0" in head and not (is_text and NUL_SHARE * head.count(b"\0") < len(head)):
+    has_few = is_text and NUL_SHARE * head.count(b"\0") < len(head)
+    if b"\0" in head and not has_few and not (suffix in LINES_SUFFIXES and _has_line(head)):
         return ("tar", None) if packing_of(head) == "tar" else ("none", "binary_file")
     if suffix in ("csv", "tsv"):
         return suffix, None

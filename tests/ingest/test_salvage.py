@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from container_helpers import zip_of
 from fuzz_containers import Keyed, Table, plant
-from fuzz_tables import Avro, Parquet, Sqlite
+from fuzz_tables import Avro, Parquet, Sqlite, avro_long
 from ingest_helpers import Corpus, comment, detail, flat, post
 
 from pipeline.ingest.salvage import salvage
@@ -250,3 +250,28 @@ def test_a_table_whose_name_is_no_text_is_set_aside(corpus: Corpus) -> None:
     corpus.write("corpus.toml", Sqlite.toml)
     corpus.write("base.db", body.replace(b"other_", b"other\xff"))
     assert ids(corpus) == ({row["id"] for row in rows}, 1)
+
+
+def test_a_line_before_many_nul_characters_is_read(corpus: Corpus) -> None:
+    """As where a damaged archive goes on with nothing."""
+    line = json.dumps(flat(1)).encode() + b"\n"
+    corpus.write("all.jsonl", line + b"\0" * 5000)
+    assert set(corpus.read().messages) == {flat(1)["id"]}
+
+
+def test_a_wrong_length_of_an_avro_block_costs_that_block(corpus: Corpus) -> None:
+    """Although another block begins where the wrong length leads."""
+    rows = plant(6, 9)
+    written = Avro().write(rows)
+    sync = Avro.sync
+    starts = [written.body.index(sync, written.spans[n][0]) + len(sync) for n in (2, 5)]
+    body = written.body
+    first = body.index(sync) + len(sync)
+    length = starts[1] - first - len(sync)
+    count = body[first : first + 1]
+    old = body[first + 1 : written.spans[0][0]]
+    wrong = avro_long(length - 1 - len(avro_long(length)))
+    corpus.write("table.avro", body[:first] + count + wrong + body[first + 1 + len(old) :])
+    found, rejected = ids(corpus)
+    assert found >= {row["id"] for row in rows[3:]}
+    assert rejected >= 1

@@ -175,6 +175,9 @@ def _skip_block(stream: Stream, sync: bytes) -> bool:
         if count >= 0 and 0 <= size <= MOST_SOUGHT_BYTES:
             for place in sorted(range(max(whole - _NEAR, 1), whole + _NEAR), key=lambda place: abs(place - whole)):
                 if _is_block_at(stream, place, sync):
+                    # Unless the length is what is damaged, and a mark tells that another block is before that place.
+                    mark = stream.peek(place).find(sync)
+                    place = place if mark < 0 else mark + SYNC_BYTES
                     return stream.skip(place) == place
     except (_Cut, AvroError):
         pass
