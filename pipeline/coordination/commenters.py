@@ -71,10 +71,12 @@ def commenter_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> li
         values, draws=sampling.bootstrap_draws, rng=stream(sampling.seed, "comment_gini"), level=sampling.level
     )  # fmt: skip
     busiest = counts["agent_id"].head(_CANDIDATES)
+    share = _share_interval(comments, busiest, sampling)
+    few = "few_agents" if len(busiest) <= SUPER else "few_posts"
     return [
         emit(
-            "super_commenter_share", int(values[:SUPER].sum()) / n if n else None, n, "comments",
-            interval=_share_interval(comments, busiest, sampling),
+            "super_commenter_share", int(values[:SUPER].sum()) / n if n else None, n, "comments", interval=share,
+            warnings=words if share != NO_INTERVAL or few in words else [*words, few],
         ),
         emit(
             "comment_gini", float(gini(distinct, copies)) if n else None, len(values), "agents", interval=spread

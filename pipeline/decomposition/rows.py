@@ -179,7 +179,7 @@ def _measure(
     words = [*loaded.warnings, *(more or []), *([_BEHAVIOUR] if name == f"{WHOLE}_behaviour" else [])]
     has = error > 0 and agents >= FEWEST_AGENTS
     reach = float(stats.t.ppf((1 + level) / 2, agents - 1)) * error if has else 0.0
-    words += [] if agents >= FEWEST_AGENTS else ["few_agents"]
+    words += [] if has else ["few_agents" if agents < FEWEST_AGENTS else "no_variation"]
     return Measure(
         family=FAMILY, measure_id=name, value=value, n=n, n_unit=n_unit, unit=UNIT, unit_id=unit_id, period=period,
         period_start=start, ci_low=value - reach if has else None, ci_high=value + reach if has else None,

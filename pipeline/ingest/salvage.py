@@ -241,7 +241,7 @@ class _Walk:
         is_dictionary = members.is_dictionary
         # An envelope has no identifier, what stands in it has.
         is_envelope = not members.nesting and '"id"' not in members.keys
-        n_held = sum("id" in each for each in members.objects) if is_envelope else 0
+        n_held = sum(_n_identified(each) for each in members.objects) if is_envelope else 0
         if is_tainted and not (members.has_records or n_held or is_dictionary):
             return _Part(None, end, is_open)
         self.n_kept += len(members.objects) if is_dictionary else members.n_listed + n_held
@@ -282,6 +282,15 @@ class _Walk:
                 first.append((start, value))
         largest = max((value for _, value in first), key=len, default=None)
         return next((start for start, value in first if _alike(value, largest)), None)
+
+
+def _n_identified(value: dict[str, Any]) -> int:
+    """Return how many records an object is or holds that have an identifier: under ``id``, or as their key in it."""
+    if "id" in value:
+        return 1
+    held = [each for each in value.values() if isinstance(each, dict)]
+    is_dictionary = 1 < len(held) == len(value) and all(_alike(each, held[0]) for each in held[:_SAMPLED])
+    return len(held) if is_dictionary else 0
 
 
 def _is_list_of_records(value: object) -> bool:

@@ -275,3 +275,13 @@ def test_a_wrong_length_of_an_avro_block_costs_that_block(corpus: Corpus) -> Non
     found, rejected = ids(corpus)
     assert found >= {row["id"] for row in rows[3:]}
     assert rejected >= 1
+
+
+def test_a_dict_that_seems_to_end_early_keeps_what_it_has(corpus: Corpus) -> None:
+    rows = plant(7, 5)
+    body = Keyed().write(rows).body.decode()
+    corpus.write("corpus.toml", Keyed.toml)
+    corpus.write("keyed.json", body.replace(f', "{rows[4]["id"]}"', f'}}], "{rows[4]["id"]}"'))
+    found, rejected = ids(corpus)
+    assert found == {row["id"] for row in rows[:4]}
+    assert rejected == 1
