@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -253,7 +254,7 @@ def _lines(path: Path, number: int, size: int) -> Iterator[Batch]:
 
 
 def stream_lines(number: int, stream: Stream) -> Iterator[Batch]:
-    """Cut a stream at its newlines; the rest of a line that damage cut is left out.
+    """Cut a stream at its newlines; the rest of a line that damage cut is left out, unless its brackets are whole.
 
     Parameters
     ----------
@@ -273,6 +274,8 @@ def stream_lines(number: int, stream: Stream) -> Iterator[Batch]:
         if position == 0 and chunk[: len(BOM)] == BOM:
             position, chunk = len(BOM), chunk[len(BOM) :]
         whole = len(chunk) if is_last and stream.damage is None else _last_newline(chunk)
+        if is_last and whole < len(chunk) and _is_bracketed(chunk[whole:]):
+            whole = len(chunk)
         rest = bytes(chunk[whole:])
         if whole:
             batch = _cut_lines(chunk[:whole], number, doc_no, position)
@@ -289,6 +292,14 @@ def _read_on(stream: io.FileIO, rest: bytes, wanted: int) -> tuple[memoryview, i
     piece[: len(rest)] = np.frombuffer(rest, np.uint8)
     n_read = (stream.readinto(piece[len(rest) :].data) or 0) if wanted else 0
     return piece[: len(rest) + n_read].data, n_read
+
+
+def _is_bracketed(line: memoryview) -> bool:
+    """Return whether a line is an object or a list, of which nothing can be missing."""
+    try:
+        return isinstance(json.loads(bytes(line)), dict | list)
+    except (RecursionError, ValueError):
+        return False
 
 
 def _last_newline(chunk: memoryview) -> int:

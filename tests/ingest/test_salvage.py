@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import random
@@ -284,4 +285,14 @@ def test_a_dict_that_seems_to_end_early_keeps_what_it_has(corpus: Corpus) -> Non
     corpus.write("keyed.json", body.replace(f', "{rows[4]["id"]}"', f'}}], "{rows[4]["id"]}"'))
     found, rejected = ids(corpus)
     assert found == {row["id"] for row in rows[:4]}
+    assert rejected == 1
+
+
+@pytest.mark.parametrize("left", [0, 3])
+def test_a_line_that_is_whole_needs_no_newline_before_damage(corpus: Corpus, left: int) -> None:
+    text = "\n".join(json.dumps(flat(n)) for n in range(3))
+    packed = gzip.compress(text[: len(text) - left].encode())
+    corpus.write("all.jsonl.gz", packed[:-4])
+    found, rejected = ids(corpus)
+    assert found == {flat(n)["id"] for n in range(2 if left else 3)}
     assert rejected == 1
