@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import random
+from typing import Any
 
+import duckdb
 import pytest
 from ingest_helpers import Corpus
 from polars.testing import assert_frame_equal
+
+from pipeline.ingest.staged import Staged, empty
+from pipeline.ingest.staging import Stager
 
 TABLES = ("message", "agent", "agent_snapshot", "community", "message_snapshot", "quarantine", "source_file")
 
@@ -58,3 +63,34 @@ def test_the_latest_state_of_an_author_wins(corpus: Corpus) -> None:
     ])  # fmt: skip
     agent = corpus.read().agents["agent-000"]
     assert (agent["name"], agent["karma"]) == ("old", 1)
+
+
+def test_a_kind_that_no_batch_has_is_shaped_as_one_that_has_it(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Columns and types of the empty SELECT of a kind are those of the tables that batches stage."""
+    select = Staged.select
+    seen: dict[str, dict[str, str]] = {}
+
+    def compared(self: Staged, kind: str) -> str:
+        with duckdb.connect() as con:
+            seen[kind] = {row[0]: row[1] for row in con.sql(f"DESCRIBE {empty(kind)}").fetchall()}
+        return select(self, kind)
+
+    def shapes(stager: Stager) -> dict[str, dict[str, str]]:
+        kinds = {part.kind for part in stager.staged.parts}
+        return {k: {r[0]: r[1] for r in stager.con.sql(f"DESCRIBE st_{k}").fetchall()} for k in kinds}
+
+    run = Stager.run
+    found: dict[str, dict[str, str]] = {}
+
+    def described(self: Stager, *arguments: Any) -> None:
+        run(self, *arguments)
+        found.update(shapes(self))
+
+    monkeypatch.setattr(Staged, "select", compared)
+    monkeypatch.setattr(Stager, "run", described)
+    corpus.write("all.jsonl", lines(seed=2) + '{"success": true}\n')
+    community = {"id": "c1", "name": "m", "subscriber_count": 3, "created_by": {"id": "a1", "name": "ada"}}
+    corpus.write("communities.json", {"submolts": [community]})
+    corpus.read()
+    assert found == {kind: seen[kind] for kind in found}
+    assert set(found) == {"obs_message", "obs_agent", "obs_community", "obs_membership", "obs_reject"}
