@@ -29,6 +29,7 @@ from pipeline.structure.degrees import (
 from pipeline.structure.emitter import Emitter, Plan
 from pipeline.structure.graphs import ACTION, Graph
 from pipeline.structure.paths import distances, largest_component
+from pipeline.structure.prominence import hits
 from pipeline.structure.statistics import (
     directed_cheap,
     directed_triangles,
@@ -124,7 +125,9 @@ def _refused(graph: Graph) -> list[str]:
     names += [f"centralisation_{side}" for side in _SIDES]
     names += ["reciprocity", "dyad_reciprocity", "reciprocity_rho", "reciprocity_weighted", "clustering_directed",
               *(f"degree_assortativity_{form}" for form in ("out_in", "out_out", "in_out", "in_in")),
-              *(f"triad_{name.lower()}" for name in TRIADS), "path_length_directed", "diameter_directed"]  # fmt: skip
+              *(f"triad_{name.lower()}" for name in TRIADS), "pagerank_gini", "pagerank_top1_share",
+              "hits_authority_top1_share", "hits_hub_top1_share", "path_length_directed",
+              "diameter_directed"]  # fmt: skip
     return names
 
 
@@ -262,10 +265,13 @@ def _directed(emit: Emitter, *, is_brief: bool = False) -> list[Measure]:
 
 
 def _triads(emit: Emitter, drawn: Mapping[str, FloatArray]) -> list[Measure]:
+    """Triads, and what walks along ties find: clustering, PageRank, hubs and authorities."""
     graph, n, found = emit.graph, emit.graph.n_nodes, []
+    unsettled = [] if hits(graph.source, graph.target, n).is_settled else ["not_converged"]
     for name, value in directed_triangles(graph.source, graph.target, n).items():
-        n_unit = (n, "agents") if name == "clustering_directed" else (n * (n - 1) * (n - 2) // 6, "triads")
-        found.append(emit(name, value, *n_unit, null=set_against(value, drawn[name], SWAPS)))
+        n_unit = (n * (n - 1) * (n - 2) // 6, "triads") if name.startswith("triad_") else (n, "agents")
+        words = unsettled if name.startswith("hits_") else []
+        found.append(emit(name, value, *n_unit, null=set_against(value, drawn[name], SWAPS), words=words))
     return found
 
 

@@ -25,6 +25,7 @@ from pipeline.structure.degrees import (
     rich_club,
 )
 from pipeline.structure.paths import distances, largest_component
+from pipeline.structure.prominence import prominence
 from pipeline.structure.triads import directed_clustering, dyads, list_triangles, triad_census
 
 Numbers = dict[str, float]
@@ -42,7 +43,7 @@ class Draws:
     cheap
         For degrees and reciprocity.
     triangles
-        For what lists triangles, and cores.
+        For what lists triangles, cores, PageRank and HITS.
     dear
         For communities and distances.
     """
@@ -66,13 +67,14 @@ def directed_cheap(source: IntArray, target: IntArray, n: int) -> Numbers:
 
 
 def directed_triangles(source: IntArray, target: IntArray, n: int) -> Numbers:
-    """Return directed clustering and the triad census."""
+    """Return directed clustering, the triad census, and how unequal PageRank, hubs and authorities are."""
     pairs = dyads(source, target, n)
     listed = list_triangles(pairs, n)
     census = triad_census(pairs, n, listed)
     return {
         "clustering_directed": directed_clustering(pairs, n, listed),
         **{f"triad_{name.lower()}": float(count) for name, count in census.items()},
+        **prominence(source, target, n),
     }
 
 
