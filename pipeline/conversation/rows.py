@@ -36,6 +36,7 @@ def share_row(
     few: str = "few_replies",
     words: Iterable[str] = (),
     null: Null | None = None,
+    units: str = "agents",
 ) -> Measure:
     """Return a mean, shares among them, with an interval that draws clusters with replacement.
 
@@ -53,6 +54,8 @@ def share_row(
         Further warnings.
     null
         What stands beside the mean.
+    units
+        What the clusters are: agents or threads.
     """
     size = value.size
     warnings = [*words] if size else [*words, few]
@@ -61,11 +64,11 @@ def share_row(
         codes = np.unique(cluster, return_inverse=True)[1]
         totals = np.column_stack([np.bincount(codes, weights=value), np.bincount(codes)])
         if len(totals) < FEWEST_BOOTSTRAP_UNITS:
-            warnings.append("few_agents")
+            warnings.append("few_agents" if units == "agents" else few)
         elif np.ptp(value) > 0:
             interval = cluster_bootstrap(
                 totals, ratio, draws=sampling.bootstrap_draws, rng=stream(sampling.seed, measure_id),
-                level=sampling.level, method="cluster_bootstrap_agents",
+                level=sampling.level, method=f"cluster_bootstrap_{units}",
             )  # fmt: skip
         elif not value.any():
             # Drawing clusters again never shows what no cluster has; three in a hundred may (rule of three).

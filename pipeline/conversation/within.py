@@ -1,8 +1,8 @@
 """Differences within strata: the estimator of family ``conversation``, with labels dealt anew as its null.
 
-What belongs here: pure functions on arrays. The estimate is the slope of the outcome on a label of 0 or 1 with a fixed
-effect of each stratum, that is a mean of differences within strata weighted by n·share·(1 − share); its variance is
-clustered. The labels dealt anew within strata are the placebo: they keep how many of each stratum carry the label.
+What belongs here: pure functions on arrays. The estimate is the slope of the outcome on a label with a fixed effect of
+each stratum; for a label of 0 or 1 that is a mean of differences within strata weighted by n·share·(1 − share). Its
+variance is clustered. The labels dealt anew within strata are the placebo: they keep how many of each stratum carry the label.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Strata:
     value
         Outcome, shape (n,).
     label
-        0 or 1, shape (n,).
+        0 or 1, or a count from 0, shape (n,).
     stratum, cluster
         Codes from 0, shape (n,).
     """
@@ -45,8 +45,10 @@ def informative(value: Floats, label: Ints, stratum: Ints, cluster: Ints) -> Str
     if not value.size:
         return Strata(value, label, stratum, cluster)
     codes = np.unique(stratum, return_inverse=True)[1]
-    n, k = np.bincount(codes), np.bincount(codes, weights=label)
-    kept = ((k > 0) & (k < n))[codes]
+    low, high = np.full(int(codes.max()) + 1, np.iinfo(np.int64).max), np.full(int(codes.max()) + 1, -1)
+    np.minimum.at(low, codes, label)
+    np.maximum.at(high, codes, label)
+    kept = (low < high)[codes]
     renumbered = [np.unique(codes_[kept], return_inverse=True)[1].astype(np.int64) for codes_ in (stratum, cluster)]
     return Strata(value[kept].astype(np.float64), label[kept].astype(np.int64), *renumbered)
 
@@ -82,7 +84,7 @@ def difference(found: Strata, level: float) -> Fit:
         within clusters, by (n − 1)/(n − S − 1); t on G − 1 degrees of freedom. Null with a warning for fewer than
         `LEAST_LABELLED` rows of either label or `LEAST_CLUSTERS` clusters.
     """
-    labelled = int(found.label.sum())
+    labelled = int((found.label > 0).sum())
     base = Fit(n_obs=found.value.size, n_events=labelled, n_clusters=int(found.cluster.max(initial=-1)) + 1)
     if reason := refusal(found):
         return replace(base, warnings=reason)
@@ -106,7 +108,7 @@ def difference(found: Strata, level: float) -> Fit:
 
 def refusal(found: Strata) -> tuple[str, ...]:
     """Return why no difference can be estimated; empty where it can."""
-    labelled = int(found.label.sum())
+    labelled = int((found.label > 0).sum())
     if min(labelled, found.label.size - labelled) < LEAST_LABELLED:
         return ("few_events",)
     if int(found.cluster.max(initial=-1)) + 1 < LEAST_CLUSTERS:
@@ -136,7 +138,7 @@ def permuted_difference(found: Strata, level: float, n_draws: int, rng: np.rando
         The slope; p = (1 + #{|null − mean| ≥ |observed − mean|})/(B + 1); the interval inverts the test under a
         constant shift. Rows count as exchangeable within strata: clusters are not respected.
     """
-    base = Fit(n_obs=found.value.size, n_events=int(found.label.sum()), n_clusters=int(found.stratum.max(initial=-1)) + 1)
+    base = Fit(n_obs=found.value.size, n_events=int((found.label > 0).sum()), n_clusters=int(found.stratum.max(initial=-1)) + 1)
     if reason := refusal(found):
         return replace(base, warnings=reason)
     observed = slope(found, found.label)
