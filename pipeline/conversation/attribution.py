@@ -3,7 +3,8 @@
 What belongs here: an attribution is a reply that holds an allocentric expression of the mental-state lexicon and the
 word "you". It is answered when whom it answers replies to it with an expression of agreement, disagreement or
 correction, and closed when its author replies to that. Two nulls: attributions dealt anew among the replies of a
-thread, which keeps who answers whom; and the texts of a thread dealt anew over its places, which takes their order away.
+thread, which keeps who answers whom; and the texts of a thread dealt anew over its places, which takes their order
+away.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from pipeline.activity.resampling import Null, stream
+from pipeline.activity.resampling import FloatArray, Null, stream
 from pipeline.activity.row import Sampling
 from pipeline.conversation.rows import Contrast, Question, codes, ints, share_row
 from pipeline.conversation.turns import REPLY, Turns
 from pipeline.conversation.within import dealt, informative
-from pipeline.coordination.nulls import affordable, against
-from pipeline.inference.result import Floats, Ints
+from pipeline.coordination.nulls import affordable, against, once
+from pipeline.inference.result import Ints
 from pipeline.language.clock import Clock
 from pipeline.schema import Estimate, Measure
 
@@ -82,9 +83,8 @@ def attribution_rows(
     """
     del turns
     frame, pairs = con.sql(_CYCLE).pl(), con.sql(_PAIRS).pl()
-    label, answered, closed, author, thread = (
-        ints(frame, name) for name in ("is_attributing", "is_answered", "is_closed", "author", "thread")
-    )
+    names = ("is_attributing", "is_answered", "is_closed", "author")
+    label, answered, closed, author = (ints(frame, name) for name in names)
     opened = label == 1
     measures = [share_row("attribution_opening_rate", label, author, "replies", sampling)]
     nulls = _nulls(frame, pairs, sampling) if opened.any() else {}
@@ -99,8 +99,6 @@ def attribution_rows(
             measures.append(
                 share_row(name, value[kept], author[kept], unit, sampling, few=few, null=nulls.get((name, model)))
             )
-            if (name, model) not in nulls:
-                break
     measures.append(share_row("unattributed_answered_share", answered[~opened], author[~opened], "replies", sampling))
     outcome = answered.astype(np.float64)
     alike = informative(outcome, label, codes(frame, "thread", "is_to_post", "length"), author)
@@ -111,10 +109,10 @@ def attribution_rows(
         Contrast(CYCLE, alike, variant="same_length"),
     ):
         estimates += contrast(sampling, clock, n_draws)
-    return measures, estimates
+    return once(measures), estimates
 
 
-def cycle_shares(opened: Ints, answered: Ints, closed: Ints) -> Floats:
+def cycle_shares(opened: Ints, answered: Ints, closed: Ints) -> FloatArray:
     """Return the shares answered of opened, closed of answered, closed of opened; not-a-number where undefined."""
     n, k, c = float(opened.sum()), float((opened * answered).sum()), float((opened * closed).sum())
     with np.errstate(invalid="ignore", divide="ignore"):

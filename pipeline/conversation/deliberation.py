@@ -18,7 +18,7 @@ from pipeline.conversation.rows import ints
 from pipeline.conversation.turns import FAMILY, REPLY, Turns
 from pipeline.conversation.within import dealt
 from pipeline.coordination.nulls import affordable, against
-from pipeline.inference.result import Floats, Ints
+from pipeline.inference.result import Ints
 from pipeline.schema import Measure
 
 NAMES = ("latency_length_correlation", "latency_deliberation_correlation", "latency_deliberation_partial")
@@ -66,11 +66,15 @@ def deliberation_rows(con: duckdb.DuckDBPyConnection, turns: Turns, gaps: Gaps, 
     """
     query = {"least": LEAST_REPLIES, "salt": f"{sampling.seed}:latency:", "most": MOST_REPLIES}
     frame = con.sql(_LATENCY, params=query).pl()
-    frame = frame.filter(~pl.Series(gaps.spanned(ints(frame, "answered_us"), ints(frame, "exact_us")), dtype=pl.Boolean))
+    frame = frame.filter(
+        ~pl.Series(gaps.spanned(ints(frame, "answered_us"), ints(frame, "exact_us")), dtype=pl.Boolean)
+    )
     authors = int(frame["author"].n_unique())
     if turns.refusal_of_latency or authors < LEAST_AUTHORS:
         words = [turns.refusal_of_latency or "few_replies"]
-        return [row(FAMILY, name, None, frame.height, "replies", level=sampling.level, warnings=words) for name in NAMES]
+        return [
+            row(FAMILY, name, None, frame.height, "replies", level=sampling.level, warnings=words) for name in NAMES
+        ]
     author, thread, latency = (ints(frame, name) for name in ("author", "thread", "latency"))
     author = np.unique(author, return_inverse=True)[1].astype(np.int64)
     length = within_ranks(ints(frame, "n_tokens"), author)
@@ -81,20 +85,19 @@ def deliberation_rows(con: duckdb.DuckDBPyConnection, turns: Turns, gaps: Gaps, 
         correlations(moments(within_ranks(dealt(latency, thread, rng), author), length, thought))
         for _ in range(affordable(sampling.null_draws, 20 * frame.height))
     ])  # fmt: skip
-    totals = np.column_stack([
-        np.bincount(author, weights=product) for product in _products(within_ranks(latency, author), length, thought)
-    ])  # fmt: skip
+    products = _products(within_ranks(latency, author), length, thought)
+    totals = np.column_stack([np.bincount(author, weights=product) for product in products]).astype(np.float64)
     return [
         row(
             FAMILY, name, float(observed[i]), frame.height, "replies", level=sampling.level,
             interval=_interval(totals, i, sampling), null=against("latencies_dealt_in_threads", float(observed[i]),
-            draws[:, i]),
+            draws[:, i]), warnings=[] if np.isfinite(observed[i]) else ["no_variation"],
         )
         for i, name in enumerate(NAMES)
     ]  # fmt: skip
 
 
-def within_ranks(values: Ints | Floats, author: Ints) -> Floats:
+def within_ranks(values: Ints | FloatArray, author: Ints) -> FloatArray:
     """Return mean ranks within authors, less their mean, over the author's number of replies, shape (n,)."""
     ranks = pl.DataFrame({"v": values, "a": author}).select(
         (pl.col("v").rank("average").over("a") - (pl.len().over("a") + 1) / 2) / pl.len().over("a")
@@ -102,18 +105,18 @@ def within_ranks(values: Ints | Floats, author: Ints) -> Floats:
     return ranks.to_series().to_numpy()
 
 
-def _products(latency: Floats, length: Floats, thought: Floats) -> tuple[Floats, ...]:
+def _products(latency: FloatArray, length: FloatArray, thought: FloatArray) -> tuple[FloatArray, ...]:
     return (
         latency * length, latency * thought, length * thought, latency * latency, length * length, thought * thought,
     )  # fmt: skip
 
 
-def moments(latency: Floats, length: Floats, thought: Floats) -> Floats:
+def moments(latency: FloatArray, length: FloatArray, thought: FloatArray) -> FloatArray:
     """Return the sums of products of centred ranks, shape (1, 6)."""
     return np.array([[product.sum() for product in _products(latency, length, thought)]])
 
 
-def correlations(sums: Floats) -> Floats:
+def correlations(sums: FloatArray) -> FloatArray:
     """Return the three correlations from sums of products; shape (3,) for one row of sums, (draws, 3) for many."""
     xl, xt, lt, xx, ll, tt = np.asarray(sums, dtype=np.float64).T
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -123,13 +126,13 @@ def correlations(sums: Floats) -> Floats:
     return out[0] if len(out) == 1 else out
 
 
-def _interval(totals: Floats, which: int, sampling: Sampling) -> Interval:
+def _interval(totals: FloatArray, which: int, sampling: Sampling) -> Interval:
     def statistic(sums: FloatArray) -> FloatArray:
         return np.asarray(correlations(sums).reshape(-1, len(NAMES))[:, which], dtype=np.float64)
 
     if not totals[:, 3].any():
         return NO_INTERVAL
     return cluster_bootstrap(
-        totals.astype(np.float64), statistic, draws=sampling.bootstrap_draws,
+        totals, statistic, draws=sampling.bootstrap_draws,
         rng=stream(sampling.seed, f"{FAMILY}/{NAMES[which]}"), level=sampling.level, method="cluster_bootstrap_agents",
     )  # fmt: skip

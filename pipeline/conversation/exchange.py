@@ -91,11 +91,12 @@ def exchange_rows(
 
 def group_entropy(group: Ints, member: Ints, groups: int) -> Floats:
     """Return the entropy of the members of each group in bits, shape (groups,); zero for an empty group."""
-    pairs, n = np.unique(np.column_stack([group, member]), axis=0, return_counts=True)
-    total = np.bincount(pairs[:, 0], weights=n, minlength=groups)
+    span = int(member.max(initial=0)) + 1
+    pairs, n = np.unique(group * span + member, return_counts=True)
+    total = np.bincount(pairs // span, weights=n, minlength=groups)
     parts = n * np.log2(n)
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = np.log2(total) - np.bincount(pairs[:, 0], weights=parts, minlength=groups) / total
+        found = np.log2(total) - np.bincount(pairs // span, weights=parts, minlength=groups) / total
     return np.where(total > 0, np.nan_to_num(found), 0.0)
 
 
@@ -118,7 +119,9 @@ def _entropy(frame: pl.DataFrame, sampling: Sampling, late: tuple[str, ...]) -> 
     thread, author = codes(dated, "thread"), ints(dated, "author")
     starts = np.r_[True, thread[1:] != thread[:-1]]
     place = np.arange(thread.size) - np.maximum.accumulate(np.where(starts, np.arange(thread.size), 0))
-    speakers = np.bincount(np.unique(np.column_stack([thread, author]), axis=0)[:, 0])
+    speakers = np.bincount(
+        thread[dated.select(pl.struct("thread", "author").is_first_distinct()).to_series().to_numpy()]
+    )
     most = np.log2(np.maximum(speakers, 2))  # an answer to oneself has no addressee, but all speakers may be addressed
     is_reply = dated["partner"].is_not_null().to_numpy()
     partner = dated["partner"].fill_null(0).to_numpy().astype(np.int64)

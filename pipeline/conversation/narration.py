@@ -1,11 +1,11 @@
-"""Are events told in the order in which they happened? (METHODS 6 row 17, analogue: temporal-order consistency.)
+"""Are events told in the order in which they happened: temporal-order consistency (METHODS 6 row 17, analogue).
 
-What belongs here: one rule. In each distinct text, dates (``2026-02-01``) and words of time (last year, last month, last
-week, yesterday, this morning, today, tonight, tomorrow, next week, next month, next year) are read in the order of the
-text. Neighbours of one kind that name different times are in order when the later time is told later. The null tells
-the same times backwards: all texts of an author are turned round with a probability of one half, which makes the mean
-one half. Dates are compared with dates and words with words, so that no clock is needed; what sentence a time belongs
-to is not looked at.
+What belongs here: one rule. In each distinct text, dates (``2026-02-01``) and words of time (last year, last month,
+last week, yesterday, this morning, today, tonight, tomorrow, next week, next month, next year) are read in the order of
+the text. Neighbours of one kind that name different times are in order when the later time is told later. The null
+tells the same times backwards: all texts of an author are turned round with a probability of one half, which makes the
+mean one half. Dates are compared with dates and words with words, so that no clock is needed; what sentence a time
+belongs to is not looked at.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from pipeline.activity.resampling import stream
+from pipeline.activity.resampling import FloatArray, stream
 from pipeline.activity.row import Sampling
 from pipeline.conversation.rows import ints, share_row
 from pipeline.conversation.turns import TURN
@@ -109,10 +109,10 @@ def order_shares(frame: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def reversals(share: Floats, author: Ints, draws: int, rng: np.random.Generator) -> Floats:
+def reversals(share: Floats, author: Ints, draws: int, rng: np.random.Generator) -> FloatArray:
     """Draw the mean share with all texts of an author turned round with probability one half, shape (draws,)."""
     codes = np.unique(author, return_inverse=True)[1]
     apart = np.bincount(codes, weights=share - 0.5)
     signs = rng.integers(0, 2, (draws, apart.size)) * 2.0 - 1.0
-    out: Floats = 0.5 + signs @ apart / share.size
+    out: FloatArray = 0.5 + signs @ apart / share.size
     return out

@@ -1,4 +1,4 @@
-"""From shares, differences and fits to rows of ``analysis.measure`` and ``analysis.estimate``, family ``conversation``."""
+"""From shares, differences and fits to rows of ``analysis.measure`` and ``analysis.estimate`` of this family."""
 
 from __future__ import annotations
 
@@ -151,9 +151,7 @@ class Contrast:
             ("robustness", "labels_permuted", permuted_difference(found, level, min(n_draws, MOST_DRAWS), rng)),
             ("placebo", "within_strata", difference(placebo, level)),
         ):
-            yield self.question.estimate(
-                role, estimator, fit, sampling, clock, variant=self.variant, words=self.words
-            )
+            yield self.question.estimate(role, estimator, fit, sampling, clock, variant=self.variant, words=self.words)
 
 
 def ints(frame: pl.DataFrame, name: str) -> Ints:

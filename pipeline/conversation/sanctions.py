@@ -1,8 +1,8 @@
 """Sanctions in replies: by whom, whether partners are left, and what becomes of risk (METHODS 6 row 9, analogue).
 
-What belongs here: a sanction is a reply of class ``enforce`` or ``toxic``. It is direct when the party that the answered
-message was addressed to makes it (the author of what that message answers, or an agent that it mentions), and of a
-third party otherwise; messages addressed to nobody have no direct sanction and are left out of that comparison. In
+What belongs here: a sanction is a reply of class ``enforce`` or ``toxic``. It is direct when the party that the
+answered message was addressed to makes it (the author of what that message answers, or an agent that it mentions), and
+of a third party otherwise; messages addressed to nobody have no direct sanction and are left out of that comparison. In
 arXiv 2301.08278 players of a game punish with a cost; here nobody loses anything but face.
 """
 
@@ -22,7 +22,9 @@ from pipeline.language.clock import Clock
 from pipeline.schema import Estimate, Measure
 
 _ADDRESSED = f"""
-WITH mention AS (SELECT DISTINCT message_id, target_id FROM interaction WHERE rule = 'mention' AND target_id <> source_id),
+WITH mention AS (
+    SELECT DISTINCT message_id, target_id FROM interaction WHERE rule = 'mention' AND target_id <> source_id
+),
 mentioning AS (SELECT DISTINCT message_id FROM mention)
 SELECT c.partner AS answered, c.thread, CAST(c.is_sanction AS BIGINT) AS is_sanction,
        CASE WHEN q.partner = c.author OR n.target_id IS NOT NULL THEN 1 ELSE 0 END AS is_direct,
@@ -71,12 +73,12 @@ GROUP BY o.id, o.author, o.airs, o.next_airs ORDER BY o.id
 """
 
 DIRECT = Question(
-    "direct_sanctions_more", "share of sanctions among replies of the addressed party less that among replies of others, "
-    "within threads", "sanction", "1[addressed party]", "thread", "answered author",
+    "direct_sanctions_more", "share of sanctions among replies of the addressed party less that among replies of "
+    "others, within threads (association)", "sanction", "1[addressed party]", "thread", "answered author",
 )  # fmt: skip
 SWITCH = Question(
-    "sanction_moves_partner", "share of next replies that go to another than the one who answered, after sanctions less "
-    "after other replies that waited in the same thread (association)", "next reply to another", "1[sanction]",
+    "sanction_moves_partner", "share of next replies that go to another than the one who answered, after sanctions "
+    "less after other replies that waited in the same thread (association)", "next reply to another", "1[sanction]",
     "next reply x thread", "answered author",
 )  # fmt: skip
 RISK = Question(

@@ -101,9 +101,9 @@ ORDER BY e.id
 """
 
 STANCE = Question(
-    "personal_reply_moves_stance", "log odds of a higher change of stance toward the partner after an answer that holds "
-    "words of the author's profile, less after other answers (association)", "change of stance", "1[personalised]",
-    "", "author",
+    "personal_reply_moves_stance", "log odds of a higher change of stance toward the partner after an answer that "
+    "holds words of the author's profile, less after other answers (association)", "change of stance",
+    "1[personalised]", "", "author",
 )  # fmt: skip
 _CONTROLLED = "change of stance ~ 1[personalised] + stance before + log(1 + tokens of the answer)"
 
@@ -155,12 +155,12 @@ def _read(con: duckdb.DuckDBPyConnection, seed: int) -> pl.DataFrame:
 
 
 def _odds_ratio(primary: Estimate, sampling: Sampling) -> Measure:
-    known = primary.estimate is not None and primary.conf_low is not None and primary.conf_high is not None
-    interval = NO_INTERVAL
-    if known:
+    value, interval = None, NO_INTERVAL
+    if primary.estimate is not None and primary.conf_low is not None and primary.conf_high is not None:
+        value = float(np.exp(primary.estimate))
         interval = Interval(float(np.exp(primary.conf_low)), float(np.exp(primary.conf_high)), "cluster_sandwich")
     return row(
-        FAMILY, "stance_personal_odds_ratio", float(np.exp(primary.estimate)) if known else None, primary.n_obs or 0,
+        FAMILY, "stance_personal_odds_ratio", value, primary.n_obs or 0,
         "exchanges", level=sampling.level, interval=interval, warnings=(primary.warnings or "").split(","),
     )  # fmt: skip
 

@@ -2,7 +2,8 @@
 
 What belongs here: pure functions on arrays. The estimate is the slope of the outcome on a label with a fixed effect of
 each stratum; for a label of 0 or 1 that is a mean of differences within strata weighted by n·share·(1 − share). Its
-variance is clustered. The labels dealt anew within strata are the placebo: they keep how many of each stratum carry the label.
+variance is clustered. The labels dealt anew within strata are the placebo: they keep how many of each stratum carry
+the label.
 """
 
 from __future__ import annotations
@@ -138,7 +139,9 @@ def permuted_difference(found: Strata, level: float, n_draws: int, rng: np.rando
         The slope; p = (1 + #{|null − mean| ≥ |observed − mean|})/(B + 1); the interval inverts the test under a
         constant shift. Rows count as exchangeable within strata: clusters are not respected.
     """
-    base = Fit(n_obs=found.value.size, n_events=int((found.label > 0).sum()), n_clusters=int(found.stratum.max(initial=-1)) + 1)
+    base = Fit(
+        n_obs=found.value.size, n_events=int((found.label > 0).sum()), n_clusters=int(found.stratum.max(initial=-1)) + 1
+    )
     if reason := refusal(found):
         return replace(base, warnings=reason)
     observed = slope(found, found.label)
