@@ -98,11 +98,17 @@ def deliberation_rows(con: duckdb.DuckDBPyConnection, turns: Turns, gaps: Gaps, 
 
 
 def within_ranks(values: Ints | FloatArray, author: Ints) -> FloatArray:
-    """Return mean ranks within authors, less their mean, over the author's number of replies, shape (n,)."""
-    ranks = pl.DataFrame({"v": values, "a": author}).select(
-        (pl.col("v").rank("average").over("a") - (pl.len().over("a") + 1) / 2) / pl.len().over("a")
-    )
-    return ranks.to_series().to_numpy()
+    """Return mean ranks within authors (codes from 0), less their mean, over the author's number of replies, (n,)."""
+    order = np.lexsort((values, author))
+    v, a = values[order], author[order]
+    is_first = np.r_[True, (v[1:] != v[:-1]) | (a[1:] != a[:-1])]
+    tie = np.cumsum(is_first) - 1
+    place = np.bincount(tie, weights=np.arange(v.size)) / np.bincount(tie)
+    n = np.bincount(a)
+    middle = np.cumsum(n) - n + (n - 1) / 2
+    out = np.empty(v.size)
+    out[order] = (place[tie] - middle[a]) / n[a]
+    return out
 
 
 def _products(latency: FloatArray, length: FloatArray, thought: FloatArray) -> tuple[FloatArray, ...]:

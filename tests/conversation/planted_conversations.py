@@ -57,7 +57,8 @@ def connect(said: list[Said], personas: dict[str, str] | None = None) -> duckdb.
                     "copies": pl.Int64},
         ),
         "lexicon_score": pl.DataFrame(
-            [(f"h{m.name}", *SCORES[key], count) for m in said for key, count in m.scores.items() if count], orient="row",
+            [(f"h{m.name}", *SCORES[key], count) for m in said for key, count in m.scores.items() if count],
+            orient="row",
             schema={"text_hash": pl.String, "lexicon": pl.String, "category": pl.String, "count": pl.Int64},
         ),
         "reply_class": pl.DataFrame(
@@ -77,7 +78,7 @@ def connect(said: list[Said], personas: dict[str, str] | None = None) -> duckdb.
         con.register("given", frame.to_arrow())
         con.execute(f"CREATE TABLE {name} AS SELECT * FROM given")
         con.unregister("given")
-    con.execute("CREATE TABLE collection_gap (\"table\" VARCHAR, start_at TIMESTAMP, end_at TIMESTAMP)")
+    con.execute('CREATE TABLE collection_gap ("table" VARCHAR, start_at TIMESTAMP, end_at TIMESTAMP)')
     con.execute("CREATE TABLE corpus AS SELECT CAST(NULL AS VARCHAR) AS warnings")
     return con
 
@@ -157,9 +158,7 @@ def world(
     return said
 
 
-def exchanges(
-    seed: int, moved: float = 0.0, threads: int = 400, agents: int = 50
-) -> tuple[list[Said], dict[str, str]]:
+def exchanges(seed: int, moved: float = 0.0, threads: int = 400, agents: int = 50) -> tuple[list[Said], dict[str, str]]:
     """Draw exchanges post, A to B, B to A, A to B; B's answer holds A's word with a probability that is B's own.
 
     The stance of A before and after is drawn from its own lean, and after a personalised answer with `moved` log odds
@@ -182,7 +181,8 @@ def exchanges(
             Said(names[0], f"u{b:02d}", at=at, text="a post"),
             Said(names[1], f"u{a:02d}", names[0], names[0], at + 10, "first", scores=stance(lean[a])),
             Said(names[2], f"u{b:02d}", names[1], names[0], at + 20, text, tokens=int(rng.integers(5, 60))),
-            Said(names[3], f"u{a:02d}", names[2], names[0], at + 30, "then", scores=stance(lean[a] + moved * is_personal)),
+            Said(names[3], f"u{a:02d}", names[2], names[0], at + 30, "then",
+                 scores=stance(lean[a] + moved * is_personal)),
         ]  # fmt: skip
     return said, {f"u{a:02d}": f"an agent that likes {word(a)}" for a in range(agents)}
 
