@@ -229,37 +229,41 @@ def test_threads_and_the_order_of_rows_do_not_matter() -> None:
     assert results[0] == results[1]
 
 
-def p_values(seed: int) -> dict[str, float | None]:
-    """Return the p-values of a world where nothing is planted."""
+def world_p(seed: int) -> dict[str, float | None]:
+    """Return the p-values of threads where nothing is planted."""
     few = {"seed": seed, "bootstrap_draws": 20}
     measures, specs = computed(connect(world(seed)), parts=(sanction_rows, attribution_rows), alone=ALONE[:1], **few)
-    found = {f"{h}_{kind}": specs[f"{h}_{kind}"].p_value for h in STRATIFIED for kind in
-             ("within_strata_primary", "labels_permuted_robustness")}  # fmt: skip
-    found |= {
-        f"{name}, {model}": measures[name, model].p_value
-        for name, model in measures if name.startswith(("latency_", "sanctioned_risk", "attribution_answered"))
-    }  # fmt: skip
+    tests = ("within_strata_primary", "labels_permuted_robustness")
+    found = {f"{h}_{test}": specs[f"{h}_{test}"].p_value for h in STRATIFIED for test in tests}
+    chosen = ("latency_", "sanctioned_risk", "attribution_answered")
+    return found | {f"{k[0]}, {k[1]}": m.p_value for k, m in measures.items() if k[0].startswith(chosen)}
+
+
+def text_p(seed: int) -> dict[str, float | None]:
+    """Return the p-values of exchanges and of narrated times where nothing is planted."""
+    few = {"seed": seed, "bootstrap_draws": 20}
     said, personas = exchanges(seed)
     _, specs = computed(connect(said, personas), parts=(stance_rows,), alone=(), **few)
-    for kind in ("ordinal_logit_primary", "labels_permuted_robustness"):
-        found[f"personal_reply_moves_stance_{kind}"] = specs[f"personal_reply_moves_stance_{kind}"].p_value
+    tests = ("ordinal_logit_primary", "labels_permuted_robustness")
+    found = {f"stance_{test}": specs[f"personal_reply_moves_stance_{test}"].p_value for test in tests}
     measures, _ = computed(connect(told(seed, 0.0)), parts=(), alone=ALONE[1:], **few)
-    found["narrated_order_consistency"] = measures["narrated_order_consistency", "told_backwards_by_author"].p_value
-    return found
+    return found | {"narrated_order": measures["narrated_order_consistency", "told_backwards_by_author"].p_value}
 
 
-def shares(runs: int) -> dict[str, float]:
+def shares(p_values, runs: int) -> dict[str, float]:
     """Return the share of worlds in which each test rejects at 5 %."""
     table = [p_values(seed) for seed in range(100, 100 + runs)]
-    return {name: sum((run[name] or 1.0) <= 0.05 for run in table) / runs for name in table[0]}
+    return {f"conversation: {k}": sum((run[k] or 1.0) <= 0.05 for run in table) / runs for k in table[0]}
 
 
-def test_size_in_a_small_design() -> None:
+@pytest.mark.parametrize("p_values", [world_p, text_p])
+def test_size_in_a_small_design(p_values) -> None:
     """6 runs at 5 %: 4 or more rejections have a probability of .0001 for each test."""
-    assert all(share < 4 / 6 for share in shares(6).values())
+    assert all(share < 4 / 6 for share in shares(p_values, 6).values())
 
 
 @pytest.mark.slow
-def test_size_in_200_runs(within) -> None:
+@pytest.mark.parametrize("p_values", [world_p, text_p])
+def test_size_in_200_runs(within, p_values) -> None:
     """Without an effect the share of rejections lies in [.015, .095]."""
-    within({f"conversation: {name}": share for name, share in shares(200).items()})
+    within(shares(p_values, 200))
