@@ -17,7 +17,7 @@ from pipeline.activity.resampling import FloatArray, Null, stream
 from pipeline.activity.row import Sampling
 from pipeline.conversation.rows import Contrast, Question, codes, ints, share_row
 from pipeline.conversation.turns import REPLY, Turns
-from pipeline.conversation.within import dealt, informative
+from pipeline.conversation.within import dealer, informative
 from pipeline.coordination.nulls import affordable, against, once
 from pipeline.inference.result import Ints
 from pipeline.language.clock import Clock
@@ -144,11 +144,11 @@ def _nulls(frame: pl.DataFrame, pairs: pl.DataFrame, sampling: Sampling) -> dict
     answered, closed = outcomes(judging, opening, answer, is_returned)
     observed = cycle_shares(label, answered, closed)
     rng = stream(sampling.seed, "conversation/attribution")
-    draws = affordable(sampling.null_draws, 10 * label.size)
-    by_label = np.stack([cycle_shares(dealt(label, thread, rng), answered, closed) for _ in range(draws)])
+    draws, deal = affordable(sampling.null_draws, 10 * label.size), dealer(thread)
+    by_label = np.stack([cycle_shares(deal(label, rng), answered, closed) for _ in range(draws)])
     by_order = []
     for _ in range(draws):
-        both = dealt(2 * label + judging, thread, rng)
+        both = deal(2 * label + judging, rng)
         by_order.append(cycle_shares(both // 2, *outcomes(both % 2, opening, answer, is_returned)))
     drawn = {LABELS: by_label, ORDER: np.stack(by_order)}
     return {

@@ -15,8 +15,8 @@ from pipeline.activity.gaps import Gaps
 from pipeline.activity.resampling import NO_INTERVAL, FloatArray, Interval, cluster_bootstrap, stream
 from pipeline.activity.row import Sampling, row
 from pipeline.conversation.rows import ints
-from pipeline.conversation.turns import FAMILY, REPLY, Turns
-from pipeline.conversation.within import dealt
+from pipeline.conversation.turns import FAMILY, REPLY, TURN, Turns
+from pipeline.conversation.within import dealer
 from pipeline.coordination.nulls import affordable, against
 from pipeline.inference.result import Ints
 from pipeline.schema import Measure
@@ -30,13 +30,15 @@ MOST_REPLIES = 200_000
 
 _LATENCY = f"""
 WITH reply AS (
-    SELECT id, author, thread, answered_us, exact_us, n_tokens, deliberation, agent_id
+    SELECT id, author, thread, answered_us, exact_us, n_tokens, deliberation
     FROM {REPLY} WHERE exact_us >= answered_us AND n_tokens > 0
 ),
-size AS (SELECT author, MIN(agent_id) AS agent_id, count(*) AS n FROM reply GROUP BY author HAVING count(*) >= $least),
+name AS (SELECT author, MIN(agent_id) AS agent_id FROM {TURN} GROUP BY author),
+size AS (SELECT author, count(*) AS n FROM reply GROUP BY author HAVING count(*) >= $least),
 ranked AS (
-    SELECT author, SUM(n) OVER (ORDER BY sha256($salt || agent_id), author ROWS UNBOUNDED PRECEDING) AS reached, n
-    FROM size
+    SELECT s.author, s.n,
+           SUM(s.n) OVER (ORDER BY sha256($salt || a.agent_id), s.author ROWS UNBOUNDED PRECEDING) AS reached
+    FROM size AS s JOIN name AS a ON a.author = s.author
 )
 SELECT r.author, r.thread, r.answered_us, r.exact_us, r.exact_us - r.answered_us AS latency, r.n_tokens, r.deliberation
 FROM reply AS r JOIN ranked AS k ON k.author = r.author AND (k.reached <= $most OR k.reached = k.n)
@@ -80,9 +82,9 @@ def deliberation_rows(con: duckdb.DuckDBPyConnection, turns: Turns, gaps: Gaps, 
     length = within_ranks(ints(frame, "n_tokens"), author)
     thought = within_ranks(ints(frame, "deliberation") / ints(frame, "n_tokens"), author)
     observed = correlations(moments(within_ranks(latency, author), length, thought))
-    rng = stream(sampling.seed, f"{FAMILY}/latency")
+    rng, deal = stream(sampling.seed, f"{FAMILY}/latency"), dealer(thread)
     draws = np.stack([
-        correlations(moments(within_ranks(dealt(latency, thread, rng), author), length, thought))
+        correlations(moments(within_ranks(deal(latency, rng), author), length, thought))
         for _ in range(affordable(sampling.null_draws, 20 * frame.height))
     ])  # fmt: skip
     products = _products(within_ranks(latency, author), length, thought)

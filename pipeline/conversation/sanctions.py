@@ -16,7 +16,7 @@ from pipeline.activity.resampling import stream
 from pipeline.activity.row import Sampling
 from pipeline.conversation.rows import Contrast, Question, codes, ints, share_row
 from pipeline.conversation.turns import REPLY, TURN, Turns
-from pipeline.conversation.within import dealt, informative
+from pipeline.conversation.within import dealer, informative
 from pipeline.coordination.nulls import affordable, against
 from pipeline.language.clock import Clock
 from pipeline.schema import Estimate, Measure
@@ -31,9 +31,10 @@ SELECT c.partner AS answered, c.thread, CAST(c.is_sanction AS BIGINT) AS is_sanc
        CAST(FLOOR(LOG2(c.n_tokens + 1)) AS BIGINT) AS length
 FROM {REPLY} AS c
 JOIN {TURN} AS p ON p.id = c.parent
+JOIN {TURN} AS u ON u.id = c.id
 LEFT JOIN {REPLY} AS q ON q.id = c.parent
 LEFT JOIN mentioning AS s ON s.message_id = p.message_id
-LEFT JOIN mention AS n ON n.message_id = p.message_id AND n.target_id = c.agent_id
+LEFT JOIN mention AS n ON n.message_id = p.message_id AND n.target_id = u.agent_id
 WHERE q.id IS NOT NULL OR s.message_id IS NOT NULL
 ORDER BY c.id
 """
@@ -161,7 +162,8 @@ def _risk(con: duckdb.DuckDBPyConnection, turns: Turns, sampling: Sampling) -> P
     if 0 < label.sum() < label.size:
         rng = stream(sampling.seed, "sanctioned_risk_change/null")
         draws = affordable(sampling.null_draws, label.size)
-        null_draws = np.array([change[dealt(label, stratum, rng) == 1].mean() for _ in range(draws)])
+        deal = dealer(stratum)
+        null_draws = np.array([change[deal(label, rng) == 1].mean() for _ in range(draws)])
         null = against("sanctions_dealt_within_airs_level", float(change[label == 1].mean()), null_draws)
     words = [turns.refusal_of_order] if turns.refusal_of_order else []
     mean = share_row("sanctioned_risk_change", change[label == 1], author[label == 1], "posts", sampling,

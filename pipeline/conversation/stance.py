@@ -20,7 +20,7 @@ from pipeline.activity.resampling import NO_INTERVAL, Interval, stream
 from pipeline.activity.row import Sampling, row
 from pipeline.conversation.ordinal import fit_ordinal
 from pipeline.conversation.rows import MOST_DRAWS, Question, ints, share_row
-from pipeline.conversation.turns import FAMILY, REPLY, Turns
+from pipeline.conversation.turns import FAMILY, REPLY, TURN, Turns
 from pipeline.conversation.within import LEAST_CLUSTERS, LEAST_LABELLED, against_draws, dealt
 from pipeline.inference.result import FEW_CLUSTERS, Fit, Floats, Ints, wald
 from pipeline.language.clock import Clock
@@ -36,8 +36,7 @@ _WORD = r"\p{L}{4,}"
 
 _EXCHANGE = f"""
 WITH answer AS (
-    SELECT b.id, b.message_id, b.thread, b.partner AS author, b.author AS other, b.moment, b.text_hash, b.n_tokens,
-           a.agent_id, a.stance AS before, a.text_hash AS said
+    SELECT b.id, b.thread, b.partner AS author, b.author AS other, b.moment, b.n_tokens, b.parent, a.stance AS before
     FROM {REPLY} AS b JOIN {REPLY} AS a ON a.id = b.parent AND a.partner = b.author
     WHERE b.moment IS NOT NULL
 ),
@@ -57,13 +56,16 @@ own AS (
     SELECT author, other, thread, moment, MIN(id) AS id FROM event WHERE is_own = 1
     GROUP BY author, other, thread, moment
 )
-SELECT w.id, w.thread, w.author, w.other, w.agent_id, w.text_hash, w.said, w.n_tokens, w.before, e.stance AS after
+SELECT w.id, w.thread, w.author, w.other, g.agent_id, u.text_hash, g.text_hash AS said, w.n_tokens, w.before,
+       e.stance AS after
 FROM seen AS s
 JOIN own AS o ON o.author = s.author AND o.other = s.other AND o.thread = s.thread AND o.moment = s.next_moment
 JOIN {REPLY} AS e ON e.id = o.id
 JOIN answer AS w ON w.id = s.id
+JOIN {TURN} AS u ON u.id = w.id
+JOIN {TURN} AS g ON g.id = w.parent
 WHERE s.is_own = 0
-ORDER BY sha256($salt || w.message_id), w.id LIMIT $most
+ORDER BY sha256($salt || u.message_id), w.id LIMIT $most
 """
 _PERSONALISED = f"""
 WITH word AS (

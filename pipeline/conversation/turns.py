@@ -28,30 +28,45 @@ WITH score AS (
            SUM(CASE WHEN lexicon = 'deliberation' AND category = 'total' THEN count ELSE 0 END) AS deliberation
     FROM lexicon_score WHERE lexicon IN ('airs', 'agreement', 'conflict', 'mental_state', 'deliberation')
     GROUP BY text_hash
+),
+addressing AS (
+    SELECT t.text_hash FROM text AS t JOIN score AS s ON s.text_hash = t.text_hash AND s.minds > 0
+    WHERE regexp_matches(lower(t.text), '\\byou\\b')
+),
+numbered AS (SELECT message_id, row_number() OVER (ORDER BY message_id) AS id FROM message),
+author AS (
+    SELECT run_id, agent_id, row_number() OVER (ORDER BY run_id, agent_id) AS author
+    FROM (SELECT DISTINCT run_id, agent_id FROM message WHERE agent_id IS NOT NULL) AS a
+),
+thread AS (
+    SELECT root_id, row_number() OVER (ORDER BY root_id) AS thread
+    FROM (SELECT DISTINCT COALESCE(root_id, message_id) AS root_id FROM message) AS r
 )
-SELECT row_number() OVER (ORDER BY m.message_id) AS id, m.message_id, m.parent_id, m.kind, m.agent_id, m.text_hash,
-       dense_rank() OVER (ORDER BY m.run_id, m.agent_id) AS author,
-       dense_rank() OVER (ORDER BY COALESCE(m.root_id, m.message_id)) AS thread,
+SELECT n.id, p.id AS parent, m.message_id, m.kind, m.agent_id, m.text_hash, w.author, h.thread,
        CASE WHEN m.created_at IS NULL THEN m.step
             WHEN m.at_precision IS NULL OR m.at_precision IN {_ORDERING} THEN epoch_us(m.created_at) END AS moment,
        CASE WHEN m.at_precision IS NULL OR m.at_precision IN {_EXACT} THEN epoch_us(m.created_at) END AS exact_us,
        t.n_tokens, COALESCE(c.class IN ('enforce', 'toxic'), FALSE) AS is_sanction,
        CAST(COALESCE(s.airs, 0) AS BIGINT) AS airs,
        CAST(SIGN(COALESCE(s.agreement, 0) - COALESCE(s.disagreement, 0)) AS BIGINT) AS stance,
-       COALESCE(s.agreement + s.disagreement, 0) > 0 AS is_judging,
-       COALESCE(s.minds, 0) > 0 AND regexp_matches(lower(t.text), '\\byou\\b') AS is_attributing,
+       COALESCE(s.agreement + s.disagreement, 0) > 0 AS is_judging, y.text_hash IS NOT NULL AS is_attributing,
        CAST(COALESCE(s.deliberation, 0) AS BIGINT) AS deliberation
 FROM message AS m
+JOIN numbered AS n ON n.message_id = m.message_id
+JOIN author AS w ON w.run_id = m.run_id AND w.agent_id = m.agent_id
+JOIN thread AS h ON h.root_id = COALESCE(m.root_id, m.message_id)
 JOIN text AS t ON t.text_hash = m.text_hash
+LEFT JOIN numbered AS p ON p.message_id = m.parent_id
 LEFT JOIN score AS s ON s.text_hash = m.text_hash
+LEFT JOIN addressing AS y ON y.text_hash = m.text_hash
 LEFT JOIN reply_class AS c ON c.message_id = m.message_id
-WHERE m.agent_id IS NOT NULL AND m.kind <> 'repost'
+WHERE m.kind <> 'repost'
 """
 _REPLY = f"""
-SELECT c.id, c.message_id, c.agent_id, c.text_hash, c.author, c.thread, c.moment, c.exact_us, c.n_tokens, c.is_sanction,
-       c.stance, c.is_judging, c.is_attributing, c.deliberation, p.id AS parent, p.author AS partner,
-       p.kind = 'post' AS is_to_post, p.exact_us AS answered_us
-FROM {TURN} AS c JOIN {TURN} AS p ON p.message_id = c.parent_id AND p.author <> c.author
+SELECT c.id, c.author, c.thread, c.moment, c.exact_us, c.n_tokens, c.is_sanction, c.stance, c.is_judging,
+       c.is_attributing, c.deliberation, p.id AS parent, p.author AS partner, p.kind = 'post' AS is_to_post,
+       p.exact_us AS answered_us
+FROM {TURN} AS c JOIN {TURN} AS p ON p.id = c.parent AND p.author <> c.author
 """
 
 

@@ -8,6 +8,7 @@ the label.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -122,12 +123,21 @@ def _are_nested(found: Strata) -> bool:
     return bool(pairs.shape[0] == int(found.stratum.max()) + 1)
 
 
+def dealer(stratum: Ints) -> Callable[[Ints, np.random.Generator], Ints]:
+    """Return the function that deals labels anew within strata; strata are put in order once."""
+    order = np.argsort(stratum, kind="stable")
+
+    def deal(label: Ints, rng: np.random.Generator) -> Ints:
+        out = np.empty_like(label)
+        out[order] = label[np.argsort(stratum + rng.random(stratum.size))]
+        return out
+
+    return deal
+
+
 def dealt(label: Ints, stratum: Ints, rng: np.random.Generator) -> Ints:
     """Return the labels dealt anew within strata, shape (n,)."""
-    order = np.argsort(stratum, kind="stable")
-    out = np.empty_like(label)
-    out[order] = label[np.argsort(stratum + rng.random(stratum.size))]
-    return out
+    return dealer(stratum)(label, rng)
 
 
 def permuted_difference(found: Strata, level: float, n_draws: int, rng: np.random.Generator) -> Fit:
@@ -146,7 +156,8 @@ def permuted_difference(found: Strata, level: float, n_draws: int, rng: np.rando
         return replace(base, warnings=reason)
     observed = slope(found, found.label)
     draws = affordable(n_draws, found.value.size)
-    null = np.array([slope(found, dealt(found.label, found.stratum, rng)) for _ in range(draws)])
+    deal = dealer(found.stratum)
+    null = np.array([slope(found, deal(found.label, rng)) for _ in range(draws)])
     return against_draws(observed, null, level, base)
 
 

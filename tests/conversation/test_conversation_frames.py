@@ -40,7 +40,9 @@ def replies(said):
 
 
 def test_replies_answer_another_known_author(said, con) -> None:
-    names = {row[0] for row in con.sql(f"SELECT message_id FROM {REPLY}").fetchall()}
+    names = {
+        row[0] for row in con.sql(f"SELECT t.message_id FROM {REPLY} AS r JOIN {TURN} AS t ON t.id = r.id").fetchall()
+    }
     assert names == {m.name for m, _ in replies(said)}
     assert con.sql(f"SELECT count(*) FROM {TURN}").fetchall()[0][0] == sum(m.agent is not None for m in said)
 
