@@ -21,7 +21,7 @@ from pipeline.activity.row import Sampling, row
 from pipeline.conversation.ordinal import fit_ordinal
 from pipeline.conversation.rows import MOST_DRAWS, Question, ints, share_row
 from pipeline.conversation.turns import FAMILY, REPLY, TURN, Turns
-from pipeline.conversation.within import LEAST_CLUSTERS, LEAST_LABELLED, against_draws, dealt
+from pipeline.conversation.within import LEAST_CLUSTERS, LEAST_LABELLED, against_draws, dealer, dealt
 from pipeline.inference.result import FEW_CLUSTERS, Fit, Floats, Ints, wald
 from pipeline.language.clock import Clock
 from pipeline.schema import Estimate, Measure
@@ -186,18 +186,27 @@ def _estimates(
         yield STANCE.estimate(
             role, "ordinal_logit", fit, sampling, clock, variant=variant, model=model, words=words
         )  # fmt: skip
-    base = shift_fit(shift, personal, controls, author, level)
-    if base.estimate is not None:
-        null = np.array([
-            shift_fit(shift, dealt(personal, partner, rng), controls, author, level).estimate or np.nan
-            for _ in range(n_draws)
-        ])  # fmt: skip
-        counts = Fit(n_obs=base.n_obs, n_events=base.n_events, n_clusters=int(np.unique(partner).size))
-        base = against_draws(base.estimate, null, level, counts)
-    yield STANCE.estimate(
-        "robustness", "labels_permuted", base, sampling, clock, model=f"{_CONTROLLED}, dealt anew within partners",
-        words=words,
-    )  # fmt: skip
+    for variant, label in (("", personal), ("words_not_echoed", new)):
+        fit = _dealt_fit(shift, label, controls, author, partner, level, n_draws, rng)
+        yield STANCE.estimate(
+            "robustness", "labels_permuted", fit, sampling, clock, variant=variant,
+            model=f"{_CONTROLLED}, dealt anew within partners", words=words,
+        )  # fmt: skip
+
+
+def _dealt_fit(
+    shift: Ints, label: Ints, controls: Floats, author: Ints, partner: Ints, level: float, n_draws: int,
+    rng: np.random.Generator,
+) -> Fit:  # fmt: skip
+    """Fit the ordinal logit beside labels dealt anew within partners."""
+    base = shift_fit(shift, label, controls, author, level)
+    if base.estimate is None:
+        return base
+    deal = dealer(partner)
+    drawn = [shift_fit(shift, deal(label, rng), controls, author, level).estimate for _ in range(n_draws)]
+    null = np.array([np.nan if value is None else value for value in drawn])
+    counts = Fit(n_obs=base.n_obs, n_events=base.n_events, n_clusters=int(np.unique(partner).size))
+    return against_draws(base.estimate, null, level, counts)
 
 
 def shift_fit(shift: Ints, label: Ints, controls: Floats, cluster: Ints, level: float) -> Fit:
