@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import duckdb
 
 FAMILY = "conversation"
-TURN, REPLY = "conversation_turn", "conversation_reply"
+TURN, REPLY, SAID = "conversation_turn", "conversation_reply", "conversation_said"
 
 _ORDERING = "('us', 'ms', 's', 'minute', 'hour')"
 """Precisions that tell the order of an agent's messages."""
@@ -68,6 +68,34 @@ SELECT c.id, c.author, c.thread, c.moment, c.exact_us, c.n_tokens, c.is_sanction
        p.exact_us AS answered_us
 FROM {TURN} AS c JOIN {TURN} AS p ON p.id = c.parent AND p.author <> c.author
 """
+_QUESTION = '[?？](?:[\\s"”’)*_\\]!]|$)'
+"""A question mark that ends a word; those inside of addresses do not count."""
+_SAID = f"""
+WITH score AS (
+    SELECT text_hash,
+           SUM(CASE WHEN lexicon = 'politeness' AND category = 'clarification' THEN count ELSE 0 END) AS clarification,
+           SUM(CASE WHEN lexicon = 'emotion' AND category IN ('sadness', 'fear') THEN count ELSE 0 END) AS distress,
+           SUM(CASE WHEN lexicon = 'emotion' AND category IN ('joy', 'affection') THEN count ELSE 0 END) AS comfort,
+           SUM(CASE WHEN lexicon = 'support' AND category = 'total' THEN count ELSE 0 END) AS support,
+           SUM(CASE WHEN lexicon = 'accusation' AND category = 'accusation' THEN count ELSE 0 END) AS accusation,
+           SUM(CASE WHEN lexicon = 'accusation' AND category = 'evidence' THEN count ELSE 0 END) AS evidence,
+           SUM(CASE WHEN lexicon = 'conflict' AND category = 'accusation' THEN count ELSE 0 END) AS charge,
+           MAX(CASE WHEN lexicon = 'sentiment' AND category = 'valence' THEN weight_sum END) AS weight
+    FROM lexicon_score WHERE lexicon IN ('politeness', 'emotion', 'support', 'accusation', 'conflict', 'sentiment')
+    GROUP BY text_hash
+),
+mark AS (
+    SELECT text_hash, regexp_matches(text, $question) AS is_question,
+           regexp_matches(lower(text), '\\byou(r|rs)?\\b') AS has_you
+    FROM text
+)
+SELECT t.id, k.is_question, COALESCE(s.clarification, 0) > 0 AND k.is_question AS is_clarifying,
+       COALESCE(s.distress > s.comfort, FALSE) AS is_distress, COALESCE(s.support, 0) > 0 AS is_supportive,
+       COALESCE(s.accusation, 0) > 0 OR (COALESCE(s.charge, 0) > 0 AND k.has_you) AS is_accusing,
+       COALESCE(s.evidence, 0) > 0 AS has_evidence,
+       COALESCE(s.weight / SQRT(s.weight * s.weight + 15), 0) AS valence
+FROM {TURN} AS t JOIN mark AS k ON k.text_hash = t.text_hash LEFT JOIN score AS s ON s.text_hash = t.text_hash
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +119,12 @@ class Turns:
 
 
 def make_turns(con: duckdb.DuckDBPyConnection) -> Turns:
-    """Make the temporary tables of turns and replies.
+    """Make the temporary tables of turns, of replies, and of what is said.
+
+    Distress is more entries of sadness and fear than of joy and affection (card ``emotion``); a clarification request
+    is an entry of category ``clarification`` in a text with a question; an accusation is one of card ``accusation``, or
+    of that category of card ``conflict`` in a text that says "you"; valence is w/√(w² + 15) of the summed weights of
+    card ``sentiment``, the normalisation of VADER (Hutto & Gilbert 2014), from −1 to 1.
 
     Parameters
     ----------
@@ -100,6 +133,7 @@ def make_turns(con: duckdb.DuckDBPyConnection) -> Turns:
     """
     con.execute(f"CREATE OR REPLACE TEMP TABLE {TURN} AS {_TURN}")
     con.execute(f"CREATE OR REPLACE TEMP TABLE {REPLY} AS {_REPLY}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {SAID} AS {_SAID}", {"question": _QUESTION})
     messages, ordered = con.sql(f"SELECT count(*), count(moment) FROM {TURN}").fetchall()[0]
     replies, exact = con.sql(f"SELECT count(*), count(exact_us + answered_us) FROM {REPLY}").fetchall()[0]
     timed, stepped = con.sql("SELECT count(created_at), count(step) FROM message").fetchall()[0]
@@ -111,5 +145,5 @@ def make_turns(con: duckdb.DuckDBPyConnection) -> Turns:
 
 def drop_turns(con: duckdb.DuckDBPyConnection) -> None:
     """Drop the temporary tables."""
-    for name in (REPLY, TURN):
+    for name in (SAID, REPLY, TURN):
         con.execute(f"DROP TABLE IF EXISTS {name}")

@@ -1,4 +1,4 @@
-"""The step of conversations: sanctions, stance, deliberation, attribution of states, floor, returned stances."""
+"""The step of conversations: sanctions, stance, deliberation, states of mind, floor, repair, support, accusations."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from dataclasses import replace
 from typing import TypeVar
 
 from pipeline.activity.gaps import read_gaps
+from pipeline.conversation.accusation import accusation_rows
 from pipeline.conversation.attribution import attribution_rows
 from pipeline.conversation.deliberation import deliberation_rows
+from pipeline.conversation.entrainment import entrainment_rows
 from pipeline.conversation.exchange import exchange_rows
+from pipeline.conversation.naming import naming_rows
 from pipeline.conversation.narration import narration_rows
+from pipeline.conversation.repair import repair_rows
 from pipeline.conversation.sanctions import sanction_rows
 from pipeline.conversation.stance import stance_rows
+from pipeline.conversation.support import support_rows
 from pipeline.conversation.turns import FAMILY, drop_turns, make_turns
 from pipeline.inference.multiplicity import adjust
 from pipeline.language.clock import read_clock
@@ -33,7 +38,8 @@ def _conversation(context: StepContext) -> Mapping[str, Data]:
     estimates: list[Estimate] = []
     for what, compute in (
         ("sanctions", sanction_rows), ("stances", stance_rows), ("attributions", attribution_rows),
-        ("exchanges", exchange_rows),
+        ("exchanges", exchange_rows), ("repair", repair_rows), ("shared words", entrainment_rows),
+        ("support", support_rows), ("accusations", accusation_rows), ("named states", naming_rows),
     ):  # fmt: skip
         rows, tests = compute(con, turns, clock, sampling, n_draws)
         measures += rows
@@ -76,7 +82,7 @@ CONVERSATION_STEPS = (
             "pipeline.steps.conversation",
         ),
         libraries=("duckdb", "polars", "numpy", "scipy"),
-        description="Sanctions, stance, deliberation, attribution of states and exchanges between agents that answer "
-        "each other.",
+        description="Sanctions, stance, deliberation, attribution of states, repair, support, accusations and "
+        "exchanges between agents that answer each other.",
     ),
 )  # fmt: skip

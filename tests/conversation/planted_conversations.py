@@ -13,7 +13,10 @@ START = datetime(2026, 1, 28)
 SCORES = {
     "airs": ("airs", "total"), "agree": ("agreement", "agreement"), "correct": ("agreement", "correction"),
     "disagree": ("conflict", "disagreement"), "minds": ("mental_state", "allocentric_belief"),
-    "thought": ("deliberation", "total"),
+    "thought": ("deliberation", "total"), "clarify": ("politeness", "clarification"), "sad": ("emotion", "sadness"),
+    "joy": ("emotion", "joy"), "support": ("support", "total"), "accuse": ("accusation", "accusation"),
+    "charge": ("conflict", "accusation"), "evidence": ("accusation", "evidence"), "must": ("directive", "obligation"),
+    "valence": ("sentiment", "valence"),
 }  # fmt: skip
 
 
@@ -33,7 +36,7 @@ class Said:
     step: int | None = None
     precision: str = "us"
     mentions: tuple[str, ...] = ()
-    scores: dict[str, int] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
 
 
 def connect(said: list[Said], personas: dict[str, str] | None = None) -> duckdb.DuckDBPyConnection:
@@ -57,9 +60,11 @@ def connect(said: list[Said], personas: dict[str, str] | None = None) -> duckdb.
                     "copies": pl.Int64},
         ),
         "lexicon_score": pl.DataFrame(
-            [(f"h{m.name}", *SCORES[key], count) for m in said for key, count in m.scores.items() if count],
+            [(f"h{m.name}", *SCORES[key], 1 if key == "valence" else count, float(count))
+             for m in said for key, count in m.scores.items() if count],
             orient="row",
-            schema={"text_hash": pl.String, "lexicon": pl.String, "category": pl.String, "count": pl.Int64},
+            schema={"text_hash": pl.String, "lexicon": pl.String, "category": pl.String, "count": pl.Int64,
+                    "weight_sum": pl.Float64},
         ),
         "reply_class": pl.DataFrame(
             [(m.name, "enforce" if m.sanction else "other") for m in said if m.parent], orient="row",

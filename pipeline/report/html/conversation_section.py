@@ -1,4 +1,4 @@
-"""The section on conversations: sanctions, stance, deliberation, attribution of states, floor, returned stances."""
+"""The section on conversations: sanctions, stance, deliberation, states of mind, floor, repair, support, pile-on."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ _GROUPS = (
     ("Stance toward a partner, before and after its answer", ("stance_", "returned_stance")),
     ("Latency, deliberation, and the order of what is told", ("latency_", "narrated_")),
     ("Attribution of states of mind, confirmed, corrected, taken up", ("attribution_", "unattributed_")),
+    ("States of the addressee, said or not, and advice", ("unstated_", "advised_")),
     ("Who is addressed, and who holds the floor", ("addressee_", "floor_")),
-)
+    ("Repair, questions left unanswered, shared words",
+     ("clarification_", "repair_", "unrepaired_", "question_", "unasked_", "entrainment_")),
+    ("Distress, support, and how authors come back", ("distress_", "undistressed_", "support_", "unsupported_")),
+    ("Accusations, their evidence, and pile-on", ("accusation_", "unaccusing_", "pile_on_")),
+)  # fmt: skip
 
 
 def conversation(source: Source) -> Section:

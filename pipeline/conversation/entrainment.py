@@ -1,0 +1,182 @@
+"""Lexical entrainment: whether two agents share more words from turn to turn (METHODS 6 row 8, analogue).
+
+What belongs here: replies to replies between two agents in a thread, in their order. What is shared is the overlap of
+the content words of a reply with those of the reply it answers, |A ∩ B|/√(|A||B|) (Ochiai's coefficient, the cosine of
+sets), which does not grow with length alone. Answers to posts are left out: posts are longer, and always come first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import polars as pl
+from scipy import sparse
+
+from pipeline.activity.resampling import Null, stream
+from pipeline.activity.row import Sampling
+from pipeline.conversation.rows import Contrast, Question, codes, ints, share_row
+from pipeline.conversation.turns import REPLY, TURN, Turns
+from pipeline.conversation.within import dealer, informative
+from pipeline.coordination.nulls import affordable, against
+from pipeline.inference.result import Floats, Ints
+from pipeline.language.clock import Clock
+from pipeline.schema import Estimate, Measure
+
+MOST_DYADS = 5_000
+"""Dyads in a thread, chosen by hash."""
+LAST_TURN = 10
+"""Turns of a dyad in a thread that are looked at."""
+MOST_COMMON = 0.05
+"""Words in more than this share of the texts are no content words."""
+LONGEST = 10_000
+"""Characters of a text that are read."""
+_WORD = r"\p{L}{4,}"
+
+_PAIR = f"""
+WITH turn AS (
+    SELECT r.id, r.parent, r.author, r.partner, r.thread, LEAST(r.author, r.partner) AS one,
+           GREATEST(r.author, r.partner) AS other, t.message_id,
+           ROW_NUMBER() OVER (
+               PARTITION BY r.thread, LEAST(r.author, r.partner), GREATEST(r.author, r.partner) ORDER BY r.moment, r.id
+           ) - 1 AS place
+    FROM {REPLY} AS r JOIN {TURN} AS t ON t.id = r.id WHERE NOT r.is_to_post AND r.moment IS NOT NULL
+),
+dyad AS (
+    SELECT thread, one, other, MIN(message_id) AS name FROM turn GROUP BY thread, one, other HAVING count(*) > 1
+),
+chosen AS (SELECT thread, one, other FROM dyad ORDER BY sha256($salt || name), name LIMIT $most)
+SELECT t.id, t.parent, t.author, t.partner, t.thread, t.one, t.other, t.place
+FROM turn AS t JOIN chosen AS c ON c.thread = t.thread AND c.one = t.one AND c.other = t.other
+WHERE t.place < {LAST_TURN} ORDER BY t.id
+"""
+_WORDS = f"""
+WITH root AS (SELECT thread, MIN(id) AS id FROM {TURN} WHERE parent IS NULL AND kind = 'post' GROUP BY thread),
+used AS (
+    SELECT id FROM entrainment_pair UNION SELECT parent FROM entrainment_pair
+    UNION SELECT r.id FROM root AS r JOIN entrainment_pair AS p ON p.thread = r.thread
+),
+word AS (
+    SELECT DISTINCT u.id, unnest(regexp_extract_all(lower(left(x.text, {LONGEST})), '{_WORD}')) AS term
+    FROM used AS u JOIN {TURN} AS t ON t.id = u.id JOIN text AS x ON x.text_hash = t.text_hash
+),
+content AS (
+    SELECT term, row_number() OVER (ORDER BY term) - 1 AS code FROM word GROUP BY term
+    HAVING count(*) > 1 AND count(*) <= greatest($common * (SELECT count(*) FROM used), 2)
+)
+SELECT w.id, c.code FROM word AS w JOIN content AS c ON c.term = w.term ORDER BY w.id, c.code
+"""
+_ROOTS = f"SELECT thread, MIN(id) AS id FROM {TURN} WHERE parent IS NULL AND kind = 'post' GROUP BY thread"
+
+GROWTH = Question(
+    "entrainment_grows", "change of the overlap of content words of a reply with the reply it answers, per turn of a "
+    "dyad in a thread", "overlap of content words", "turn", "dyad in a thread", "dyad",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Content words of texts.
+
+    Attributes
+    ----------
+    ids
+        Numbers of the messages, ascending, shape (n,).
+    has
+        0 or 1, shape (n, terms).
+    """
+
+    ids: Ints
+    has: sparse.csr_matrix
+
+    def rows(self, ids: Ints) -> sparse.csr_matrix:
+        """Return the rows of some messages; zero for a message without content words."""
+        if not self.ids.size:
+            return sparse.csr_matrix((ids.size, self.has.shape[1]))
+        at = np.minimum(np.searchsorted(self.ids, ids), self.ids.size - 1)
+        return sparse.diags((self.ids[at] == ids).astype(np.float64)) @ self.has[at]
+
+
+def overlaps(a: sparse.csr_matrix, b: sparse.csr_matrix) -> Floats:
+    """Return |A ∩ B|/√(|A||B|) of each pair of rows, shape (n,); zero where a side is empty."""
+    shared = np.asarray(a.multiply(b).sum(axis=1), dtype=np.float64).ravel()
+    size = np.sqrt(np.asarray(a.sum(axis=1)).ravel() * np.asarray(b.sum(axis=1)).ravel())
+    out: Floats = np.divide(shared, size, out=np.zeros_like(shared), where=size > 0)
+    return out
+
+
+def entrainment_rows(
+    con: duckdb.DuckDBPyConnection, turns: Turns, clock: Clock, sampling: Sampling, n_draws: int
+) -> tuple[list[Measure], list[Estimate]]:
+    """Compute the overlap of words within dyads and its growth from turn to turn.
+
+    Parameters
+    ----------
+    con
+        Connection with the tables of `make_turns` and view ``text`` of one corpus.
+    turns, clock
+        What there is, and the window of the corpus.
+    sampling
+        Seed, draws and level.
+    n_draws
+        Dealings of the permutation of the slope.
+
+    Returns
+    -------
+    tuple of list
+        Measure ``entrainment_overlap`` (null: answered replies dealt anew within threads, those by the author itself
+        left out); estimates of `GROWTH`, with all content words and without those of the post of the thread.
+    """
+    pairs, words, roots = _read(con, sampling.seed)
+    late = (turns.refusal_of_order,) if turns.refusal_of_order else ()
+    said, answered = words.rows(ints(pairs, "id")), words.rows(ints(pairs, "parent"))
+    value = overlaps(said, answered)
+    dyad, turn = codes(pairs, "one", "other"), codes(pairs, "thread", "one", "other")
+    place = ints(pairs, "place")
+    null = _others(pairs, said, answered, sampling)
+    measures = [
+        share_row("entrainment_overlap", value, dyad, "replies", sampling, words=late, null=null, units="dyads")
+    ]
+    rest = words.rows(roots)
+    own, theirs = said - said.multiply(rest), answered - answered.multiply(rest)
+    found = informative(value, place, turn, dyad)
+    apart = informative(overlaps(own.tocsr(), theirs.tocsr()), place, turn, dyad)
+    estimates = [
+        *Contrast(GROWTH, found, words=late)(sampling, clock, n_draws),
+        *Contrast(GROWTH, apart, variant="words_not_of_the_post", words=late)(sampling, clock, n_draws),
+    ]
+    return measures, estimates
+
+
+def _read(con: duckdb.DuckDBPyConnection, seed: int) -> tuple[pl.DataFrame, Words, Ints]:
+    """Return the pairs, the words of their texts and posts, and the post of each pair (0 where there is none)."""
+    pairs = con.sql(_PAIR, params={"salt": f"{seed}:entrainment:", "most": MOST_DYADS}).pl()
+    con.register("entrainment_pair", pairs.to_arrow())
+    held = con.sql(_WORDS, params={"common": MOST_COMMON}).pl()
+    con.unregister("entrainment_pair")
+    roots = con.sql(_ROOTS).pl().rename({"id": "root"})
+    root = pairs.join(roots, on="thread", how="left", maintain_order="left")["root"].fill_null(0).to_numpy()
+    ids, row = np.unique(ints(held, "id"), return_inverse=True)
+    code = ints(held, "code")
+    shape = (ids.size, int(code.max(initial=-1)) + 1)
+    has = sparse.csr_matrix((np.ones(code.size), (row, code)), shape=shape)
+    return pairs, Words(ids.astype(np.int64), has), root.astype(np.int64)
+
+
+def _others(
+    pairs: pl.DataFrame, said: sparse.csr_matrix, answered: sparse.csr_matrix, sampling: Sampling
+) -> Null | None:
+    """Set the mean overlap beside that with replies of the thread dealt anew; own words are nobody's entrainment."""
+    if not pairs.height:
+        return None
+    author, partner = ints(pairs, "author"), ints(pairs, "partner")
+    places, deal = np.arange(pairs.height), dealer(codes(pairs, "thread"))
+    rng = stream(sampling.seed, "conversation/entrainment")
+    null = []
+    for _ in range(affordable(sampling.null_draws, 10 * max(int(said.nnz + answered.nnz), 1))):
+        drawn = deal(places, rng)
+        kept = np.flatnonzero(partner[drawn] != author)
+        null.append(float(overlaps(said[kept], answered[drawn[kept]]).mean()) if kept.size else float("nan"))
+    observed = float(overlaps(said, answered).mean())
+    return against("answered_replies_dealt_in_threads", observed, np.array(null))
