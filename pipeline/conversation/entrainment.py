@@ -18,7 +18,7 @@ from pipeline.activity.resampling import Null, stream
 from pipeline.activity.row import Sampling
 from pipeline.conversation.rows import Contrast, Question, codes, ints, share_row
 from pipeline.conversation.turns import REPLY, TURN, Turns
-from pipeline.conversation.within import dealer, informative
+from pipeline.conversation.within import centred, dealer, informative
 from pipeline.coordination.nulls import affordable, against
 from pipeline.inference.result import Floats, Ints
 from pipeline.language.clock import Clock
@@ -106,6 +106,30 @@ def overlaps(a: sparse.csr_matrix, b: sparse.csr_matrix) -> Floats:
     return out
 
 
+def at_equal_length(value: Floats, sizes: Floats, place: Ints, stratum: Ints) -> Floats:
+    """Return the overlaps less what the lengths of both texts tell of them within strata, shape (n,).
+
+    Parameters
+    ----------
+    value, place, stratum
+        Overlap, turn and dyad in a thread of each pair, shape (n,).
+    sizes
+        Logarithms of the numbers of content words, shape (n, 2).
+
+    Returns
+    -------
+    ndarray
+        The slope of it on the turn is that of a regression on turn and sizes with an effect of each stratum. Its error
+        takes the slopes of the sizes as known.
+    """
+    if not value.size:
+        return value
+    x = np.column_stack([centred(column, stratum) for column in (place, *sizes.T)])
+    slopes = np.linalg.lstsq(x, centred(value, stratum), rcond=None)[0]
+    out: Floats = value - sizes @ slopes[1:]
+    return out
+
+
 def entrainment_rows(
     con: duckdb.DuckDBPyConnection, turns: Turns, clock: Clock, sampling: Sampling, n_draws: int
 ) -> tuple[list[Measure], list[Estimate]]:
@@ -126,7 +150,7 @@ def entrainment_rows(
     -------
     tuple of list
         Measure ``entrainment_overlap`` (null: answered replies dealt anew within threads, those by the author itself
-        left out); estimates of `GROWTH`, with all content words and without those of the post of the thread.
+        left out); estimates of `GROWTH`: with all content words, at equal length, and without words of the post.
     """
     pairs, words, roots = _read(con, sampling.seed)
     late = (turns.refusal_of_order,) if turns.refusal_of_order else ()
@@ -142,9 +166,14 @@ def entrainment_rows(
     own, theirs = said - said.multiply(rest), answered - answered.multiply(rest)
     found = informative(value, place, turn, dyad)
     apart = informative(overlaps(own.tocsr(), theirs.tocsr()), place, turn, dyad)
+    sizes = np.log1p(np.column_stack([np.asarray(side.sum(axis=1)).ravel() for side in (said, answered)]))
+    level = informative(at_equal_length(value, sizes, place, turn), place, turn, dyad)
     estimates = [
-        *Contrast(GROWTH, found, words=late)(sampling, clock, n_draws),
-        *Contrast(GROWTH, apart, variant="words_not_of_the_post", words=late)(sampling, clock, n_draws),
+        *Contrast(GROWTH, found, words=(*late, "length_entangled"))(sampling, clock, n_draws),
+        *Contrast(GROWTH, level, variant="at_equal_length", words=late)(sampling, clock, n_draws),
+        *Contrast(GROWTH, apart, variant="words_not_of_the_post", words=(*late, "length_entangled"))(
+            sampling, clock, n_draws
+        ),
     ]
     return measures, estimates
 

@@ -8,19 +8,21 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 import pytest
+import statsmodels.api as sm
 from planted_conversations import Said, connect
 from planted_support import dyads, talks
 from test_conversation import DRAWS, computed, shares
 
 from pipeline.conversation.accusation import accusation_rows, later, pile_on
 from pipeline.conversation.entrainment import _read as read_words
-from pipeline.conversation.entrainment import entrainment_rows, overlaps
+from pipeline.conversation.entrainment import at_equal_length, entrainment_rows, overlaps
 from pipeline.conversation.naming import _REPLIES as NAMED
 from pipeline.conversation.naming import BELIEFS, STATES, YOU, _patterns, naming_rows
 from pipeline.conversation.repair import _REPLIES as ASKED
 from pipeline.conversation.repair import dealt_mean, repair_rows
 from pipeline.conversation.support import _returns, support_rows
 from pipeline.conversation.turns import SAID, TURN, make_turns
+from pipeline.conversation.within import informative, slope
 from pipeline.lexicon import Engine, card_by_id, load_cards
 from pipeline.published.load import load_measure_dictionary
 
@@ -90,6 +92,7 @@ def test_shared_words_that_grow_are_found() -> None:
     for growth, is_found in ((0.06, True), (0.0, False)):
         measures, specs = computed(connect(dyads(3, growth)), parts=(entrainment_rows,), alone=())
         for spec in ("within_strata_primary", "labels_permuted_robustness",
+                     "within_strata_at_equal_length_robustness",
                      "within_strata_words_not_of_the_post_robustness"):  # fmt: skip
             assert (specs[f"entrainment_grows_{spec}"].p_value <= 0.01) is is_found
         assert specs["entrainment_grows_within_strata_placebo"].p_value > 0.01
@@ -265,6 +268,17 @@ def test_overlaps_in_plain_python() -> None:
     got = overlaps(words.rows(pairs["id"].to_numpy()), words.rows(pairs["parent"].to_numpy()))
     assert got == pytest.approx(expected)
     assert pairs.height == 12 * 7  # nine turns: the post, its answer, and seven answers to answers
+
+
+def test_slopes_at_equal_length_are_those_of_least_squares() -> None:
+    rng = np.random.default_rng(6)
+    stratum, place, cluster = np.repeat(np.arange(30), 8), np.tile(np.arange(8), 30), np.repeat(np.arange(15), 16)
+    sizes = rng.normal(size=(240, 2)) - 0.2 * place[:, None]
+    value = 0.05 * place + sizes @ [0.3, -0.1] + rng.normal(size=30)[stratum] + rng.normal(size=240)
+    found = informative(at_equal_length(value, sizes, place, stratum), place, stratum, cluster)
+    dummies = (stratum[:, None] == np.arange(30)).astype(float)
+    theirs = sm.OLS(value, np.column_stack([place, sizes, dummies])).fit()
+    assert slope(found, found.label) == pytest.approx(theirs.params[0], rel=1e-9)
 
 
 def test_dealt_means_keep_what_cannot_move() -> None:
