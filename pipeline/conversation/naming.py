@@ -9,6 +9,8 @@ one that names a state gives advice (categories obligation and imperative of car
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import duckdb
 import numpy as np
 
@@ -95,6 +97,7 @@ ADVICE = Question(
     "of others, within threads (association)", "advice", "1[attribution]", "thread x direct reply",
     "author of the reply",
 )  # fmt: skip
+_WITHIN_REPLIERS = ADVICE.estimand.replace("within threads", "within repliers and classes of length")
 ADVISED = Question(
     "advised_attribution_draws_answer", "share of attributions that whom they answer replies to, of those with advice "
     "less that of those without, within threads (association)", "answered by the addressee", "1[advice]", "thread",
@@ -122,7 +125,7 @@ def naming_rows(
     -------
     tuple of list
         Measures ``unstated_state_rate``, ``unstated_state_share`` (null: answered messages of about the same length
-        dealt anew), ``advised_attribution_share`` (null: attributions dealt anew within threads and classes of length)
+        dealt anew), ``advised_attribution_share`` (null: attributions dealt anew within repliers and classes of length)
         and ``advised_other_share``; estimates of `ADVICE` and `ADVISED`.
     """
     del turns
@@ -131,9 +134,10 @@ def naming_rows(
     named, held, label, advice, answered, author = (ints(frame, name) for name in names)
     unstated, naming = ((named & ~held) > 0).astype(np.int64), named > 0
     opened = label == 1
-    sized, place = codes(frame, "thread", "length"), codes(frame, "thread", "is_to_post")
+    own, place = codes(frame, "author", "length"), codes(frame, "thread", "is_to_post")
     null = _dealt_texts(named[naming], held[naming], ints(frame, "size")[naming], sampling)
-    beside = dealt_mean("attributions_dealt_in_threads_and_length", advice, label, sized, sampling)
+    # Agents that advise and agents that attribute may be the same ones: labels stay with the replier.
+    beside = dealt_mean("attributions_dealt_in_repliers_and_length", advice, label, own, sampling)
     measures = [
         share_row("unstated_state_rate", unstated, author, "replies", sampling),
         share_row("unstated_state_share", unstated[naming], author[naming], "naming_replies", sampling,
@@ -147,6 +151,8 @@ def naming_rows(
     tests = (
         Contrast(ADVICE, informative(outcome, label, place, author), words=("length_entangled",)),
         Contrast(ADVICE, informative(outcome, label, all_sized, author), "same_length"),
+        Contrast(replace(ADVICE, strata="replier x class of length", estimand=_WITHIN_REPLIERS),
+                 informative(outcome, label, own, author), "same_replier_and_length"),
         Contrast(ADVISED, informative(back, advice[opened], place[opened], author[opened]),
                  words=("length_entangled",)),
         Contrast(ADVISED, informative(back, advice[opened], all_sized[opened], author[opened]), "same_length"),

@@ -25,6 +25,7 @@ from pipeline.conversation.turns import SAID, TURN, make_turns
 from pipeline.conversation.within import informative, slope
 from pipeline.lexicon import Engine, card_by_id, load_cards
 from pipeline.published.load import load_measure_dictionary
+from pipeline.report.html.conversation_section import _GROUPS
 
 PARTS = (repair_rows, support_rows, accusation_rows, naming_rows)
 HYPOTHESES = ("repair_draws_answer", "distress_draws_support", "support_lifts_valence", "accusation_brings_evidence",
@@ -36,7 +37,7 @@ BESIDE = (
     ("support_uplift", "support_dealt_in_alike_posts"),
     ("pile_on_next_share", "order_permuted_in_targets"),
     ("unstated_state_share", "answered_texts_dealt_in_length"),
-    ("advised_attribution_share", "attributions_dealt_in_threads_and_length"),
+    ("advised_attribution_share", "attributions_dealt_in_repliers_and_length"),
 )
 
 
@@ -288,6 +289,12 @@ def test_dealt_means_keep_what_cannot_move() -> None:
     null = dealt_mean("m", value, label, np.array([0, 0, 1, 1, 2, 2]), Sampling(seed=1, null_draws=2000))
     # Stratum 0 is all labelled and keeps 1 of 2; stratum 1 gives one of 1 and 0; stratum 2 none: (1 + .5)/3.
     assert null.mean == pytest.approx(0.5, abs=0.02)  # 2,000 draws: standard error .004
+
+
+def test_every_measure_stands_in_one_table_of_the_report(planted, quiet) -> None:
+    shown = {name for name, _ in [*planted[0], *quiet[0]]}
+    for name in shown:
+        assert sum(name.startswith(starts) for _, starts in _GROUPS) == 1, name
 
 
 def talks_p(seed: int) -> dict[str, float | None]:
