@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
@@ -66,3 +67,34 @@ def made(kind: Callable[..., T], raw: dict[str, Any], where: str, choices: Mappi
         if (value := getattr(spec, key)) not in allowed:
             raise ValueError(f"{where}: {key} {value!r} is not one of {sorted(allowed)}")
     return spec
+
+
+def read_choices(name: str) -> list[dict[str, Any]]:
+    """Return the entries of a file whose choices are all combined, each with its role.
+
+    Parameters
+    ----------
+    name
+        The file beside this module. Its table ``choices`` lists the values of each choice: their combinations are the
+        first entries, the one of all first values primary, the others robustness. Each ``spec`` changes what it names
+        of the first values.
+
+    Raises
+    ------
+    ValueError
+        When a ``spec`` names no role or a choice that there is not.
+    """
+    document = tomllib.loads(files("pipeline.inference").joinpath(name).read_text(encoding="utf-8"))
+    choices: dict[str, list[Any]] = document["choices"]
+    first = {key: values[0] for key, values in choices.items()}
+    found = []
+    for picked in itertools.product(*choices.values()):
+        entry = dict(zip(choices, picked, strict=True))
+        found.append({"role": "primary" if entry == first else "robustness", **entry})
+    for i, entry in enumerate(document.get("spec", []), 1):
+        if unknown := sorted(set(entry) - {"role", *first}):
+            raise ValueError(f"{name}, spec {i}: unknown keys {unknown}; allowed are {sorted({'role', *first})}")
+        if "role" not in entry:
+            raise ValueError(f"{name}, spec {i}: no role")
+        found.append({**first, **entry})
+    return found

@@ -32,6 +32,9 @@ GENDER_PANELS = (
 MINTING_PANELS = (
     ("minting_draws_correction", "Log odds ratio (pairs: difference) of a corrective reply under a protocol post"),
     ("invaded_communities_complain", "Share of complaints where protocol posts came, less elsewhere"),
+    ("posts_are_protocol_posts", "Share of posts that are protocol posts"),
+    ("communities_are_invaded", "Share of communities that are invaded"),
+    ("messages_complain", "Share of messages that complain"),
 )
 ROW_INCHES, PANEL_INCHES = 0.19, 0.75
 _ORDER = ("primary", "robustness", "placebo", "negative_control", "naive")
@@ -99,4 +102,6 @@ def _draw(axes: Any, title: str, rows: Sequence[dict[str, Any]]) -> None:
 
 def _name(row: dict[str, Any]) -> str:
     parts = str(row["model"]).replace("descriptions of 3+ tokens, ", "").replace(", descriptions of 3+ tokens", "")
+    # Tests of minting differ by estimator and sample, which their formula does not say: their ids do.
+    parts = str(row["spec_id"]).removeprefix("mint_") if str(row["spec_id"]).startswith("mint_") else parts
     return f"{str(row['role']).replace('_', ' ')}: {parts.replace('similarity of ', '').replace('_', ' ')}"

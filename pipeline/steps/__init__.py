@@ -4,6 +4,7 @@ A step is current when its fingerprint is: inputs, configuration, source of what
 libraries named. Assets, the command line and benchmarks all run the same steps.
 """
 
+from pipeline.steps.airs import AIRS_STEPS
 from pipeline.steps.analysis import ANALYSIS_STEPS
 from pipeline.steps.comparison import COMPARISON_STEPS
 from pipeline.steps.contagion import CONTAGION_STEPS
@@ -50,6 +51,7 @@ _IN_ORDER = (
     *SOCIALISATION_STEPS,
     *STATEMENT_STEPS,
     *CONTAGION_STEPS,
+    *AIRS_STEPS,
     *ANALYSIS_STEPS,
     *COMPARISON_STEPS,
 )

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 from whole_runs import materialise, project
 
+from pipeline.inference.airs_grid import load_airs_grid
 from pipeline.simulation import Corpus, ForumTruth, generate, write_moltbook_v1
 
 CORPUS = "planted"
@@ -84,6 +85,20 @@ def test_the_planted_share_of_airs_is_in_its_interval(planted: tuple[Corpus, duc
     found = measure(con, "airs_positive_share")
     assert found["value"] == corpus.posts["is_action_inducing"].mean()
     assert found["ci_low"] < corpus.truth.airs_positive_share < found["ci_high"]
+
+
+def test_the_curve_of_airs_has_the_planted_share_and_its_controls_hold(
+    planted: tuple[Corpus, duckdb.DuckDBPyConnection],
+) -> None:
+    corpus, con = planted
+    found = rows(con, "SELECT * FROM analysis.estimate WHERE family = 'airs' ORDER BY spec_id")
+    assert {row["spec_id"] for row in found} == {spec.spec_id for spec in load_airs_grid()}
+    (primary,) = (row for row in found if row["role"] == "primary")
+    assert primary["estimate"] == measure(con, "airs_positive_share")["value"]
+    assert primary["conf_low"] < corpus.truth.airs_positive_share < primary["conf_high"]
+    controls = [row for row in found if row["role"] in ("placebo", "negative_control")]
+    # Six tests of true nulls at most: all above a tenth of a per cent.
+    assert all(row["p_value"] > 0.001 for row in controls if row["p_value"] is not None)
 
 
 def test_every_reply_gets_the_class_that_was_planted(planted: tuple[Corpus, duckdb.DuckDBPyConnection]) -> None:
