@@ -26,7 +26,9 @@ E = TypeVar("E", bound=Entry)
 T = TypeVar("T")
 
 
-def read_entries(name: str, make: Callable[[dict[str, Any], str], E]) -> tuple[tuple[E, ...], dict[str, Any]]:
+def read_entries(
+    name: str, make: Callable[[dict[str, Any], str], E], primaries: int = 1
+) -> tuple[tuple[E, ...], dict[str, Any]]:
     """Return the specifications of a file beside this module, and its settings.
 
     Parameters
@@ -35,19 +37,22 @@ def read_entries(name: str, make: Callable[[dict[str, Any], str], E]) -> tuple[t
         The file, such as ``grid/norms.toml``.
     make
         Makes a specification of an entry and of the words that tell where it stands.
+    primaries
+        Specifications with the role primary, the first among them: one, or one of each of several hypotheses.
 
     Raises
     ------
     ValueError
-        When an entry is not valid or stands twice, or when the first is not the only primary one.
+        When an entry is not valid or stands twice, or when the primary ones are not as many, the first among them.
     """
     document = tomllib.loads(files("pipeline.inference").joinpath(name).read_text(encoding="utf-8"))
     found = tuple(make(entry, f"{name}, spec {i}") for i, entry in enumerate(document["spec"], 1))
     ids = [spec.spec_id for spec in found]
     if repeated := sorted({i for i in ids if ids.count(i) > 1}):
         raise ValueError(f"{name}: the same specification twice, ids {repeated}; remove one of each")
-    if [spec.role for spec in found].count("primary") != 1 or found[0].role != "primary":
-        raise ValueError(f"{name}: the first specification, and no other, must have the role primary")
+    if [spec.role for spec in found].count("primary") != primaries or found[0].role != "primary":
+        others = "no other" if primaries == 1 else f"{primaries - 1} others"
+        raise ValueError(f"{name}: the first specification, and {others}, must have the role primary")
     return found, document.get("settings", {})
 
 
