@@ -19,6 +19,7 @@ import polars as pl
 
 from pipeline.activity.resampling import stream
 from pipeline.activity.row import Sampling
+from pipeline.inference.beside import beside_placebos
 from pipeline.inference.contingency import chi_square, cochran_mantel_haenszel, stratum_tables, two_by_two
 from pipeline.inference.minting import FAMILY, shared_communities
 from pipeline.inference.minting_frames import LEAST_MINTS, Minting, invaded_communities, windows
@@ -76,7 +77,9 @@ def minting_estimates(minting: Minting, clock: Clock, sampling: Sampling, *, n_d
         else:
             fit = _complaints(spec, minting, clock, level, n_draws, rng)
         rows.append(_row(spec, fit, level, clock, seed))
-    return adjust([*rows, *share_estimates(minting, sampling)])
+    keys = [(row.hypothesis_id, row.outcome) for row in rows]
+    must_be_empty = [row.role in ("placebo", "negative_control") for row in rows]
+    return adjust([*beside_placebos(rows, keys, must_be_empty, level), *share_estimates(minting, sampling)])
 
 
 # Replies

@@ -12,6 +12,7 @@ import duckdb
 from pipeline.activity.resampling import stream
 from pipeline.activity.row import Sampling
 from pipeline.coordination.nulls import against
+from pipeline.inference.beside import beside_placebos
 from pipeline.inference.multiplicity import adjust
 from pipeline.language.clock import Clock
 from pipeline.language.convergence_sample import find_embedding
@@ -73,7 +74,8 @@ def social_estimates(
     list of Estimate
         One row per specification, in the order of the grid: value, interval where units are agents, and mean and
         standard deviation of the null with p; `common_scale` is the value less the mean of its null. Null with the
-        reason in `warnings` where the data do not allow one.
+        reason in `warnings` where the data do not allow one; ``placebo_failed`` where a placebo or a negative control
+        of the same hypothesis and outcome is away from its null.
     """
     specs, settings = load_social_grid()
     vectors = corpus_coverage(con)
@@ -89,7 +91,9 @@ def social_estimates(
                 draws = settings["draws" if spec.role == "primary" else "draws_elsewhere"]
                 found = value_of(spec, corpus, draws, stream(sampling.seed, f"socialisation/{spec.spec_id}"))
             rows.append(_row(spec, found, clock, sampling, [*words, *covered.words]))
-    return adjust(rows)
+    keys = [(row.hypothesis_id, row.outcome) for row in rows]
+    must_be_empty = [row.role in ("placebo", "negative_control") for row in rows]
+    return adjust(beside_placebos(rows, keys, must_be_empty, sampling.level))
 
 
 def _row(spec: SocialSpecification, found: Found, clock: Clock, sampling: Sampling, words: list[str]) -> Estimate:

@@ -101,7 +101,7 @@ SOCIALISATION_STEPS = (
         compute=_estimate,
         modules=(
             *_MODULES,
-            *(f"pipeline.inference.{name}" for name in ("grid_entries", "multiplicity", "specification")),
+            *(f"pipeline.inference.{name}" for name in ("beside", "grid_entries", "multiplicity", "specification")),
         ),
         libraries=("duckdb", "polars", "numpy", "scipy"),
         prepare=_grid,

@@ -108,6 +108,19 @@ def test_planted_corrections_are_found_after_and_not_before():
     assert before.estimate is None or before.p_value > 0.01
 
 
+def test_a_placebo_that_fails_is_told_beside_its_estimates(persona):
+    """By hand from the rows: the word stands where, and only where, a control of the same question has p below .05."""
+    failed = {
+        (row.hypothesis_id, row.outcome)
+        for row in persona[1]
+        if row.role in ("placebo", "negative_control") and row.p_value is not None and row.p_value < 0.05
+    }
+    for row in persona[1]:
+        if row.role in ("primary", "robustness") and row.estimate is not None:
+            said = "placebo_failed" in (row.warnings or "")
+            assert said == ((row.hypothesis_id, row.outcome) in failed), row.model
+
+
 def test_turnover_of_words_by_hand():
     """Births of single words that occur three times, and of words twice, counted with dictionaries."""
     con = society(np.random.default_rng(9), agents=40, per_day=1, tokens=25)
