@@ -86,8 +86,8 @@ class Events:
         Which of the messages after the reply is looked at: 1 for the next.
     is_before
         True looks at the last message before the reply, which it cannot have moved.
-    only
-        A further condition of the grid on messages ``m``.
+    only, having
+        A further condition of the grid on messages ``m``, and what keeps those whose text has a vector.
     """
 
     treated: str = "enforce"
@@ -95,6 +95,7 @@ class Events:
     place: int = 1
     is_before: bool = False
     only: str = ""
+    having: str = VECTORS
 
 
 def read_events(
@@ -102,7 +103,7 @@ def read_events(
 ) -> pl.DataFrame:
     """Return one row per author: answered, reply, next (texts; the last is null where there is none), is_corrected."""
     query = _EVENTS.format(
-        start=clock.start_sql("m"), timed=clock.is_timed_sql("m"), vectors=VECTORS, only=events.only,
+        start=clock.start_sql("m"), timed=clock.is_timed_sql("m"), vectors=events.having, only=events.only,
         treated=_TREATED[events.treated], stratum=_STRATA[events.stratum],
         side="<" if events.is_before else ">", order="DESC" if events.is_before else "ASC",
     )  # fmt: skip

@@ -29,6 +29,7 @@ from pipeline.socialisation.grid import (
     load_social_grid,
 )
 from pipeline.socialisation.grid_values import Corpus, Found, nothing, value_of
+from pipeline.socialisation.vectors import listed_vectors
 from pipeline.socialisation.vocabulary import FAMILY
 
 ESTIMANDS = {
@@ -81,7 +82,7 @@ def social_estimates(
     vectors = corpus_coverage(con)
     corpus = Corpus(con, clock, find_embedding(con), sampling.seed, sampling.level)
     rows = []
-    with first_copies(con):
+    with first_copies(con), listed_vectors(con, corpus.embedding):
         for spec in specs:
             progress(f"socialisation: {spec.hypothesis.replace('_', ' ')}, {spec.formula}")
             covered = spaced if spec.hypothesis in _WITHOUT_VECTORS else vectors

@@ -48,7 +48,7 @@ from pipeline.socialisation.inertia import (
 )
 from pipeline.socialisation.periods import PeriodTexts, read_period_texts
 from pipeline.socialisation.turnover import LEAST, LONGEST, count_ngrams, shares
-from pipeline.socialisation.vectors import VectorStore, cosines
+from pipeline.socialisation.vectors import LISTED, VectorStore, cosines
 
 BoolArray = NDArray[np.bool_]
 T = TypeVar("T")
@@ -139,7 +139,7 @@ def _sequences(spec: SocialSpecification, corpus: Corpus, *, is_voted: bool) -> 
     assert embedding is not None  # noqa: S101 - narrows the type for mypy
     reading = Reading(
         most=spec.most or None, least=spec.least or None, kind=spec.kind, has_repeats=spec.copies == "kept",
-        in_community=spec.stratum == "community", only=spec.only,
+        in_community=spec.stratum == "community", only=spec.only, having=LISTED,
     )  # fmt: skip
     return corpus.once(
         (spec.hypothesis, reading),
@@ -214,7 +214,7 @@ def _read_events(corpus: Corpus, chosen: Events) -> _Events:
 def _corrections(spec: SocialSpecification, corpus: Corpus, draws: int, rng: np.random.Generator) -> Found:
     chosen = Events(
         treated="hash" if spec.by_hash else "enforce", stratum=spec.stratum or "community", place=spec.place,
-        is_before=spec.is_before, only=spec.only,
+        is_before=spec.is_before, only=spec.only, having=LISTED,
     )  # fmt: skip
     events = corpus.once((CORRECTIONS, chosen), lambda: _read_events(corpus, chosen))
     if not events.label.any():

@@ -94,8 +94,8 @@ class Reading:
         True keeps texts that an agent repeats word by word.
     in_community
         True sets a message beside those of its community only.
-    only
-        A further condition of the grid on messages ``m``.
+    only, having
+        A further condition of the grid on messages ``m``, and what keeps those whose text has a vector.
     """
 
     most: int | None = None
@@ -104,6 +104,7 @@ class Reading:
     has_repeats: bool = False
     in_community: bool = False
     only: str = ""
+    having: str = VECTORS
 
 
 def read_sequences(
@@ -119,7 +120,7 @@ def read_sequences(
     # Kind and community in one column, so that both make the stratum; most corpora say the community of posts only.
     place = "m.kind || ':' || coalesce(m.community_id, r.community_id, '')"
     query = _MESSAGES.format(
-        start=clock.start_sql("m"), timed=clock.is_timed_sql("m"), vectors=VECTORS,
+        start=clock.start_sql("m"), timed=clock.is_timed_sql("m"), vectors=reading.having,
         chosen=voted if is_voted else unvoted, only=reading.only, repeats="TRUE" if reading.has_repeats else "copy = 1",
         kind=place if reading.in_community else "m.kind",
         joined="LEFT JOIN message AS r ON r.message_id = m.root_id" if reading.in_community else "",

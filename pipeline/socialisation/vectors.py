@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import duckdb
 import numpy as np
 import polars as pl
@@ -16,6 +19,9 @@ Vectors = FloatArray | NDArray[np.float32]
 VECTORS = """JOIN (SELECT text_hash FROM embedding WHERE model = $model AND rung = $rung AND vector IS NOT NULL) AS v
         ON v.text_hash = m.text_hash"""
 """Keeps messages ``m`` whose text has a vector."""
+LISTED = """JOIN (SELECT text_hash FROM socialisation_vector WHERE model = $model AND rung = $rung) AS v
+        ON v.text_hash = m.text_hash"""
+"""The same, from the table that `listed_vectors` makes: vectors are then read only where they are used."""
 
 _READ = """
 SELECT c.text_hash, e.vector FROM chosen_hash AS c
@@ -38,6 +44,21 @@ def read_vectors(con: duckdb.DuckDBPyConnection, embedding: Embedding, hashes: p
     vectors = unit_vectors(found["vector"].explode().to_numpy().reshape(found.height, width))
     place = hashes.cast(pl.Enum(distinct)).to_physical().to_numpy()
     return np.asarray(vectors[place], dtype=np.float64)
+
+
+@contextmanager
+def listed_vectors(con: duckdb.DuckDBPyConnection, embedding: Embedding | None) -> Iterator[None]:
+    """List the texts that have a vector in a table, for many queries, and take it away afterwards."""
+    if embedding is not None:
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE socialisation_vector AS SELECT text_hash, model, rung FROM embedding "
+            "WHERE model = $model AND rung = $rung AND vector IS NOT NULL",
+            {"model": embedding.model, "rung": embedding.rung},
+        )
+    try:
+        yield
+    finally:
+        con.execute("DROP TABLE IF EXISTS socialisation_vector")
 
 
 class VectorStore:
