@@ -77,6 +77,8 @@ WARNINGS: dict[str, str] = {
     "singular_terms": "Terms of the model are constant or add up to one another; they cannot be told apart.",
     "lumps_causes": "Influence, regression to the mean and shared shocks are all in it and are not told apart.",
     "gap_in_weeks": "Some weeks have too few ties: the sum is over the longest run of weeks without such a one.",
+    "units_sampled": "A sample by hash stands for the whole, to bound memory; n counts the sample.",
+    "no_alignment": "Answers repeat no more of their partners' words than chance; a ratio to that is no number.",
     "agents_sampled": "The process was run forward in a smaller society, sampled from the agents.",
     "closed_population": "Runs take all agents as there from the first week to the last.",
     "not_stationary": "The score depends so much on its own past that a process of it runs away.",

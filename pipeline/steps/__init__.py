@@ -27,6 +27,7 @@ from pipeline.steps.statements import STATEMENT_STEPS
 from pipeline.steps.step import Check, Outcome, Progress, Step, StepContext, run_step
 from pipeline.steps.structure import STRUCTURE_STEPS
 from pipeline.steps.topics import TOPIC_STEPS
+from pipeline.steps.transfer import TRANSFER_STEPS
 
 _IN_ORDER = (
     *CORPUS_STEPS,
@@ -49,6 +50,7 @@ _IN_ORDER = (
     *PERSONA_STEPS,
     *SOCIALISATION_STEPS,
     *STATEMENT_STEPS,
+    *TRANSFER_STEPS,
     *CONTAGION_STEPS,
     *ANALYSIS_STEPS,
     *COMPARISON_STEPS,
