@@ -11,10 +11,12 @@ from pipeline.schema import measure_frame
 from pipeline.steps.analysis import _sampling
 from pipeline.steps.socialisation import _spaced, _words
 from pipeline.steps.step import Step, StepContext
+from pipeline.transfer.adoption import adoption_measure
 from pipeline.transfer.openings import opening_measures
 from pipeline.transfer.order import FAMILY, drop_tables, make_messages, make_words, read_order
 from pipeline.transfer.partners import partner_measures
 from pipeline.transfer.recall import recall_measures
+from pipeline.transfer.retention import retention_measures
 from pipeline.transfer.states import state_measures
 from pipeline.transfer.trajectories import trajectory_measures
 from pipeline.transfer.transfers import transfer_measures
@@ -38,7 +40,8 @@ def _transfer(context: StepContext) -> Mapping[str, Data]:
         drop_tables(con)
     context.progress("beliefs are followed")
     english += state_measures(con, sampling, words)
-    spaced += opening_measures(con, clock, sampling, words)
+    english += retention_measures(con, clock, sampling, words)
+    spaced += [*opening_measures(con, clock, sampling, words), adoption_measure(con, clock, sampling, words)]
     rows = [*warned(spaced, corpus_coverage(con, _spaced(con))), *warned(english, corpus_coverage(con))]
     return {"measure": measure_frame(warn_periods(rows, read_gaps(con).of("post", "comment")))}
 
@@ -47,7 +50,7 @@ TRANSFER_STEPS = (
     Step(
         key="analysis/measure/transfer",
         tables=("measure",),
-        reads=("agent", "message", "text", "text_topic", "lexicon_score", "collection_gap"),
+        reads=("agent", "message", "text", "text_topic", "template", "lexicon_score", "collection_gap"),
         family=FAMILY,
         compute=_transfer,
         modules=(
@@ -63,6 +66,7 @@ TRANSFER_STEPS = (
             "pipeline.inference.intervals",
             "pipeline.inference.result",
             "pipeline.language.clock",
+            "pipeline.language.convergence_sample",
             "pipeline.language.covered",
             "pipeline.language.statements",
             "pipeline.lexicon.tokens",

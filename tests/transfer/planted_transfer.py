@@ -159,3 +159,43 @@ def rememberers(
         rows.append({"message_id": f"s{a}", "agent_id": f"a{a}", "content": text,
                      "created_at": START + timedelta(hours=12 * messages + a)})  # fmt: skip
     return connect(rows)
+
+
+def topic_writers(
+    rng: np.random.Generator, *, agents: int = 60, days: int = 8, per_day: int = 3, topics: int = 4, lasts: int = 99
+) -> duckdb.DuckDBPyConnection:
+    """Return messages of agents on topics of their liking; each topic is dropped by all after `lasts` days."""
+    liking = rng.dirichlet(np.ones(topics), size=agents)
+    rows, topic = [], []
+    for a in range(agents):
+        for day in range(days):
+            for i in range(per_day):
+                able = np.array([lasts > day or k >= topics // 2 for k in range(topics)])
+                weights = liking[a] * able
+                k = int(rng.choice(topics, p=weights / weights.sum()))
+                text = f"on {k} by {a} on {day} the {i}"
+                rows.append({"message_id": f"m{a}-{day}-{i}", "agent_id": f"a{a}", "content": text,
+                             "created_at": START + timedelta(days=day, hours=float(rng.uniform(0, 23)))})  # fmt: skip
+                topic.append({"text_hash": f"h{hash_of(text)}", "topic_id": k + 1})
+    return connect(rows, text_topic=topic)
+
+
+def template_users(
+    rng: np.random.Generator, *, pull: float = 0.0, days: int = 5, templates: int = 30, posts: int = 60
+) -> duckdb.DuckDBPyConnection:
+    """Return posts of new authors each day; with `pull` a template is used more where it had more votes the day before.
+
+    Votes are drawn anew each day, so that nothing but they makes a template of today like that of tomorrow.
+    """
+    rows, template, weights = [], [], np.ones(templates)
+    for day in range(days):
+        votes = rng.normal(size=templates)
+        for i in range(posts):
+            k = int(rng.choice(templates, p=weights / weights.sum()))
+            text = f"template {letters(k)} filled with {day} and {i}"
+            rows.append({"message_id": f"m{day}-{i}", "agent_id": f"a{day}-{i}", "content": text,
+                         "score": round(10 * votes[k] + rng.normal()),
+                         "created_at": START + timedelta(days=day, hours=float(rng.uniform(0, 23)))})  # fmt: skip
+            template.append({"text_hash": f"h{hash_of(text)}", "template_id": f"t{k}"})
+        weights = np.exp(pull * votes)
+    return connect(rows, template=template)

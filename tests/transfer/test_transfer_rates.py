@@ -7,15 +7,17 @@ from functools import cache
 
 import numpy as np
 import pytest
-from planted_transfer import believers, conversations, rememberers
+from planted_transfer import believers, conversations, rememberers, template_users, topic_writers
 from scipy import stats
 
 from pipeline.activity.row import Sampling
 from pipeline.language.clock import read_clock
+from pipeline.transfer.adoption import adoption_measure
 from pipeline.transfer.openings import opening_measures
 from pipeline.transfer.order import make_messages, make_words, read_order
 from pipeline.transfer.partners import partner_measures
 from pipeline.transfer.recall import recall_measures
+from pipeline.transfer.retention import retention_measures
 from pipeline.transfer.trajectories import trajectory_measures
 from pipeline.transfer.transfers import transfer_measures
 
@@ -75,6 +77,22 @@ def memories(rng: np.random.Generator) -> dict[str, float]:
     }
 
 
+def topics(rng: np.random.Generator) -> dict[str, float]:
+    con = topic_writers(rng, agents=40)
+    rows = retention_measures(con, read_clock(con), SAMPLING, [])
+    return {
+        "topics, retention": p_of(rows, "topic_retention", "periods"),
+        "topics, forgetting": p_of(rows, "topic_forgetting", "periods"),
+        "topics, backward transfer": p_of(rows, "topic_backward_transfer", "periods"),
+    }
+
+
+def votes(rng: np.random.Generator) -> dict[str, float]:
+    con = template_users(rng)
+    rows = [adoption_measure(con, read_clock(con), SAMPLING, [])]
+    return {"templates, adoption and votes": p_of(rows, "template_adoption_score_correlation", "scores")}
+
+
 WORLDS: dict[Callable[[np.random.Generator], dict[str, float]], tuple[str, ...]] = {
     words_pass: (
         "terms, replies dealt",
@@ -86,6 +104,8 @@ WORLDS: dict[Callable[[np.random.Generator], dict[str, float]], tuple[str, ...]]
     partners: ("partners, ratio", "partners, difference"),
     beliefs: ("change points, strength",),
     memories: ("recall, accuracy", "recall, recency"),
+    topics: ("topics, retention", "topics, forgetting", "topics, backward transfer"),
+    votes: ("templates, adoption and votes",),
 }
 """Worlds with nothing planted, and the tests that each is put to."""
 TESTS = {name: world for world, names in WORLDS.items() for name in names}
@@ -102,8 +122,11 @@ def rejections(name: str, runs: int) -> float:
     return float(np.mean(np.array([p_values(TESTS[name], run)[name] for run in range(runs)]) <= 0.05))
 
 
-@pytest.mark.parametrize("name", ["terms, replies dealt", "partners, ratio", "change points, strength",
-                                  "recall, accuracy"])  # fmt: skip
+QUICK = ("terms, replies dealt", "partners, ratio", "change points, strength", "recall, accuracy", "topics, forgetting",
+         "templates, adoption and votes")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", QUICK)
 def test_few_runs_reject_no_more_than_chance(name):
     runs = 8
     # A test at its level exceeds this in one of a thousand; the seeds are fixed.

@@ -13,6 +13,7 @@ TABLES = (
     ("Rare terms and who answers", ("term_transfer_", "bdi_")),
     ("Alignment with partners, old and new", ("partner_", "opening_")),
     ("Beliefs that change, and their recall", ("belief_", "self_recall_")),
+    ("Topics that are kept, templates that are taken up", ("topic_", "template_")),
 )
 """Captions, and how the names of their measures begin."""
 ABOUT = (
