@@ -38,6 +38,7 @@ MIN_REPLIES = 20
 _ANSWERS = f"""
 WITH answer AS (
     SELECT c.message_id, c.agent, c.agent_code, c.text_id, p.text_id AS partner_text, c.cell,
+           p.agent_code AS partner_code,
            CASE WHEN p.kind = 'comment' THEN 1 ELSE 0 END AS partner_kind,
            row_number() OVER (
                PARTITION BY least(c.agent_code, p.agent_code), greatest(c.agent_code, p.agent_code)
@@ -52,7 +53,7 @@ chosen AS (
     FROM answer
     WHERE text_id <> partner_text AND partner_text IN (SELECT text_id FROM {WORDS})
 )
-SELECT agent_code, text_id, partner_text, cell, partner_kind, is_first
+SELECT agent_code, partner_code, text_id, partner_text, cell, partner_kind, is_first
 FROM chosen WHERE i <= $most ORDER BY sha256($salt || agent), agent_code, i LIMIT $all
 """
 _TOTAL = f"""
@@ -121,8 +122,12 @@ def read_answers(con: duckdb.DuckDBPyConnection, seed: int) -> tuple[Answers, bo
     text, partner = (found[name].to_numpy().astype(np.int64) for name in ("text_id", "partner_text"))
     cell = found.select("cell", "partner_kind").to_struct().rank("dense") if found.height else found["cell"]
     stratum, rng = cell.to_numpy().astype(np.int64), stream(seed, ALIGNMENT)
-    others = np.stack([dealt_partners(partner, stratum, rng) for _ in range(DEALINGS)], axis=1)
-    columns = np.column_stack([partner, others])
+    agent, met = (found[name].to_numpy().astype(np.int64) for name in ("agent_code", "partner_code"))
+    dealt = np.stack([dealt_partners(stratum, rng) for _ in range(DEALINGS)], axis=1)
+    # Neither the message that is answered, nor one of the author's own, nor a copy of the answer.
+    others = partner[dealt]
+    is_own = (others == partner[:, None]) | (others == text[:, None]) | (met[dealt] == agent[:, None])
+    columns = np.column_stack([partner, np.where(is_own, -1, others)])
     usable = (columns[:, 1:] >= 0).any(axis=1)
     shares = _shares(con, text[usable], columns[usable])
     kept = found.filter(pl.Series(usable))
@@ -133,15 +138,15 @@ def read_answers(con: duckdb.DuckDBPyConnection, seed: int) -> tuple[Answers, bo
     ), is_sampled  # fmt: skip
 
 
-def dealt_partners(partner: IntArray, stratum: IntArray, rng: np.random.Generator) -> IntArray:
-    """Return for each answer what another of its stratum answers, −1 where that is the same message; shape (n,)."""
+def dealt_partners(stratum: IntArray, rng: np.random.Generator) -> IntArray:
+    """Return for each answer the place of another of its stratum, its own where there is none; shape (n,)."""
     order = np.lexsort((rng.random(stratum.size), stratum))
     code = stratum[order]
     low, high = np.searchsorted(code, code), np.searchsorted(code, code, side="right")
     following = np.where(np.arange(code.size) + 1 < high, np.arange(code.size) + 1, low)
     found = np.empty(stratum.size, dtype=np.int64)
-    found[order] = partner[order][following]
-    return np.where(found == partner, -1, found)
+    found[order] = order[following] if code.size else order
+    return found
 
 
 def _shares(con: duckdb.DuckDBPyConnection, text: IntArray, columns: IntArray) -> FloatArray:

@@ -70,15 +70,12 @@ def read_topics(con: duckdb.DuckDBPyConnection, clock: Clock, seed: int) -> Topi
     )
     found = con.sql(query, params={"salt": f"{seed}:retention:", "most": MOST_MESSAGES}).pl()
     group = found["place"].str.slice(0, 1).str.to_integer(base=16, strict=False) if found.height else found["topic_id"]
-    return Topics(
-        found["agent"].rle_id().to_numpy().astype(np.int64),
-        *(
-            np.unique(found[name].to_physical().to_numpy(), return_inverse=True)[1].astype(np.int64)
-            for name in ("period_start", "topic_id")
-        ),
-        group.to_numpy().astype(np.int64),
-        found.height == MOST_MESSAGES,
+    period, topic = (
+        np.unique(found[name].to_physical().to_numpy(), return_inverse=True)[1].astype(np.int64)
+        for name in ("period_start", "topic_id")
     )
+    agent, is_sampled = found["agent"].rle_id().to_numpy().astype(np.int64), found.height == MOST_MESSAGES
+    return Topics(agent, period, topic, group.to_numpy().astype(np.int64), is_sampled)
 
 
 def retention(agent: IntArray, period: IntArray, topic: IntArray, shape: tuple[int, int]) -> tuple[IntArray, IntArray]:
@@ -179,11 +176,7 @@ def retention_measures(
         summaries(*retention(found.agent, dealt_periods(found.agent, found.period, rng), found.topic, shape))
         for _ in range(affordable(sampling.null_draws, len(found.agent)))
     ])  # fmt: skip
-    left = np.stack([
-        summaries(*retention(*(v[found.group != g] for v in (found.agent, found.period, found.topic)), shape))
-        if (found.group != g).any() else np.full(3, np.nan)
-        for g in range(GROUPS)
-    ])  # fmt: skip
+    left = np.stack([_without(found, group, shape) for group in range(GROUPS)])
     said = [*words, *(["units_sampled"] if found.is_sampled else [])]
     rows = []
     for place, name in enumerate(NAMES):
@@ -197,3 +190,10 @@ def retention_measures(
         null = against(NULL, value, draws[:, place])
         rows.append(emit(name, value, n, "agents", interval=interval, null=null, warnings=[*said, *few]))
     return rows
+
+
+def _without(found: Topics, group: int, shape: tuple[int, int]) -> FloatArray:
+    kept = found.group != group
+    if not kept.any():
+        return np.full(len(NAMES), np.nan)
+    return summaries(*retention(found.agent[kept], found.period[kept], found.topic[kept], shape))

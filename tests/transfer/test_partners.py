@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from planted_transfer import START, connect, conversations
+from planted_transfer import START, connect, conversations, letters
 from scipy import stats
 
 from pipeline.activity.row import Sampling
@@ -78,11 +78,26 @@ def test_partner_refusals_and_sampling():
 
 def test_dealt_partners_stay_in_their_stratum_and_are_others():
     rng = np.random.default_rng(5)
-    partner, stratum = rng.integers(40, size=300), rng.integers(8, size=300)
-    found = dealt_partners(partner, stratum, rng)
-    for place in range(300):
-        assert found[place] != partner[place]
-        assert found[place] == -1 or found[place] in partner[stratum == stratum[place]]
+    stratum = rng.integers(8, size=300)
+    stratum[0] = 99
+    found = dealt_partners(stratum, rng)
+    assert np.array_equal(stratum[found], stratum)
+    assert np.array_equal(np.sort(found), np.arange(300))
+    assert np.array_equal(np.flatnonzero(found == np.arange(300)), [0])
+
+
+def test_chance_is_of_messages_by_others():
+    """All that an author writes is the same words; were its own messages dealt to it, chance would be 1."""
+    rows, own = [], [" ".join(letters(100 * a + i) for i in range(8)) for a in range(30)]
+    for a in range(30):
+        rows.append({"message_id": f"p{a}", "agent_id": f"a{a}", "content": own[a], "created_at": START})
+        for r in range(2):
+            b = (a + 1 + r) % 30
+            rows.append({"message_id": f"c{a}-{r}", "agent_id": f"a{b}", "kind": "comment",
+                         "content": f"{own[b]} {r} {a}",
+                         "parent_id": f"p{a}", "root_id": f"p{a}", "created_at": START + timedelta(hours=1)})  # fmt: skip
+    found = measured(connect(rows))["partner_alignment", "corpus"]
+    assert (found.value, found.null_mean, found.n) == (0.0, 0.0, 60)
 
 
 def test_entropy_and_trend_are_those_of_scipy():

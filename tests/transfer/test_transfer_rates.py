@@ -31,7 +31,7 @@ def p_of(rows, measure_id: str, model: str) -> float:
 
 
 def words_pass(rng: np.random.Generator) -> dict[str, float]:
-    con = conversations(rng, agents=80, own=20)
+    con = conversations(rng, own=20)
     order = read_order(con)
     make_messages(con, order)
     make_words(con)
@@ -47,7 +47,7 @@ def words_pass(rng: np.random.Generator) -> dict[str, float]:
 
 
 def partners(rng: np.random.Generator) -> dict[str, float]:
-    con = conversations(rng, repeats=0.6, mirrors=(0.3, 0.3))
+    con = conversations(rng, agents=40, rounds=10, repeats=0.6, mirrors=(0.3, 0.3))
     order = read_order(con)
     make_messages(con, order)
     make_words(con)
