@@ -49,16 +49,13 @@ WITH answer AS (
     WHERE p.agent_code <> c.agent_code AND p.moment <= c.moment
 ),
 chosen AS (
-    SELECT *, row_number() OVER (PARTITION BY agent_code ORDER BY sha256($salt || message_id), message_id) AS i
+    SELECT *, count(*) OVER () AS n,
+           row_number() OVER (PARTITION BY agent_code ORDER BY sha256($salt || message_id), message_id) AS i
     FROM answer
     WHERE text_id <> partner_text AND partner_text IN (SELECT text_id FROM {WORDS})
 )
-SELECT agent_code, partner_code, text_id, partner_text, cell, partner_kind, is_first
+SELECT agent_code, partner_code, text_id, partner_text, cell, partner_kind, is_first, n
 FROM chosen WHERE i <= $most ORDER BY sha256($salt || agent), agent_code, i LIMIT $all
-"""
-_TOTAL = f"""
-SELECT count(*) FROM {MESSAGES} AS c JOIN {MESSAGES} AS p ON p.message_id = c.parent_id AND p.run_id = c.run_id
-WHERE p.agent_code <> c.agent_code AND p.moment <= c.moment
 """
 _OVERLAP = f"""
 WITH asked AS (SELECT DISTINCT text_id, partner_text FROM transfer_pair),
@@ -118,7 +115,7 @@ def read_answers(con: duckdb.DuckDBPyConnection, seed: int) -> tuple[Answers, bo
     """
     bound: dict[str, object] = {"salt": f"{seed}:partners:", "most": MOST_PER_AGENT, "all": MOST_REPLIES}
     found = con.sql(_ANSWERS, params=bound).pl()
-    is_sampled = found.height == MOST_REPLIES or con.sql(_TOTAL).fetchall()[0][0] > 2 * found.height
+    is_sampled = found.height > 0 and found["n"][0] > found.height
     text, partner = (found[name].to_numpy().astype(np.int64) for name in ("text_id", "partner_text"))
     cell = found.select("cell", "partner_kind").to_struct().rank("dense") if found.height else found["cell"]
     stratum, rng = cell.to_numpy().astype(np.int64), stream(seed, ALIGNMENT)

@@ -99,7 +99,8 @@ def _answered(asked: list[Question], terms: Terms, sampling: Sampling) -> list[M
     """Return the rows of the questions; all of them are asked of the same dealings, which are the dearest part."""
     plain = np.arange(len(terms.replies.at))
     observed = [hits(q.pairs, terms.replies, plain, terms, in_reply=q.in_reply) for q in asked]
-    rows, n_draws = [], affordable(sampling.null_draws, max((len(q.pairs.use) for q in asked), default=0))
+    size = len(plain) + max((len(q.pairs.use) for q in asked), default=0)
+    rows, n_draws = [], affordable(sampling.null_draws, size)
     for model, deal in NULLS:
         rng = stream(sampling.seed, f"{SHARE}/{model}")
         concerned = [i for i, q in enumerate(asked) if model == DEALT or not q.in_reply]

@@ -95,7 +95,7 @@ def test_chance_is_of_messages_by_others():
             b = (a + 1 + r) % 30
             rows.append({"message_id": f"c{a}-{r}", "agent_id": f"a{b}", "kind": "comment",
                          "content": f"{own[b]} {r} {a}",
-                         "parent_id": f"p{a}", "root_id": f"p{a}", "created_at": START + timedelta(hours=1)})  # fmt: skip
+                         "parent_id": f"p{a}", "created_at": START + timedelta(hours=1)})  # fmt: skip
     found = measured(connect(rows))["partner_alignment", "corpus"]
     assert (found.value, found.null_mean, found.n) == (0.0, 0.0, 60)
 
