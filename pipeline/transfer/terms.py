@@ -255,14 +255,14 @@ def dealt(replies: Replies, rng: np.random.Generator) -> IntArray:
     plain = np.argsort(replies.cell, kind="stable")
     came = np.empty(len(plain), dtype=np.int64)
     came[plain] = plain[np.argsort(replies.cell[plain] + rng.random(len(plain)))]
+    wrong = np.flatnonzero(replies.replier[came] == replies.target)
     for _ in range(20):
-        wrong = np.flatnonzero(replies.replier[came] == replies.target)
         if not wrong.size:
-            break
+            return came
         _swap(came, wrong, replies, plain, rng)
-    else:
-        bad = np.isin(replies.cell, replies.cell[replies.replier[came] == replies.target])
-        came[bad] = np.flatnonzero(bad)
+        wrong = wrong[replies.replier[came[wrong]] == replies.target[wrong]]
+    bad = np.isin(replies.cell, replies.cell[wrong])
+    came[bad] = np.flatnonzero(bad)
     return came
 
 
