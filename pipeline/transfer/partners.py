@@ -185,8 +185,9 @@ def partner_measures(
     list of Measure
         ``partner_alignment`` of all answers beside dealt partners; ``partner_alignment_corrected`` by partner (unit
         ``partner``); ``partner_generality``, corrected alignment with first-time partners divided by that with
-        partners met again; ``partner_alignment_difference``, the first less the second. The last two stand beside
-        the labels permuted within authors; authors are drawn with replacement.
+        partners met again; ``partner_alignment_difference``, the first less the second within authors and kinds of
+        what is answered. The last two stand beside the labels permuted within authors and kinds; authors are drawn
+        with replacement.
     """
     if order.unit is None:
         return null_rows(NAMES, "answers", sampling, [*words, str(order.refusal)])
@@ -238,43 +239,49 @@ def _contrast(found: Answers, sampling: Sampling, words: list[str]) -> list[Meas
     if min(int(found.is_first.sum()), int((~found.is_first).sum())) < MIN_REPLIES:
         return [emit(name, None, warnings=[*words, "few_replies"]) for name in (GENERALITY, DIFFERENCE)]
     value, rng = found.corrected, stream(sampling.seed, LABELS)
-    drawn = np.stack([
-        both(value, permuted_labels(found.is_first, found.stratum, rng)) for _ in range(sampling.null_draws)
-    ])  # fmt: skip
-    observed = both(value, found.is_first)
+    labels = (permuted_labels(found.is_first, found.stratum, rng) for _ in range(sampling.null_draws))
+    drawn = np.stack([sums(value, some, found.stratum) for some in labels])
     codes = np.unique(found.agent, return_inverse=True)[1]
-    totals = np.column_stack([
-        np.bincount(codes, weights=weights)
-        for weights in (value * found.is_first, found.is_first, value * ~found.is_first, ~found.is_first)
-    ])  # fmt: skip
+    totals = np.column_stack([np.bincount(codes, weights=part) for part in terms(value, found.is_first, found.stratum)])
+    few = [] if len(totals) >= FEWEST_BOOTSTRAP_UNITS else ["few_agents"]
+    # A ratio to what is no more than chance is no number.
+    refusals = {GENERALITY: [] if _is_above(found, value, sampling) else ["no_alignment"], DIFFERENCE: []}
     rows = []
-    for place, (name, statistic) in enumerate(((GENERALITY, _ratio), (DIFFERENCE, _difference))):
-        # A ratio to what is no more than chance is no number.
-        is_defined = name == DIFFERENCE or _is_above(found, value, sampling)
-        few = [] if len(totals) >= FEWEST_BOOTSTRAP_UNITS else ["few_agents"]
+    for name, statistic in ((GENERALITY, ratio), (DIFFERENCE, slope)):
+        observed = float(statistic(totals.sum(axis=0)[None, :])[0])
+        refusal = refusals[name] or ([] if np.isfinite(observed) else ["no_variation"])
         interval = NO_INTERVAL
-        if is_defined and not few:
+        if not few and not refusal:
             interval = cluster_bootstrap(
                 totals, statistic, draws=sampling.bootstrap_draws, rng=stream(sampling.seed, name),
                 level=sampling.level, method="cluster_bootstrap_agents",
             )  # fmt: skip
-        few += [] if is_defined else ["no_alignment"]
-        null = against(LABELS, float(observed[place]), drawn[:, place])
-        rows.append(emit(name, float(observed[place]) if is_defined else None, interval=interval, null=null,
-                         warnings=[*words, *few]))  # fmt: skip
+        null = against(LABELS, observed, statistic(drawn))
+        said = [*words, *few, *refusal]
+        rows.append(emit(name, None if refusal else observed, interval=interval, null=null, warnings=said))
     return rows
+
+
+def terms(value: FloatArray, is_first: NDArray[np.bool_], stratum: IntArray) -> FloatArray:
+    """Return what each answer adds to the sums that both statistics are made of, shape (6, answers).
+
+    Value and label of answers to new partners, of answers to others, and the products of the label less its mean in
+    the stratum with the value less its mean in the stratum and with itself.
+    """
+    n = np.maximum(np.bincount(stratum), 1)
+    label, y = (v - (np.bincount(stratum, weights=v) / n)[stratum] for v in (is_first.astype(np.float64), value))
+    return np.stack([value * is_first, is_first, value * ~is_first, ~is_first, label * y, np.square(label)])
+
+
+def sums(value: FloatArray, is_first: NDArray[np.bool_], stratum: IntArray) -> FloatArray:
+    """Return the sums of `terms`, shape (6,)."""
+    return np.asarray(terms(value, is_first, stratum).sum(axis=1), dtype=np.float64)
 
 
 def _is_above(found: Answers, value: FloatArray, sampling: Sampling) -> bool:
     mask = ~found.is_first
     interval = _interval(f"{BY_PARTNER}/repeat", found.agent[mask], value[mask], sampling)[1]
     return interval.low is not None and interval.low > 0
-
-
-def both(value: FloatArray, is_first: NDArray[np.bool_]) -> FloatArray:
-    """Return the mean over first-time partners divided by that over others, and less it, shape (2,)."""
-    first, again = float(value[is_first].mean()), float(value[~is_first].mean())
-    return np.array([first / again if again > 0 else np.nan, first - again])
 
 
 def permuted_labels(is_first: NDArray[np.bool_], stratum: IntArray, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -285,12 +292,14 @@ def permuted_labels(is_first: NDArray[np.bool_], stratum: IntArray, rng: np.rand
     return result
 
 
-def _ratio(sums: FloatArray) -> FloatArray:
+def ratio(sums: FloatArray) -> FloatArray:
+    """Return the mean over answers to new partners divided by that over the others, from sums of shape (draws, 6)."""
     with np.errstate(invalid="ignore", divide="ignore"):
         found = (sums[:, 0] / sums[:, 1]) / (sums[:, 2] / sums[:, 3])
     return np.where(sums[:, 2] > 0, found, np.nan)
 
 
-def _difference(sums: FloatArray) -> FloatArray:
+def slope(sums: FloatArray) -> FloatArray:
+    """Return the least-squares difference of new and other partners within strata, from sums of shape (draws, 6)."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3], dtype=np.float64)
+        return np.where(sums[:, 5] > 1e-12, sums[:, 4] / sums[:, 5], np.nan)
