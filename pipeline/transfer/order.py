@@ -44,6 +44,7 @@ coded AS (
     SELECT *, CAST(dense_rank() OVER (ORDER BY agent) - 1 AS INTEGER) AS agent_code FROM able
 )
 SELECT message_id, agent, agent_code, run_id, kind, parent_id, text_id, moment,
+       CAST(dense_rank() OVER (ORDER BY run_id, community) - 1 AS INTEGER) AS community,
        CAST(dense_rank() OVER (ORDER BY run_id, community, day) - 1 AS INTEGER) AS cell,
        CAST(row_number() OVER (PARTITION BY agent_code ORDER BY moment, message_id) AS INTEGER) AS rank
 FROM coded

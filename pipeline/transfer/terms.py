@@ -60,7 +60,7 @@ LEFT JOIN {MESSAGES} AS b ON b.agent_code = f.agent_code AND b.rank = f.rank - {
 ORDER BY f.term, f.agent_code
 """
 _REPLIES = f"""
-SELECT p.agent_code AS target, c.agent_code AS replier, c.moment, c.cell, c.text_id
+SELECT p.agent_code AS target, c.agent_code AS replier, c.moment, c.community, c.cell, c.text_id
 FROM {MESSAGES} AS c
 JOIN {MESSAGES} AS p ON p.message_id = c.parent_id AND p.run_id = c.run_id
 WHERE p.agent_code <> c.agent_code AND p.moment <= c.moment
@@ -87,13 +87,14 @@ class Replies:
     ----------
     target, replier
         Codes of who was answered and of who answered.
-    at, cell, text
-        When, in which community on which day (or at which step), and what.
+    at, community, cell, text
+        When, in which community, in which community on which day (or at which step), and what.
     """
 
     target: IntArray
     replier: IntArray
     at: IntArray
+    community: IntArray
     cell: IntArray
     text: IntArray
 
@@ -181,7 +182,7 @@ class Terms:
             uses[name].to_numpy().astype(np.int64) for name in ("term", "agent_code", "moment", "before_at")
         )
         found = con.sql(_REPLIES).pl()
-        columns = ("target", "replier", "moment", "cell", "text_id")
+        columns = ("target", "replier", "moment", "community", "cell", "text_id")
         self.replies = Replies(*(found[name].to_numpy().astype(np.int64) for name in columns))
 
     @cached_property
@@ -284,8 +285,11 @@ def _swap(came: IntArray, wrong: IntArray, replies: Replies, plain: IntArray, rn
 
 
 def dealt_times(replies: Replies, rng: np.random.Generator) -> IntArray:
-    """Deal the replies that an author got out anew among the times at which it got them, shape (replies,)."""
-    return np.asarray(np.argsort(replies.target + rng.random(len(replies.target))), dtype=np.int64)
+    """Deal the replies that an author got in a community out anew among their times there, shape (replies,)."""
+    plain = np.lexsort((replies.community, replies.target))
+    came = np.empty(len(plain), dtype=np.int64)
+    came[plain] = plain[np.lexsort((rng.random(len(plain)), replies.community[plain], replies.target[plain]))]
+    return came
 
 
 def hits(pairs: Pairs, replies: Replies, came: IntArray, terms: Terms, *, in_reply: bool) -> FloatArray:

@@ -4,7 +4,7 @@ What belongs here: the shares, their nulls and intervals. MindForge (arXiv 2411.
 teach novices in Minecraft; a corpus shows only that an agent first uses a rare term soon after a reply of somebody who
 had used it before. Who answers is no accident, and thread and day bring words of their own: two nulls keep what each
 can. One deals the replies out anew among those who were answered in the same community on the same day (at the same
-step); the other deals the replies of each answered agent out anew among their times.
+step); the other deals the replies of each answered agent in a community out anew among their times.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pipeline.transfer.terms import Pairs, Replies, Terms, dealt, dealt_times, h
 SHARE, EXCESS, IN_REPLY = "term_transfer_share", "term_transfer_excess", "term_transfer_reply_share"
 SHARE_NEXT, EXCESS_NEXT = "term_transfer_share_messages", "term_transfer_excess_messages"
 BY_HOURS, BY_MESSAGES = (SHARE, EXCESS, IN_REPLY), (SHARE_NEXT, EXCESS_NEXT)
-DEALT, TIMES = "replies_dealt_within_community_and_day", "reply_times_dealt_within_answered"
+DEALT, TIMES = "replies_dealt_within_community_and_day", "reply_times_dealt_within_author_and_community"
 MIN_USES, MIN_AUTHORS = 20, 10
 LEAST_HITS = 10
 """First uses after a reply of a user, below which the excess has no interval: a few hits are no normal sum."""

@@ -41,14 +41,14 @@ def test_every_measure_of_the_dictionary_is_in_a_table():
 def test_nulls_periods_and_refusals_are_shown():
     rows = [
         Measure(family="transfer", measure_id="term_transfer_share", value=0.25, n=80, n_unit="uses", null_mean=0.125,
-                null_model="reply_times_dealt_within_answered(199)", null_sd=0.0625, p_value=0.005),
+                null_model="reply_times_dealt_within_author_and_community(199)", null_sd=0.0625, p_value=0.005),
         Measure(family="transfer", measure_id="opening_entropy", value=0.5, n=30, n_unit="texts", period="day",
                 period_start=datetime(2026, 2, 3)),
         Measure(family="transfer", measure_id="partner_generality", value=None, n=0, n_unit="answers",
                 warnings="no_alignment"),
     ]  # fmt: skip
     text = shown(rows)
-    assert "reply times dealt within answered(199)" in text
+    assert "reply times dealt within author and community(199)" in text
     assert "2026-02-03" in text
     assert "1 row has no value" in text
     assert "No measure of transfer" in shown([])

@@ -199,3 +199,32 @@ def template_users(
             template.append({"text_hash": f"h{hash_of(text)}", "template_id": f"t{k}"})
         weights = np.exp(pull * votes)
     return connect(rows, template=template)
+
+
+def wanderers(
+    rng: np.random.Generator, *, agents: int = 60, days: int = 10, communities: int = 3, own: int = 60
+) -> duckdb.DuckDBPyConnection:
+    """Return posts and answers of agents that are in another community each day, and speak as one speaks there.
+
+    Nothing passes in answers, but who answers has been where the answered one is now.
+    """
+    rows = []
+    for day in range(days):
+        where = rng.integers(communities, size=agents)
+        for a in range(agents):
+            at = START + timedelta(hours=24 * day + float(rng.uniform(0, 4)))
+            for name, who, later, parent in ((f"p{day}-{a}", a, 0.0, None), (f"q{day}-{a}", a, 12.0, None)):
+                words = [f"c{letters(5000 + i)}" for i in rng.integers(40, size=6)]
+                words += [letters(1000 * int(where[who]) + int(i)) for i in rng.integers(own, size=1)]
+                rows.append({"message_id": name, "agent_id": f"a{who}", "content": " ".join([*words, name]),
+                             "community_id": f"x{where[who]}", "created_at": at + timedelta(hours=later),
+                             "parent_id": parent})  # fmt: skip
+            near = np.flatnonzero((where == where[a]) & (np.arange(agents) != a))
+            if near.size:
+                b = int(rng.choice(near))
+                words = [letters(1000 * int(where[a]) + int(i)) for i in rng.integers(own, size=1)]
+                rows.append({"message_id": f"r{day}-{a}", "agent_id": f"a{b}", "kind": "comment",
+                             "content": " ".join([*words, f"answer {day} {a}"]), "community_id": f"x{where[a]}",
+                             "parent_id": f"p{day}-{a}", "root_id": f"p{day}-{a}",
+                             "created_at": at + timedelta(hours=float(rng.uniform(4, 8)))})  # fmt: skip
+    return connect(rows)

@@ -144,7 +144,8 @@ def test_nobody_answers_itself_when_replies_are_dealt():
     rng = np.random.default_rng(3)
     target = np.sort(rng.integers(12, size=400))
     replier = (target + 1 + rng.integers(11, size=400)) % 12
-    replies = Replies(target, replier, np.arange(400), rng.integers(60, size=400), np.arange(400))
+    cell = rng.integers(60, size=400)
+    replies = Replies(target, replier, np.arange(400), cell // 20, cell, np.arange(400))
     seen = np.zeros((400, 400))
     for _ in range(50):
         came = dealt(replies, rng)
@@ -153,7 +154,9 @@ def test_nobody_answers_itself_when_replies_are_dealt():
         assert not (replies.replier[came] == replies.target).any()
         seen[np.arange(400), came] += 1
         timed = dealt_times(replies, rng)
+        assert np.array_equal(np.sort(timed), np.arange(400))
         assert np.array_equal(replies.target[timed], replies.target)
+        assert np.array_equal(replies.community[timed], replies.community)
     assert (np.diag(seen) < 50).mean() > 0.9
 
 

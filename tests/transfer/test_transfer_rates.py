@@ -7,7 +7,14 @@ from functools import cache
 
 import numpy as np
 import pytest
-from planted_transfer import believers, conversations, rememberers, template_users, topic_writers
+from planted_transfer import (
+    believers,
+    conversations,
+    rememberers,
+    template_users,
+    topic_writers,
+    wanderers,
+)
 from scipy import stats
 
 from pipeline.activity.row import Sampling
@@ -43,6 +50,18 @@ def words_pass(rng: np.random.Generator) -> dict[str, float]:
         "terms in five messages, replies dealt": p_of(rows, "term_transfer_share_messages", "replies"),
         "terms in five messages, times dealt": p_of(rows, "term_transfer_share_messages", "reply_times"),
         "openings, trend": p_of(openings, "opening_entropy_trend", "periods_shuffled("),
+    }
+
+
+def words_of_communities(rng: np.random.Generator) -> dict[str, float]:
+    con = wanderers(rng, agents=80, own=150)
+    order = read_order(con)
+    make_messages(con, order)
+    make_words(con)
+    rows = transfer_measures(con, order, SAMPLING, [])
+    return {
+        "terms of communities, replies dealt": p_of(rows, "term_transfer_share", "replies"),
+        "terms of communities, times dealt": p_of(rows, "term_transfer_share", "reply_times"),
     }
 
 
@@ -101,6 +120,7 @@ WORLDS: dict[Callable[[np.random.Generator], dict[str, float]], tuple[str, ...]]
         "terms in five messages, times dealt",
         "openings, trend",
     ),
+    words_of_communities: ("terms of communities, replies dealt", "terms of communities, times dealt"),
     partners: ("partners, ratio", "partners, difference"),
     beliefs: ("change points, strength",),
     memories: ("recall, accuracy", "recall, recency"),
