@@ -105,7 +105,7 @@ def test_small_corpora_give_nulls_with_warnings(posts):
 
 
 def test_runs_of_a_simulation_are_told_from_reciprocity():
-    """Three runs of a dense process: the null keeps to the runs, its name says so, and rows say that they are pooled."""
+    """Three runs of one process: the null keeps to the runs, its name says so, and rows say that they are pooled."""
     messages = []
     for run in "abc":
         for m in random_threads(ord(run), posts=60):
