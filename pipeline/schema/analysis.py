@@ -127,7 +127,7 @@ ANALYSIS_TABLES: tuple[Table, ...] = (
             c("n_a", "BIGINT", "Units of inference in a."),
             c("n_b", "BIGINT", "Units of inference in b."),
             c("unit_of_inference", "VARCHAR", "What n counts."),
-            c("ratio", "DOUBLE", "a over b; for burstiness B, (1 + B)/(1 − B) of a over that of b."),
+            c("ratio", "DOUBLE", "a over b, whole slices; for burstiness B, of (1 + B)/(1 − B). A verdict on windows names theirs."),
             c("ratio_low", "DOUBLE", "Lower end."),
             c("ratio_high", "DOUBLE", "Upper end."),
             c("distance", "DOUBLE", "Distance of the two sides: size of the logarithm of the ratio."),
@@ -136,7 +136,7 @@ ANALYSIS_TABLES: tuple[Table, ...] = (
             c(
                 "z",
                 "DOUBLE",
-                "Mean log of a less that of b over the windows or runs, in standard deviations of those of b.",
+                "Mean log of a less that of b, over windows or runs, in standard deviations of those of b.",
             ),
             c("percentile", "DOUBLE", "Place of the mean of a among the windows or runs of b."),
             c("p_value", "DOUBLE", "p by permutation of labels."),
