@@ -50,7 +50,7 @@ WARNINGS: dict[str, str] = {
     "no_ties": "No tie or interaction of this network tells its time.",
     "no_agent_scores": "No agent has the score in two windows in which ties are known.",
     "unknown_tie_start": "Some ties stood before their first event; they count from the first week on.",
-    "runs_pooled": "Several runs are taken together; what differs between runs looks like homophily.",
+    "runs_pooled": "Several runs are taken together: what differs between them looks like homophily or communities.",
     "lopsided_null": "Few agents carry the score, the group or the ties: a p-value far below .05 is too small.",
     "self_ties_in_null": "The null ties hubs to themselves more often than can be, which shifts its mean.",
     "coarse_times_dropped": "Messages or ties that are dated too coarsely to tell the week are left out.",

@@ -8,6 +8,7 @@ from pipeline.steps.analysis import ANALYSIS_STEPS
 from pipeline.steps.comparison import COMPARISON_STEPS
 from pipeline.steps.contagion import CONTAGION_STEPS
 from pipeline.steps.convergence import CONVERGENCE_STEPS
+from pipeline.steps.conversation import CONVERSATION_STEPS
 from pipeline.steps.coordination import COORDINATION_STEPS
 from pipeline.steps.corpus import CORPUS_STEPS
 from pipeline.steps.decomposition import DECOMPOSITION_STEPS
@@ -45,6 +46,7 @@ _IN_ORDER = (
     *COORDINATION_STEPS,
     *NORM_STEPS,
     *MINTING_STEPS,
+    *CONVERSATION_STEPS,
     *TOPIC_STEPS,
     *LEXICON_STEPS,
     *PERSONA_STEPS,
