@@ -127,7 +127,7 @@ ANALYSIS_TABLES: tuple[Table, ...] = (
             c("n_a", "BIGINT", "Units of inference in a."),
             c("n_b", "BIGINT", "Units of inference in b."),
             c("unit_of_inference", "VARCHAR", "What n counts."),
-            c("ratio", "DOUBLE", "a over b, whole slices; for burstiness B, of (1 + B)/(1 − B). A verdict on windows names theirs."),
+            c("ratio", "DOUBLE", "a over b, whole slices (burstiness B: (1 + B)/(1 − B)). Of windows: see reason."),
             c("ratio_low", "DOUBLE", "Lower end."),
             c("ratio_high", "DOUBLE", "Upper end."),
             c("distance", "DOUBLE", "Distance of the two sides: size of the logarithm of the ratio."),
