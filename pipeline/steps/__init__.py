@@ -9,6 +9,7 @@ from pipeline.steps.analysis import ANALYSIS_STEPS
 from pipeline.steps.comparison import COMPARISON_STEPS
 from pipeline.steps.contagion import CONTAGION_STEPS
 from pipeline.steps.convergence import CONVERGENCE_STEPS
+from pipeline.steps.conversation import CONVERSATION_STEPS
 from pipeline.steps.coordination import COORDINATION_STEPS
 from pipeline.steps.corpus import CORPUS_STEPS
 from pipeline.steps.decomposition import DECOMPOSITION_STEPS
@@ -28,6 +29,7 @@ from pipeline.steps.statements import STATEMENT_STEPS
 from pipeline.steps.step import Check, Outcome, Progress, Step, StepContext, run_step
 from pipeline.steps.structure import STRUCTURE_STEPS
 from pipeline.steps.topics import TOPIC_STEPS
+from pipeline.steps.transfer import TRANSFER_STEPS
 
 _IN_ORDER = (
     *CORPUS_STEPS,
@@ -45,11 +47,13 @@ _IN_ORDER = (
     *COORDINATION_STEPS,
     *NORM_STEPS,
     *MINTING_STEPS,
+    *CONVERSATION_STEPS,
     *TOPIC_STEPS,
     *LEXICON_STEPS,
     *PERSONA_STEPS,
     *SOCIALISATION_STEPS,
     *STATEMENT_STEPS,
+    *TRANSFER_STEPS,
     *CONTAGION_STEPS,
     *AIRS_STEPS,
     *ANALYSIS_STEPS,

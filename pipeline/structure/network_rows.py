@@ -15,7 +15,7 @@ from pipeline.activity.resampling import NO_INTERVAL, Interval, Null, gini, jack
 from pipeline.activity.row import CENSUS
 from pipeline.network.edges import IntArray
 from pipeline.network.measures import MIN_TIES
-from pipeline.network.nulls import set_against
+from pipeline.network.nulls import set_against, swaps_model
 from pipeline.schema import Measure
 from pipeline.structure.communities import agreement, louvain, modularity
 from pipeline.structure.degrees import (
@@ -29,6 +29,7 @@ from pipeline.structure.degrees import (
 from pipeline.structure.emitter import Emitter, Plan
 from pipeline.structure.graphs import ACTION, Graph
 from pipeline.structure.paths import distances, largest_component
+from pipeline.structure.prominence import hits
 from pipeline.structure.statistics import (
     directed_cheap,
     directed_triangles,
@@ -40,7 +41,6 @@ from pipeline.structure.statistics import (
 from pipeline.structure.tails import MIN_TAIL, Tail, fit
 from pipeline.structure.triads import TRIADS
 
-SWAPS = "degree_preserving_swaps"
 _ELSEWHERE = {
     "reply_any": (
         "network_nodes", "network_ties", "network_density", "network_undirected_ties", "reciprocity",
@@ -124,7 +124,9 @@ def _refused(graph: Graph) -> list[str]:
     names += [f"centralisation_{side}" for side in _SIDES]
     names += ["reciprocity", "dyad_reciprocity", "reciprocity_rho", "reciprocity_weighted", "clustering_directed",
               *(f"degree_assortativity_{form}" for form in ("out_in", "out_out", "in_out", "in_in")),
-              *(f"triad_{name.lower()}" for name in TRIADS), "path_length_directed", "diameter_directed"]  # fmt: skip
+              *(f"triad_{name.lower()}" for name in TRIADS), "pagerank_gini", "pagerank_top1_share",
+              "hits_authority_top1_share", "hits_hub_top1_share", "path_length_directed",
+              "diameter_directed"]  # fmt: skip
     return names
 
 
@@ -243,7 +245,7 @@ def _directed(emit: Emitter, *, is_brief: bool = False) -> list[Measure]:
     graph, plan = emit.graph, emit.plan
     source, target, n = graph.source, graph.target, graph.n_nodes
     draws = replace(plan.draws, triangles=0, dear=0) if is_brief else plan.draws
-    drawn = null_draws(source, target, n, draws, plan.seed, graph.name, is_directed=True)
+    drawn = null_draws(source, target, n, draws, plan.seed, graph.name, is_directed=True, run=graph.run)
     cheap = directed_cheap(source, target, n)
     left = without_each_group(source, target, graph.group, directed_cheap)
     intervals = _jackknifed(cheap, left, plan, lowest=-1.0)
@@ -253,7 +255,7 @@ def _directed(emit: Emitter, *, is_brief: bool = False) -> list[Measure]:
         interval = intervals[name]
         if interval.low is not None and name in ("reciprocity", "dyad_reciprocity"):
             interval = replace(interval, low=max(interval.low, 0.0))
-        null = set_against(value, drawn[name], SWAPS)
+        null = set_against(value, drawn[name], swaps_model(graph.run))
         found.append(emit(name, value, graph.n_ties, "ties", interval=interval, null=null))
     found.append(emit("reciprocity_weighted", weighted, int(graph.weight.sum()), "events", interval=CENSUS))
     if is_brief:
@@ -262,10 +264,15 @@ def _directed(emit: Emitter, *, is_brief: bool = False) -> list[Measure]:
 
 
 def _triads(emit: Emitter, drawn: Mapping[str, FloatArray]) -> list[Measure]:
+    """Triads, and what walks along ties find: clustering, PageRank, hubs and authorities."""
     graph, n, found = emit.graph, emit.graph.n_nodes, []
+    unsettled = [] if hits(graph.source, graph.target, n).is_settled else ["not_converged"]
     for name, value in directed_triangles(graph.source, graph.target, n).items():
-        n_unit = (n, "agents") if name == "clustering_directed" else (n * (n - 1) * (n - 2) // 6, "triads")
-        found.append(emit(name, value, *n_unit, null=set_against(value, drawn[name], SWAPS)))
+        n_unit = (n * (n - 1) * (n - 2) // 6, "triads") if name.startswith("triad_") else (n, "agents")
+        words = unsettled if name.startswith("hits_") else []
+        found.append(
+            emit(name, value, *n_unit, null=set_against(value, drawn[name], swaps_model(graph.run)), words=words)
+        )
     return found
 
 
@@ -273,7 +280,7 @@ def _directed_distances(emit: Emitter, drawn: Mapping[str, FloatArray]) -> list[
     graph, plan = emit.graph, emit.plan
     arcs = largest_component(graph.source, graph.target, graph.n_nodes)
     reach = distances(*arcs, stream(plan.seed, f"path_length_directed_{graph.name}"))
-    null = set_against(reach.mean, drawn["path_length_directed"], SWAPS)
+    null = set_against(reach.mean, drawn["path_length_directed"], swaps_model(graph.run))
     words = [] if reach.is_exact else ["sampled_sources"]
     return [
         emit(
@@ -287,12 +294,12 @@ def _directed_distances(emit: Emitter, drawn: Mapping[str, FloatArray]) -> list[
 def _undirected(emit: Emitter, u: IntArray, v: IntArray) -> list[Measure]:
     """Measure what does not ask for direction: clustering, cores, communities, distances."""
     graph, plan, n = emit.graph, emit.plan, emit.graph.n_nodes
-    drawn = null_draws(u, v, n, plan.draws, plan.seed, graph.name, is_directed=False)
+    drawn = null_draws(u, v, n, plan.draws, plan.seed, graph.name, is_directed=False, run=graph.run)
     values = {**undirected_cheap(u, v, n), **undirected_triangles(u, v, n)}
     found = []
     for name, value in values.items():
         n_unit = (len(u), "ties") if name == "degree_assortativity" else (n, "agents")
-        found.append(emit(name, value, *n_unit, null=set_against(value, drawn[name], SWAPS)))
+        found.append(emit(name, value, *n_unit, null=set_against(value, drawn[name], swaps_model(graph.run))))
     core = core_periphery(u, v, n)
     found.append(emit("core_node_share", core.size / n, n, "agents", interval=CENSUS))
     return [*found, *_communities(emit, u, v, drawn), *_distances(emit, u, v, drawn)]
@@ -311,7 +318,7 @@ def _communities(emit: Emitter, u: IntArray, v: IntArray, drawn: Mapping[str, Fl
             n,
             "agents",
             interval=over_seeds(quality, plan.level),
-            null=set_against(float(quality.mean()), drawn["louvain_modularity"], SWAPS),
+            null=set_against(float(quality.mean()), drawn["louvain_modularity"], swaps_model(graph.run)),
         ),
         emit(
             "louvain_communities",
@@ -354,7 +361,7 @@ def _distances(emit: Emitter, u: IntArray, v: IntArray, drawn: Mapping[str, Floa
             share,
             n,
             "agents",
-            null=set_against(share, drawn["largest_component_share"], SWAPS),
+            null=set_against(share, drawn["largest_component_share"], swaps_model(graph.run)),
         ),
         emit(
             "path_length",
@@ -362,7 +369,7 @@ def _distances(emit: Emitter, u: IntArray, v: IntArray, drawn: Mapping[str, Floa
             members,
             "agents",
             interval=reach.interval(plan.level),
-            null=set_against(mean, drawn["path_length"], SWAPS),
+            null=set_against(mean, drawn["path_length"], swaps_model(graph.run)),
             words=words,
         ),
         emit("diameter", reach.longest, members, "agents", interval=CENSUS, words=words),

@@ -25,6 +25,7 @@ from pipeline.structure.degrees import (
     rich_club,
 )
 from pipeline.structure.paths import distances, largest_component
+from pipeline.structure.prominence import prominence
 from pipeline.structure.triads import directed_clustering, dyads, list_triangles, triad_census
 
 Numbers = dict[str, float]
@@ -42,7 +43,7 @@ class Draws:
     cheap
         For degrees and reciprocity.
     triangles
-        For what lists triangles, and cores.
+        For what lists triangles, cores, PageRank and HITS.
     dear
         For communities and distances.
     """
@@ -66,13 +67,14 @@ def directed_cheap(source: IntArray, target: IntArray, n: int) -> Numbers:
 
 
 def directed_triangles(source: IntArray, target: IntArray, n: int) -> Numbers:
-    """Return directed clustering and the triad census."""
+    """Return directed clustering, the triad census, and how unequal PageRank, hubs and authorities are."""
     pairs = dyads(source, target, n)
     listed = list_triangles(pairs, n)
     census = triad_census(pairs, n, listed)
     return {
         "clustering_directed": directed_clustering(pairs, n, listed),
         **{f"triad_{name.lower()}": float(count) for name, count in census.items()},
+        **prominence(source, target, n),
     }
 
 
@@ -120,7 +122,15 @@ Statistic = Callable[[IntArray, IntArray, int], Numbers]
 
 
 def null_draws(
-    source: IntArray, target: IntArray, n: int, draws: Draws, seed: int, name: str, *, is_directed: bool
+    source: IntArray,
+    target: IntArray,
+    n: int,
+    draws: Draws,
+    seed: int,
+    name: str,
+    *,
+    is_directed: bool,
+    run: IntArray | None = None,
 ) -> dict[str, FloatArray]:
     """Compute every statistic on networks drawn from the degree-preserving null.
 
@@ -134,6 +144,8 @@ def null_draws(
         Seed of the run, and the name of the network: each has its own stream.
     is_directed
         Whether in- and out-degrees are kept, or degrees.
+    run
+        Run of each node: ties swap within runs only.
 
     Returns
     -------
@@ -146,9 +158,8 @@ def null_draws(
     closed: Statistic = directed_triangles if is_directed else undirected_triangles
     dear = directed_dear if is_directed else undirected_dear
     found: dict[str, list[float]] = {}
-    for draw, (a, b) in enumerate(
-        swapped(source, target, n, affordable_draws(draws.cheap, len(source)), rng, is_directed=is_directed)
-    ):
+    most = affordable_draws(draws.cheap, len(source))
+    for draw, (a, b) in enumerate(swapped(source, target, n, most, rng, is_directed=is_directed, run=run)):
         values = cheap(a, b, n)
         if draw < draws.triangles:
             values |= closed(a, b, n)

@@ -74,6 +74,7 @@ def connection(settings: Settings, folders: Sequence[Path] | None = None) -> Ite
         )
         try:
             con.execute("SET TimeZone = 'UTC'")
+            con.execute("SET enable_progress_bar = false")  # of queries above 2 s, among what the steps say
             if folders is not None:
                 allowed = ", ".join(sql_literal(str(path)) for path in (settings.warehouse, *folders))
                 con.execute(f"SET allowed_directories = [{allowed}]")

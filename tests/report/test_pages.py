@@ -34,9 +34,9 @@ ATTRIBUTES = frozenset(
     )
 )
 SECTIONS = ["headlines", "accounting", "activity", "airs", "enforcement", "lexicons", "contagion", "network",
-            "structure", "convergence", "norms", "token_mint", "topics", "homophily", "selection", "influence",
-            "decomposition", "gender", "coordination", "persona", "socialisation", "self_statement", "replication",
-            "warnings"]  # fmt: skip
+            "structure", "convergence", "norms", "token_mint", "conversation", "topics", "homophily", "selection",
+            "influence", "decomposition", "gender", "coordination", "persona", "socialisation", "self_statement",
+            "transfer", "replication", "warnings"]  # fmt: skip
 
 
 class Page(HTMLParser):

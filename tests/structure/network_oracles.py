@@ -18,6 +18,7 @@ from scipy.sparse import csgraph
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from pipeline.activity.resampling import stream
+from pipeline.network.measures import MIN_TIES
 from pipeline.structure.communities import louvain
 from pipeline.structure.graphs import Graph
 
@@ -101,6 +102,32 @@ def direction(found: Graph, directed: nx.DiGraph) -> Named:
     yield "clustering_directed", nx.average_clustering(directed)
     for name, count in nx.triadic_census(directed).items():
         yield f"triad_{name.lower()}", count
+    yield from prominence(directed)
+
+
+def prominence(directed: nx.DiGraph) -> Named:
+    """Yield what the top agents hold of PageRank, hubs and authorities, and all differences of PageRank."""
+    rank = nx.pagerank(directed, tol=1e-13, max_iter=1000)
+    held = np.array(list(rank.values()))
+    ordered = np.sort(held)
+    yield "pagerank_gini", 2 * (ordered * np.arange(1, len(held) + 1)).sum() / len(held) - 1 - 1 / len(held)
+    hub, authority = nx.hits(directed, max_iter=1000, tol=1e-12)
+    top = -(-len(directed) // 100)
+    found = {"pagerank": rank, "hits_authority": authority, "hits_hub": hub}
+    yield from ((f"{name}_top1_share", sum(sorted(by.values())[-top:])) for name, by in found.items())
+
+
+def top_ten(ties: set[tuple[int, int]]) -> set[int]:
+    """Return the ten agents of the highest PageRank; those of equal scores by number."""
+    rank = nx.pagerank(nx.DiGraph(list(ties)), tol=1e-13, max_iter=1000)
+    return set(sorted(rank, key=lambda node: (-round(rank[node], 7), node))[:10])
+
+
+def prominent(windows: list[set[tuple[int, int]]]) -> Named:
+    """Yield the share of the top ten of each window that is in the top ten of the next."""
+    tops = [top_ten(ties) if len(ties) >= MIN_TIES else None for ties in windows]
+    both = [(len(a & b), len(a)) for a, b in itertools.pairwise(tops) if a and b]
+    yield "pagerank_top_persistence", sum(stays for stays, _ in both) / sum(before for _, before in both)
 
 
 def without_direction(graph: nx.Graph) -> Named:
@@ -187,3 +214,4 @@ def over_time(found: Graph, marks: int = 30) -> Named:
             days[at - first].add((a, b))
     both = [(len(a & b), len(a | b)) for a, b in itertools.pairwise(days)]
     yield "tie_persistence", sum(shared for shared, _ in both) / sum(joint for _, joint in both)
+    yield from prominent(days)

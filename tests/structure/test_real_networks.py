@@ -38,6 +38,7 @@ from pipeline.warehouse import Warehouse
 pytestmark = pytest.mark.slow
 
 SUMMED = 1e-9  # the other side accumulates floats in its own order
+ITERATED = 1e-7  # of hubs and authorities, which an iteration approaches by the ratio of two eigenvalues
 CHIRPER, TREE = "chirper-masquerade23", "moltbook-api-v1-tree"
 SEED = 1
 PLAN = Plan(seed=SEED, draws=Draws(2, 2, 2))  # the nulls are not looked at
@@ -49,7 +50,7 @@ ELSEWHERE = {
     "degree_tail_truncated_ratio",
     "in_degree_tail_truncated_ratio",
 }
-COARSE = {"densification_exponent", "tie_persistence"}
+COARSE = {"densification_exponent", "tie_persistence", "pagerank_top_persistence"}
 """On Chirper, whose times are known to the month, the first is refused and the second is held by hand below."""
 
 
@@ -99,7 +100,8 @@ def check(title: str, values: dict[str, float], expected: Iterable[tuple[str, fl
     """Compare what the other side has; print the largest difference, and return what was compared."""
     compared: dict[str, float] = {}
     for name, value in expected:
-        assert values[name] == pytest.approx(value, rel=SUMMED, abs=SUMMED), name
+        near = ITERATED if name.startswith("hits_") else SUMMED
+        assert values[name] == pytest.approx(value, rel=near, abs=near), name
         compared[name] = abs(values[name] - value)
     worst = max(compared, key=lambda name: compared[name])
     print(f"{title}: {len(compared)} measures, largest difference {compared[worst]:.2g} ({worst})")
@@ -179,7 +181,7 @@ def test_follows_of_chirper_by_month(chirper: Measured) -> None:
                     "degree_mean": 2 * nx.Graph(graph).number_of_edges() / len(graph)}  # fmt: skip
         check(f"follows standing at the end of {start:%B}", values, expected.items())
     both = [(len(a & b), len(a | b)) for a, b in itertools.pairwise(standing)]
-    found = {"tie_persistence": sum(s for s, _ in both) / sum(j for _, j in both)}
+    found = {"tie_persistence": sum(s for s, _ in both) / sum(j for _, j in both), **dict(oracles.prominent(standing))}
     check(f"persistence of follows of {len(ids)} agents", chirper.values("follow"), found.items())
 
 

@@ -13,11 +13,12 @@ from scipy import special, stats
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from pipeline.network.edges import directed_ties, undirected_ties
-from pipeline.structure import communities, degrees, label_rows, network_rows, paths, tails, triads
+from pipeline.structure import communities, degrees, label_rows, network_rows, paths, prominence, tails, triads
 from pipeline.structure.emitter import Plan
 
 EXACT = 1e-12  # both sides divide integers once or twice
 SUMMED = 1e-9  # the other side accumulates floats in its own order
+ITERATED = 1e-7  # hubs and authorities are approached by the ratio of two eigenvalues
 NODES = 70
 
 
@@ -262,3 +263,64 @@ def test_the_cut_off_equals_powerlaw():
     theirs = powerlaw.Fit(counts, discrete=True, estimate_discrete=True, verbose=0)
     _, p = theirs.distribution_compare("power_law", "truncated_power_law", nested=True)
     assert tails.fit(counts).truncated.p_value == pytest.approx(p, rel=0.05)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_pagerank_hubs_and_authorities_equal_networkx(seed):
+    source, target, directed, _ = graphs(seed)
+    rank = nx.pagerank(directed, tol=1e-13, max_iter=1000)
+    assert prominence.pagerank(source, target, NODES).tolist() == pytest.approx(list(rank.values()), abs=SUMMED)
+    hub, authority = nx.hits(directed, max_iter=1000, tol=1e-12)
+    found = prominence.hits(source, target, NODES)
+    assert found.is_settled
+    assert found.hub.tolist() == pytest.approx(list(hub.values()), abs=ITERATED)
+    assert found.authority.tolist() == pytest.approx(list(authority.values()), abs=ITERATED)
+    values = prominence.prominence(source, target, NODES)
+    assert values["pagerank_top1_share"] == pytest.approx(max(rank.values()), abs=SUMMED)
+    assert values["hits_hub_top1_share"] == pytest.approx(max(hub.values()), abs=ITERATED)
+    assert values["hits_authority_top1_share"] == pytest.approx(max(authority.values()), abs=ITERATED)
+    held = np.array(list(rank.values()))
+    unequal = np.abs(held[:, None] - held[None, :]).sum() / (2 * NODES**2 * held.mean())
+    assert values["pagerank_gini"] == pytest.approx(unequal, abs=SUMMED)
+
+
+def test_prominence_of_nothing_and_of_rivals_that_never_settle():
+    none = np.zeros(0, dtype=np.int64)
+    assert all(math.isnan(value) for value in prominence.prominence(none, none, 0).values())
+    assert prominence.pagerank(none, none, 4).tolist() == [0.25] * 4
+    sizes = (60, 61)  # two stars: what is left falls by 60/61 in each round, to 1e-12 in 1,670 of them
+    source = np.concatenate([np.full(n, place) for place, n in enumerate(sizes)]).astype(np.int64)
+    target = np.arange(2, 2 + sum(sizes), dtype=np.int64)
+    found = prominence.hits(source, target, 2 + sum(sizes))
+    assert not found.is_settled
+    assert found.hub[1] > 0.99
+
+
+def windows_of(rng, *, keep, active=60, windows=12):
+    """Return ranked windows in which ten agents draw most replies: the same ones, or others each time."""
+    ranked = []
+    stars = np.arange(10)
+    for _ in range(windows):
+        stars = stars if keep else rng.choice(active, 10, replace=False)
+        source = rng.integers(0, active, 600)
+        target = np.where(rng.random(600) < 0.7, rng.choice(stars, 600), rng.integers(0, active, 600))
+        ranked.append(prominence.ranked_window(*directed_ties(source, target, active)))
+    return list(itertools.pairwise(ranked))
+
+
+def test_prominent_agents_who_stay_are_told_from_those_who_change():
+    """Where others are on top each time, 40 tests at 5 % reject 6 times or fewer with probability .997."""
+    rng = np.random.default_rng(5)
+    rejected = 0
+    for _ in range(40):
+        pairs = windows_of(rng, keep=False)
+        value = sum(prominence.stayed(*pair)[0] for pair in pairs) / sum(prominence.stayed(*pair)[1] for pair in pairs)
+        null = network_rows.set_against(value, prominence.stayed_by_chance(pairs, 199, rng), "null")
+        rejected += null.p_value <= 0.05
+    assert rejected <= 6
+    pairs = windows_of(rng, keep=True)
+    kept, before = (sum(column) for column in zip(*(prominence.stayed(*pair) for pair in pairs), strict=True))
+    assert kept / before > 0.95
+    null = network_rows.set_against(kept / before, prominence.stayed_by_chance(pairs, 199, rng), "null")
+    assert null.p_value == pytest.approx(1 / 200)
+    assert null.mean == pytest.approx(10 / 60, abs=0.01)  # ten of sixty, all of whom are active

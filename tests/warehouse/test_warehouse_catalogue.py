@@ -125,6 +125,11 @@ for line in sys.stdin:
 """
 
 
+def test_steps_do_not_print_the_progress_of_single_queries(warehouse: Warehouse) -> None:
+    with warehouse.session(None) as con:
+        assert con.sql("SELECT current_setting('enable_progress_bar')").fetchall() == [(False,)]
+
+
 def test_a_reader_keeps_the_catalogue_that_it_opened(warehouse: Warehouse) -> None:
     fill(warehouse, "demo", 10)
     path = warehouse.publish_and_build("demo").path

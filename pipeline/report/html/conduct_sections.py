@@ -40,13 +40,14 @@ def token_mint(source: Source) -> Section:
     blocks: list[object] = [
         tag("p", "Protocol posts create or move tokens; machines write them for machines. Replies under them are set "
             "against replies under other posts of the same communities, with authors as the unit that is dealt out."),
-        measure_table(source, "Protocol posts, corrections, complaints", whole, [_head(source, row) for row in whole]),
+        measure_table(source, "Protocol posts, corrections, complaints", whole,
+                      [measure_head(source, row) for row in whole]),
         refused(source, whole),
     ]  # fmt: skip
     rest = frame.filter((pl.col("unit") == "community") | pl.col("period").is_not_null())
     listed = rest.sort("n", "unit_id", "period_start", descending=[True, False, False]).head(_MOST_ROWS).to_dicts()
     if listed:
-        heads = [_head(source, row) for row in listed]
+        heads = [measure_head(source, row) for row in listed]
         blocks.append(more("By community and day", measure_table(source, "Communities and days", listed, heads)))
     blocks += panels(source.estimates("token_mint"), MINTING_PANELS, _test_name)
     return Section("token_mint", title, [*blocks, specifications(source, "token_mint")])
@@ -76,10 +77,13 @@ def self_statements(source: Source) -> Section:
 
 
 def _table(source: Source, rows: Sequence[Row]) -> Html:
-    return measure_table(source, "Goals, beliefs, authorship, styles", rows, [_head(source, row) for row in rows])
+    return measure_table(
+        source, "Goals, beliefs, authorship, styles", rows, [measure_head(source, row) for row in rows]
+    )
 
 
-def _head(source: Source, row: Row) -> Html:
+def measure_head(source: Source, row: Row) -> Html:
+    """Return the title of a measure with its unit, its day and its null model below it."""
     words = [] if row["unit"] == "corpus" else [corpus_label(str(row["unit_id"])).replace("_", " ")]
     words += [] if row["period_start"] is None else [f"{row['period_start']:%Y-%m-%d}"]
     words += [] if row["null_model"] is None else [str(row["null_model"]).replace("_", " ")]

@@ -11,6 +11,7 @@ from pipeline.report.html import (
     comparison_sections,
     conduct_sections,
     contagion_section,
+    conversation_section,
     coordination_section,
     corpus_sections,
     decomposition_section,
@@ -26,6 +27,7 @@ from pipeline.report.html import (
     society_sections,
     structure_section,
     topic_section,
+    transfer_section,
 )
 from pipeline.report.html.markup import Html, corpus_label, join, tag
 from pipeline.report.html.numbers import number
@@ -131,6 +133,7 @@ def report_page(con: duckdb.DuckDBPyConnection, corpus_id: str) -> str:
         society_sections.convergence(source),
         norm_sections.norms(source),
         conduct_sections.token_mint(source),
+        conversation_section.conversation(source),
         topic_section.topics(source),
         *([by_language] if by_language else []),
         society_sections.homophily(source),
@@ -142,6 +145,7 @@ def report_page(con: duckdb.DuckDBPyConnection, corpus_id: str) -> str:
         persona_section.persona(source),
         socialisation_section.socialisation(source),
         conduct_sections.self_statements(source),
+        transfer_section.transfer(source),
         society_sections.replication(source),
     ]
     return document(f"{corpus_label(title, 80)} · Ethogram", header, _with_glossary(source, sections), _footer(source))

@@ -1,0 +1,161 @@
+"""Who is addressed, who holds the floor, and whether stances are returned (METHODS 6 rows 14, 16 and 36, analogues).
+
+What belongs here: threads of three speakers or more, and the exchanges of two agents in their order. Addressee entropy
+and the shares of the floor are multi-party measures named by the survey of row 14; the slope of returned stances over
+the exchanges of a dyad stands for the adaptation within a dyad of row 36, which is about games.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import polars as pl
+
+from pipeline.activity.resampling import stream
+from pipeline.activity.row import Sampling
+from pipeline.conversation.rows import Contrast, Question, codes, ints, share_row
+from pipeline.conversation.turns import REPLY, TURN, Turns
+from pipeline.conversation.within import informative
+from pipeline.coordination.nulls import affordable, against
+from pipeline.inference.result import Floats, Ints
+from pipeline.language.clock import Clock
+from pipeline.schema import Estimate, Measure
+
+LEAST_TURNS, LEAST_SPEAKERS = 5, 3
+"""Turns and speakers of a thread that counts as multi-party."""
+MOST_THREADS = 20_000
+"""Threads, chosen by hash."""
+LAST_EXCHANGE = 10
+"""Exchanges from here on count as this one."""
+
+_FLOOR = f"""
+WITH thread AS (
+    SELECT thread, MIN(message_id) AS name FROM {TURN} GROUP BY thread
+    HAVING count(*) >= $turns AND count(DISTINCT author) >= $speakers
+),
+chosen AS (SELECT thread FROM thread ORDER BY sha256($salt || name), thread LIMIT $most)
+SELECT t.id, t.thread, t.author, t.moment, r.partner
+FROM {TURN} AS t JOIN chosen AS c ON c.thread = t.thread LEFT JOIN {REPLY} AS r ON r.id = t.id
+ORDER BY t.thread, t.moment NULLS FIRST, t.id
+"""
+_EXCHANGES = f"""
+SELECT LEAST(b.author, b.partner) AS one, GREATEST(b.author, b.partner) AS other, a.stance * b.stance AS returned,
+       LEAST(ROW_NUMBER() OVER (
+           PARTITION BY LEAST(b.author, b.partner), GREATEST(b.author, b.partner) ORDER BY b.moment, b.id
+       ), {LAST_EXCHANGE}) - 1 AS place
+FROM {REPLY} AS b JOIN {REPLY} AS a ON a.id = b.parent AND a.partner = b.author
+WHERE b.moment IS NOT NULL ORDER BY b.id
+"""
+SLOPE = Question(
+    "stances_returned_more", "change of returned stance (1 when an answer takes the side that what it answers took, −1 "
+    "the other, 0 when either takes none) per exchange of a dyad", "returned stance", "exchange", "dyad", "dyad",
+)  # fmt: skip
+
+
+def exchange_rows(
+    con: duckdb.DuckDBPyConnection, turns: Turns, clock: Clock, sampling: Sampling, n_draws: int
+) -> tuple[list[Measure], list[Estimate]]:
+    """Compute addressee entropy, the Gini coefficient of floor shares, and the slope of returned stances.
+
+    Parameters
+    ----------
+    con
+        Connection with the tables of `make_turns` of one corpus.
+    turns, clock
+        What there is, and the window of the corpus.
+    sampling
+        Seed, draws and level.
+    n_draws
+        Dealings of the permutation of the slope.
+
+    Returns
+    -------
+    tuple of list
+        Measures ``addressee_entropy``, ``floor_share_gini`` and ``returned_stance``; estimates of `SLOPE`.
+    """
+    bound: dict[str, object] = {
+        "turns": LEAST_TURNS, "speakers": LEAST_SPEAKERS, "salt": f"{sampling.seed}:floor:", "most": MOST_THREADS,
+    }  # fmt: skip
+    frame = con.sql(_FLOOR, params=bound).pl()
+    pairs = con.sql(_EXCHANGES).pl()
+    late = (turns.refusal_of_order,) if turns.refusal_of_order else ()
+    dyad, returned = codes(pairs, "one", "other"), ints(pairs, "returned")
+    measures = [
+        *_entropy(frame, sampling, late),
+        *_floor(frame, sampling),
+        share_row("returned_stance", returned, dyad, "exchanges", sampling, words=late, units="dyads"),
+    ]
+    found = informative(returned.astype(np.float64), ints(pairs, "place"), dyad, dyad)
+    return measures, list(Contrast(SLOPE, found, words=late)(sampling, clock, n_draws))
+
+
+def group_entropy(group: Ints, member: Ints, groups: int) -> Floats:
+    """Return the entropy of the members of each group in bits, shape (groups,); zero for an empty group."""
+    span = int(member.max(initial=0)) + 1
+    pairs, n = np.unique(group * span + member, return_counts=True)
+    total = np.bincount(pairs // span, weights=n, minlength=groups)
+    parts = n * np.log2(n)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = np.log2(total) - np.bincount(pairs // span, weights=parts, minlength=groups) / total
+    return np.where(total > 0, np.nan_to_num(found), 0.0)
+
+
+def group_gini(group: Ints, counts: Ints) -> Floats:
+    """Return the Gini coefficient of the counts of each group, shape (groups,); groups are codes from 0."""
+    order = np.lexsort((counts, group))
+    g, x = group[order], counts[order].astype(np.float64)
+    n = np.bincount(g)
+    rank = np.arange(g.size) - np.repeat(np.cumsum(n) - n, n) + 1
+    out: Floats = 2 * np.bincount(g, weights=rank * x) / (n * np.bincount(g, weights=x)) - (n + 1) / n
+    return out
+
+
+def _entropy(frame: pl.DataFrame, sampling: Sampling, late: tuple[str, ...]) -> list[Measure]:
+    dated = frame.filter(pl.col("moment").is_not_null())
+    if not dated.height or not dated["partner"].count():
+        words = late or ("few_replies",)
+        nothing = np.zeros(0)
+        return [share_row("addressee_entropy", nothing, nothing.astype(np.int64), "threads", sampling, words=words)]
+    thread, author = codes(dated, "thread"), ints(dated, "author")
+    starts = np.r_[True, thread[1:] != thread[:-1]]
+    place = np.arange(thread.size) - np.maximum.accumulate(np.where(starts, np.arange(thread.size), 0))
+    speakers = np.bincount(
+        thread[dated.select(pl.struct("thread", "author").is_first_distinct()).to_series().to_numpy()]
+    )
+    most = np.log2(np.maximum(speakers, 2))  # an answer to oneself has no addressee, but all speakers may be addressed
+    is_reply = dated["partner"].is_not_null().to_numpy()
+    partner = dated["partner"].fill_null(0).to_numpy().astype(np.int64)
+    groups = speakers.size
+    has_replies = np.bincount(thread, weights=is_reply, minlength=groups) > 0
+    value = (group_entropy(thread[is_reply], partner[is_reply], groups) / most)[has_replies]
+    rng, first = stream(sampling.seed, "conversation/entropy"), np.arange(thread.size) - place
+    null = []
+    for _ in range(affordable(sampling.null_draws, 4 * thread.size)):
+        # Each turn after the first answers an earlier one of its thread, any of them alike.
+        drawn = author[first + (rng.random(thread.size) * np.maximum(place, 1)).astype(np.int64)]
+        kept = is_reply & (place > 0) & (drawn != author)
+        null.append(float((group_entropy(thread[kept], drawn[kept], groups) / most)[has_replies].mean()))
+    beside = against("any_earlier_turn_answered", float(value.mean()), np.array(null))
+    numbers = np.arange(value.size)
+    return [share_row("addressee_entropy", value, numbers, "threads", sampling, words=late, null=beside,
+                      units="threads")]  # fmt: skip
+
+
+def _floor(frame: pl.DataFrame, sampling: Sampling) -> list[Measure]:
+    held = frame.group_by("thread", "author").agg(n=pl.len()).sort("thread", "author")
+    thread, counts = codes(held, "thread"), ints(held, "n")
+    if not thread.size:
+        return [share_row("floor_share_gini", counts, thread, "threads", sampling, few="few_replies", units="threads")]
+    value = group_gini(thread, counts)
+    speakers, turns = np.bincount(thread), np.bincount(thread, weights=counts).astype(np.int64)
+    first, spare = np.cumsum(speakers) - speakers, turns - speakers
+    owner = np.repeat(np.arange(speakers.size), spare)
+    rng = stream(sampling.seed, "conversation/floor")
+    null = []
+    for _ in range(affordable(sampling.null_draws, 4 * frame.height)):
+        # Every speaker speaks once; each further turn is any speaker's alike.
+        taken = first[owner] + (rng.random(owner.size) * speakers[owner]).astype(np.int64)
+        null.append(float(group_gini(thread, 1 + np.bincount(taken, minlength=thread.size)).mean()))
+    beside = against("further_turns_any_speaker", float(value.mean()), np.array(null))
+    numbers = np.arange(value.size)
+    return [share_row("floor_share_gini", value, numbers, "threads", sampling, null=beside, units="threads")]

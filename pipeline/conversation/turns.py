@@ -1,0 +1,115 @@
+"""The turns of conversations: messages of known authors with what the lexicons say of them, as a temporary table.
+
+What belongs here: the table that all frames of family ``conversation`` are made from, and how exact its clock is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+
+FAMILY = "conversation"
+TURN, REPLY = "conversation_turn", "conversation_reply"
+
+_ORDERING = "('us', 'ms', 's', 'minute', 'hour')"
+"""Precisions that tell the order of an agent's messages."""
+_EXACT = "('us', 'ms', 's')"
+"""Precisions that tell how long a reply took: the median is below a minute on real platforms."""
+
+_TURN = f"""
+WITH score AS (
+    SELECT text_hash,
+           MAX(CASE WHEN lexicon = 'airs' AND category = 'total' THEN count ELSE 0 END) AS airs,
+           SUM(CASE WHEN lexicon = 'agreement' AND category = 'agreement' THEN count ELSE 0 END) AS agreement,
+           SUM(CASE WHEN lexicon = 'agreement' AND category = 'correction'
+                      OR lexicon = 'conflict' AND category = 'disagreement' THEN count ELSE 0 END) AS disagreement,
+           SUM(CASE WHEN lexicon = 'mental_state' AND category LIKE 'allocentric%' THEN count ELSE 0 END) AS minds,
+           SUM(CASE WHEN lexicon = 'deliberation' AND category = 'total' THEN count ELSE 0 END) AS deliberation
+    FROM lexicon_score WHERE lexicon IN ('airs', 'agreement', 'conflict', 'mental_state', 'deliberation')
+    GROUP BY text_hash
+),
+addressing AS (
+    SELECT t.text_hash FROM text AS t JOIN score AS s ON s.text_hash = t.text_hash AND s.minds > 0
+    WHERE regexp_matches(lower(t.text), '\\byou\\b')
+),
+numbered AS (SELECT message_id, row_number() OVER (ORDER BY message_id) AS id FROM message),
+author AS (
+    SELECT run_id, agent_id, row_number() OVER (ORDER BY run_id, agent_id) AS author
+    FROM (SELECT DISTINCT run_id, agent_id FROM message WHERE agent_id IS NOT NULL) AS a
+),
+thread AS (
+    SELECT root_id, row_number() OVER (ORDER BY root_id) AS thread
+    FROM (SELECT DISTINCT COALESCE(root_id, message_id) AS root_id FROM message) AS r
+)
+SELECT n.id, p.id AS parent, m.message_id, m.kind, m.agent_id, m.text_hash, w.author, h.thread,
+       CASE WHEN m.created_at IS NULL THEN m.step
+            WHEN m.at_precision IS NULL OR m.at_precision IN {_ORDERING} THEN epoch_us(m.created_at) END AS moment,
+       CASE WHEN m.at_precision IS NULL OR m.at_precision IN {_EXACT} THEN epoch_us(m.created_at) END AS exact_us,
+       t.n_tokens, COALESCE(c.class IN ('enforce', 'toxic'), FALSE) AS is_sanction,
+       CAST(COALESCE(s.airs, 0) AS BIGINT) AS airs,
+       CAST(SIGN(COALESCE(s.agreement, 0) - COALESCE(s.disagreement, 0)) AS BIGINT) AS stance,
+       COALESCE(s.agreement + s.disagreement, 0) > 0 AS is_judging, y.text_hash IS NOT NULL AS is_attributing,
+       CAST(COALESCE(s.deliberation, 0) AS BIGINT) AS deliberation
+FROM message AS m
+JOIN numbered AS n ON n.message_id = m.message_id
+JOIN author AS w ON w.run_id = m.run_id AND w.agent_id = m.agent_id
+JOIN thread AS h ON h.root_id = COALESCE(m.root_id, m.message_id)
+JOIN text AS t ON t.text_hash = m.text_hash
+LEFT JOIN numbered AS p ON p.message_id = m.parent_id
+LEFT JOIN score AS s ON s.text_hash = m.text_hash
+LEFT JOIN addressing AS y ON y.text_hash = m.text_hash
+LEFT JOIN reply_class AS c ON c.message_id = m.message_id
+WHERE m.kind <> 'repost'
+"""
+_REPLY = f"""
+SELECT c.id, c.author, c.thread, c.moment, c.exact_us, c.n_tokens, c.is_sanction, c.stance, c.is_judging,
+       c.is_attributing, c.deliberation, p.id AS parent, p.author AS partner, p.kind = 'post' AS is_to_post,
+       p.exact_us AS answered_us
+FROM {TURN} AS c JOIN {TURN} AS p ON p.id = c.parent AND p.author <> c.author
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """How much there is of what the measures need.
+
+    Attributes
+    ----------
+    messages, replies
+        Messages of known authors, and those of them that answer another known author.
+    refusal_of_order
+        Word that says why the order of messages is not known; ``None`` where it is.
+    refusal_of_latency
+        Word that says why it is not known how long replies took; ``None`` where it is.
+    """
+
+    messages: int
+    replies: int
+    refusal_of_order: str | None
+    refusal_of_latency: str | None
+
+
+def make_turns(con: duckdb.DuckDBPyConnection) -> Turns:
+    """Make the temporary tables of turns and replies.
+
+    Parameters
+    ----------
+    con
+        Connection with the views ``message``, ``text``, ``lexicon_score`` and ``reply_class`` of one corpus.
+    """
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {TURN} AS {_TURN}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {REPLY} AS {_REPLY}")
+    messages, ordered = con.sql(f"SELECT count(*), count(moment) FROM {TURN}").fetchall()[0]
+    replies, exact = con.sql(f"SELECT count(*), count(exact_us + answered_us) FROM {REPLY}").fetchall()[0]
+    timed, stepped = con.sql("SELECT count(created_at), count(step) FROM message").fetchall()[0]
+    coarse = "time_too_coarse" if timed else "clock_is_step" if stepped else "no_times"
+    return Turns(
+        messages, replies, None if ordered or not messages else coarse, None if exact or not replies else coarse
+    )
+
+
+def drop_turns(con: duckdb.DuckDBPyConnection) -> None:
+    """Drop the temporary tables."""
+    for name in (REPLY, TURN):
+        con.execute(f"DROP TABLE IF EXISTS {name}")
