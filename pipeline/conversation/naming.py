@@ -94,10 +94,10 @@ ORDER BY r.id
 
 ADVICE = Question(
     "attribution_brings_advice", "share of replies with advice, of those that name a state of the addressee less that "
-    "of others, within threads (association)", "advice", "1[attribution]", "thread x direct reply",
-    "author of the reply",
+    "of others, within repliers and classes of length (association)", "advice", "1[attribution]",
+    "replier x class of length", "author of the reply",
 )  # fmt: skip
-_WITHIN_REPLIERS = ADVICE.estimand.replace("within threads", "within repliers and classes of length")
+_WITHIN_THREADS = ADVICE.estimand.replace("within repliers and classes of length", "within threads")
 ADVISED = Question(
     "advised_attribution_draws_answer", "share of attributions that whom they answer replies to, of those with advice "
     "less that of those without, within threads (association)", "answered by the addressee", "1[advice]", "thread",
@@ -148,11 +148,11 @@ def naming_rows(
     ]  # fmt: skip
     outcome, back = advice.astype(np.float64), answered.astype(np.float64)[opened]
     all_sized = codes(frame, "thread", "is_to_post", "length")
+    threads = replace(ADVICE, strata="thread x direct reply", estimand=_WITHIN_THREADS)
     tests = (
-        Contrast(ADVICE, informative(outcome, label, place, author), words=("length_entangled",)),
-        Contrast(ADVICE, informative(outcome, label, all_sized, author), "same_length"),
-        Contrast(replace(ADVICE, strata="replier x class of length", estimand=_WITHIN_REPLIERS),
-                 informative(outcome, label, own, author), "same_replier_and_length"),
+        Contrast(ADVICE, informative(outcome, label, own, author)),
+        Contrast(threads, informative(outcome, label, place, author), "in_threads", ("length_entangled",)),
+        Contrast(threads, informative(outcome, label, all_sized, author), "in_threads_same_length"),
         Contrast(ADVISED, informative(back, advice[opened], place[opened], author[opened]),
                  words=("length_entangled",)),
         Contrast(ADVISED, informative(back, advice[opened], all_sized[opened], author[opened]), "same_length"),
