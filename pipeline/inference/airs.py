@@ -9,10 +9,11 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from pipeline.inference.enforcement_frames import DAY_PRECISIONS, read_posts
+from pipeline.inference.enforcement_frames import read_posts
 from pipeline.inference.intervals import cluster_bootstrap_means, wilson
 from pipeline.inference.result import FEWEST_BOOTSTRAP_UNITS, Floats, percentile_interval
 from pipeline.inference.slices import BUILT_IN_SLICES, SliceRule, slice_posts
+from pipeline.language.clock import is_precise
 from pipeline.language.covered import coverage
 from pipeline.schema import Measure, join_warnings
 
@@ -69,8 +70,7 @@ def airs_measures(
 
 
 def _day_rows(posts: pl.DataFrame, slice_id: str, ci_level: float, rng: np.random.Generator) -> Iterator[Measure]:
-    precise = pl.col("at_precision").is_null() | pl.col("at_precision").is_in(DAY_PRECISIONS)
-    timed = posts.filter(pl.col("created_at").is_not_null() & precise)
+    timed = posts.filter(is_precise())
     if timed.is_empty():
         yield from _untimed_rows(posts, slice_id)
         return

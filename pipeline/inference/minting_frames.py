@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.inference.result import Ints
+from pipeline.language.clock import is_precise_sql
 
 NAMES = r"\b(mbc-?20|mint(s|ing|ed)?|clawnch|token (launch|spam|post)\w*|inscriptions?)\b"
 """What names the protocol posts."""
@@ -46,6 +47,12 @@ LEFT JOIN minted AS k ON k.text_hash = m.text_hash
 WHERE m.kind IN ('post', 'comment')
 """
 
+# A time that does not tell the day tells neither what was said on a day nor what was said before and after a moment.
+_UNDATED = f"""
+UPDATE minting_message SET created_at = NULL
+WHERE message_id IN (SELECT m.message_id FROM message AS m WHERE NOT {is_precise_sql("m")})
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Minting:
@@ -54,7 +61,7 @@ class Minting:
     Attributes
     ----------
     posts
-        One row per post: community, author, created_at, is_mint.
+        One row per post: community, author, created_at (null where it does not tell the day), is_mint.
     messages
         One row per message that is no protocol text: community, author, created_at, is_complaint.
     replies
@@ -80,6 +87,7 @@ def read_minting(con: duckdb.DuckDBPyConnection) -> Minting:
         Connection with the views ``message``, ``text``, ``lexicon_score`` and ``reply_class`` of one corpus.
     """
     con.execute(f"CREATE OR REPLACE TEMP TABLE minting_message AS {_MESSAGE}")
+    con.execute(_UNDATED)
     try:
         posts = con.sql(
             "SELECT community, author, created_at, is_mint FROM minting_message WHERE kind = 'post' ORDER BY message_id"

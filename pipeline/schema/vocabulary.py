@@ -53,7 +53,7 @@ WARNINGS: dict[str, str] = {
     "runs_pooled": "Several runs are taken together; what differs between runs looks like homophily.",
     "lopsided_null": "Few agents carry the score, the group or the ties: a p-value far below .05 is too small.",
     "self_ties_in_null": "The null ties hubs to themselves more often than can be, which shifts its mean.",
-    "coarse_times_dropped": "Messages or ties that are dated too coarsely to tell the week are left out.",
+    "coarse_times_dropped": "Messages or ties that are dated too coarsely (to the month, say) are left out.",
     "matched_with_replacement": "Controls are used more than once.",
     "no_communities": "No post belongs to a community; the corpus is taken as one.",
     "sampled_sources": "Distances are taken from a sample of the nodes; the diameter is a lower bound.",

@@ -8,9 +8,10 @@ import polars as pl
 
 from pipeline.activity.gaps import read_gaps, warn_periods
 from pipeline.inference.multiplicity import adjust
-from pipeline.language.clock import read_clock
+from pipeline.language.clock import read_clock, warn_coarse
 from pipeline.language.convergence import similarity_measures
 from pipeline.language.convergence_estimates import convergence_estimates
+from pipeline.language.convergence_sample import KINDS
 from pipeline.language.norm_trend_estimates import trend_estimates
 from pipeline.language.norm_trends import Trends, trend_measures
 from pipeline.language.slots import MOST_TEMPLATES, MOST_TEXTS, members_sql, patterns
@@ -59,7 +60,7 @@ def _rows(context: StepContext) -> list[Measure]:
 
 
 def _measure(context: StepContext) -> Mapping[str, Data]:
-    rows = per_language(_rows)(context)
+    rows = warn_coarse(context.con, per_language(_rows)(context), KINDS)
     return {"measure": measure_frame(warn_periods(rows, read_gaps(context.con).of("post")))}
 
 

@@ -9,6 +9,7 @@ from enforcement_corpus import connect, message, planted
 from statsmodels.stats.proportion import proportion_confint
 
 from pipeline.inference import Grid, airs_measures, enforcement_estimates, load_grid, reply_measures
+from pipeline.inference.enforcement_frames import Sample, read_replies
 from pipeline.inference.replies import equal_frequency_bins
 from pipeline.inference.slices import SliceRule
 from pipeline.inference.specification import GridSettings
@@ -130,6 +131,14 @@ def test_without_days_there_is_one_null_row_by_day(at, precision, step, word):
     assert days.height == 5
     assert days["value"].null_count() == 5
     assert days["warnings"].unique().to_list() == [word]
+
+
+@pytest.mark.parametrize(("precision", "ordered"), [("us", 3), ("hour", 3), ("day", 0), ("month", 0)])
+def test_replies_are_in_order_only_where_times_tell_it(precision, ordered):
+    rows = [message("p", at=DAY1), *(message(f"r{i}", "comment", f"b{i}", root="p", at=DAY1, precision=precision)
+                                     for i in range(3))]  # fmt: skip
+    con = connect(rows, classes=dict.fromkeys(("r0", "r1", "r2"), "enforce"))
+    assert Sample(read_replies(con)).threads.enforces.size == ordered
 
 
 @pytest.fixture(scope="module")
