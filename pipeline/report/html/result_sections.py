@@ -12,7 +12,7 @@ from pipeline.report.html.charts import Interval, Line, interval_chart, line_cha
 from pipeline.report.html.curve import curve
 from pipeline.report.html.markup import Html, corpus_label, tag
 from pipeline.report.html.numbers import moment, number
-from pipeline.report.html.page import Column, Section, empty, figure, more, table
+from pipeline.report.html.page import Column, Section, all_of, empty, figure, more, table
 from pipeline.report.html.source import IS_WHOLE, Row, Source
 from pipeline.report.summary import HEADLINES
 
@@ -116,7 +116,7 @@ def enforcement(source: Source) -> Section:
         lead = "Negative controls and placebos: expect no effect"
         blocks.append(table(lead, _COLUMNS, _cells(source, controls)))
     blocks.append(
-        more(f"All {len(rows):,} specifications", table("All specifications", _COLUMNS, _cells(source, rows)))
+        more(all_of(len(rows), "specifications"), table("All specifications", _COLUMNS, _cells(source, rows)))
     )
     return Section("enforcement", title, blocks)
 
