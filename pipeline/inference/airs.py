@@ -28,6 +28,8 @@ SHARES = {
     "airs_action_share": pl.col("airs_action") > 0,
     "airs_sensitive_share": pl.col("airs_sensitive") > 0,
 }
+ENTANGLED = frozenset({*SHARES, "airs_mean_count"})
+"""What a longer text has more of; a fraction of tokens does not grow with them."""
 MEANS = {"airs_mean_count": pl.col("airs"), "airs_fraction_mean": pl.col("airs_fraction")}
 
 
@@ -125,8 +127,12 @@ def _rows(
             ci_high=high,
             ci_level=None if low is None else ci_level,
             ci_method=method,
-            warnings=join_warnings([*few, *why, "composition_sensitive"]),
+            warnings=join_warnings([*few, *why, "composition_sensitive", *_entangled(measure_id, sample)]),
         )
+
+
+def _entangled(measure_id: str, sample: Floats) -> list[str]:
+    return ["length_entangled"] if sample.size and measure_id in ENTANGLED else []
 
 
 def _without_interval(sample: Floats) -> list[str]:

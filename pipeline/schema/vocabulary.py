@@ -35,7 +35,7 @@ WARNINGS: dict[str, str] = {
     "continuity_corrected": "A cell is zero; one half was added to every cell.",
     "replies_clustered": "The interval treats replies as independent; replies to one post are not.",
     "independence_assumed": "The interval treats the units as independent.",
-    "length_entangled": "The exposure grows with the length of the text, and this row does not control for it.",
+    "length_entangled": "What is counted grows with the length of the text, and this row does not control for it.",
     "multiple_testing": "One of many; read p_adj, not p_value.",
     "not_evidence": "Shown because it is published or customary; its error rate is known to be wrong.",
     "conditional_on_replies": "Posts without a reply are not in the sample.",

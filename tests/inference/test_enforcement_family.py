@@ -13,6 +13,7 @@ from pipeline.inference.enforcement_frames import Sample, read_replies
 from pipeline.inference.replies import equal_frequency_bins
 from pipeline.inference.slices import SliceRule
 from pipeline.inference.specification import GridSettings
+from pipeline.published.load import load_measure_dictionary
 from pipeline.schema import estimate_frame, measure_frame
 
 GRID = Grid(load_grid().specifications, GridSettings(permutations=200, bootstraps=400))
@@ -131,6 +132,17 @@ def test_without_days_there_is_one_null_row_by_day(at, precision, step, word):
     assert days.height == 5
     assert days["value"].null_count() == 5
     assert days["warnings"].unique().to_list() == [word]
+
+
+def test_what_grows_with_length_says_so(tiny):
+    rows = [row for row in airs_measures(tiny, seed=1) if row.value is not None]
+    said = {row.measure_id: "length_entangled" in row.warnings for row in rows}
+    assert said == {
+        "airs_positive_share": True, "airs_action_share": True, "airs_sensitive_share": True, "airs_mean_count": True,
+        "airs_fraction_mean": False,
+    }  # fmt: skip
+    listed = {row["measure_id"]: row["warnings"] for row in load_measure_dictionary().to_dicts()}
+    assert all(("length_entangled" in listed[name]) == is_said for name, is_said in said.items())
 
 
 @pytest.mark.parametrize(("precision", "ordered"), [("us", 3), ("hour", 3), ("day", 0), ("month", 0)])
