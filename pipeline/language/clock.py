@@ -115,20 +115,21 @@ def read_clock(con: duckdb.DuckDBPyConnection) -> Clock:
 
 
 def coarse_words(con: duckdb.DuckDBPyConnection, period: str, kinds: Sequence[str] = ()) -> list[str]:
-    """Return ``coarse_times_dropped`` where messages are dated too coarsely to tell their day or week.
+    """Return ``coarse_times_dropped`` where messages are dated too coarsely to tell their day, week or order.
 
     Parameters
     ----------
     con
         Connection with the view ``message`` of one corpus.
     period
-        ``day`` or ``week``.
+        ``day`` or ``week``, or ``order`` for the order of messages.
     kinds
         Kinds of messages that count; all by default.
     """
     listed = ", ".join(f"'{kind}'" for kind in kinds)
     chosen = f"m.kind IN ({listed})" if kinds else "TRUE"
-    coarse = f"m.created_at IS NOT NULL AND NOT {is_precise_sql('m', _PERIODS[period][0])}"
+    precisions = ORDER_PRECISIONS if period == "order" else _PERIODS[period][0]
+    coarse = f"m.created_at IS NOT NULL AND NOT {is_precise_sql('m', precisions)}"
     dropped = con.sql(f"SELECT count(*) FROM message AS m WHERE {chosen} AND {coarse}").fetchall()[0][0]
     return [COARSE] if dropped else []
 
