@@ -61,7 +61,7 @@ class Minting:
     Attributes
     ----------
     posts
-        One row per post: community, author, created_at (null where it does not tell the day), is_mint.
+        One row per post: community, author, created_at, is_mint.
     messages
         One row per message that is no protocol text: community, author, created_at, is_complaint.
     replies
@@ -79,7 +79,7 @@ class Minting:
 
 
 def read_minting(con: duckdb.DuckDBPyConnection) -> Minting:
-    """Read posts, replies and complaints.
+    """Read posts, replies and complaints; ``created_at`` is null where it does not tell the day.
 
     Parameters
     ----------
