@@ -10,7 +10,7 @@ override PATH := $(or $(shell /bin/sh -c 'test "$$PATH" = "$$0" || printf %s "$$
 endif
 READY := $(VENV)/.ready
 
-VALIDATED := $(addprefix tests/,activity comparison conversation coordination gender inference language network socialisation)
+VALIDATED := $(addprefix tests/,activity comparison conversation coordination gender inference language network socialisation transfer)
 
 .PHONY: demo dev run inspect report test fuzz validate check bench share forget docs clean setup
 

@@ -295,7 +295,7 @@ def _write_reports(corpora: list[str] | None) -> int:
 
 def _inspect(options: argparse.Namespace) -> int:
     from pipeline.inspection import inspect_path
-    from pipeline.inspection.draft import draft, write_draft
+    from pipeline.inspection.draft import draft, maps_nothing, write_draft
     from pipeline.inspection.escape import shown
     from pipeline.inspection.report import report_lines
 
@@ -309,7 +309,12 @@ def _inspect(options: argparse.Namespace) -> int:
         out.print("\nno layout that has to be mapped: no corpus.toml was written")
         return 0
     path = write_draft(text, found.folder, Path(options.out) if options.out else None)
-    out.print(f"\nwrote {shown(str(path))}: read it, then make run CORPUS=<the folder under data/>")
+    to_do = (
+        "no field was plain enough to map anything yet. Fill in the entries that say DECIDE and take their # away"
+        if maps_nothing(text)
+        else "read it"
+    )
+    out.print(f"\nwrote {shown(str(path))}: {to_do}, then make run CORPUS=<the folder under data/>")
     return 0
 
 

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pipeline.inference.airs_grid import load_airs_grid
 from pipeline.inference.contagion_specification import load_contagion_grid
+from pipeline.inference.minting_grid import load_minting_grid, load_minting_shares
 from pipeline.inference.specification import load_grid
 from pipeline.language.norm_specification import load_norm_grid
 from pipeline.language.topic_specification import load_topic_grid
 from pipeline.published.load import load_measure_dictionary, load_published
 from pipeline.schema import TABLES, Estimate, Measure, estimate_frame, measure_frame
 from pipeline.settings import Settings
+from pipeline.socialisation.grid import load_social_grid
 from pipeline.warehouse import Warehouse
 
 CORPUS, OTHER = "hostile", "quiet"
@@ -239,6 +242,7 @@ def measure_rows() -> dict[str, list[Measure]]:
         "homophily": _homophily(weeks),
         "structure": _structure(weeks),
         "cascade": [_measure("cascade", "structural_virality_mean", 1.9)],
+        "token_mint": [_measure("token_mint", "token_mint_post_share", 0.006)],
     }
 
 
@@ -330,6 +334,36 @@ def estimate_rows() -> dict[str, list[Estimate]]:
         )
         for spec in load_contagion_grid()
     ]  # fmt: skip
+    curves = {
+        family: [
+            Estimate(
+                spec_id=spec.spec_id,
+                family=family,
+                hypothesis_id=hypothesis,
+                role=spec.role,
+                estimand="share or cosine",
+                model=f"{TEXTS[0]} {i}",
+                estimator="share",
+                outcome="types",
+                term="share",
+                estimate=None if i == 7 else 0.1 + 0.01 * i,
+                conf_low=0.05,
+                conf_high=0.9,
+                conf_level=0.95,
+                n_obs=90,
+                null_mean=0.2,
+                null_sd=0.02,
+                p_value=0.2,
+                warnings="few_agents" if i == 7 else None,
+            )
+            for i, (spec, hypothesis) in enumerate(specs)
+        ]
+        for family, specs in (
+            ("airs", [(spec, "posts_invite_action") for spec in load_airs_grid()]),
+            ("token_mint", [(spec, spec.hypothesis) for spec in (*load_minting_grid(), *load_minting_shares())]),
+            ("socialisation", [(spec, spec.hypothesis) for spec in load_social_grid()[0]]),
+        )
+    }
     return {
         "contagion": contagion,
         "enforcement": enforcement,
@@ -337,6 +371,7 @@ def estimate_rows() -> dict[str, list[Estimate]]:
         "norms": norms,
         "topic": topics,
         "persona": drift,
+        **curves,
     }
 
 

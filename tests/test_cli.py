@@ -191,6 +191,10 @@ def test_an_empty_folder_is_told_without_the_name_of_a_class(
     assert main(["run", "empty"]) == 1
     said = capsys.readouterr().err
     assert "corpus__ingestion: data/empty holds no file that a format reads" in said
+    assert "let `make inspect PATH=data/empty` write a mapping" in said
+    (project["data"] / "empty" / "corpus.toml").write_text('title = "as `make inspect` left it"')
+    with pytest.raises(FileNotFoundError, match=r"fill in \[\[records\]\] of data/empty/corpus.toml"):
+        run_step(STEPS["corpus/ingestion"], Warehouse(Settings.load()), "empty")
 
 
 @pytest.mark.parametrize("port", ["abc", "0", "65536", "-1", "30 00", "9" * 5000])

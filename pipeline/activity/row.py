@@ -70,6 +70,8 @@ def row(
         # Resampling that never moves the value says that the data hold no variation, not that it is certain.
         interval = NO_INTERVAL
         words.append("no_variation")
+    if value is not None and null is None and interval == NO_INTERVAL and not words:
+        words.append("few_agents")  # what is drawn with replacement was too little to draw from
     return Measure(
         family=family,
         measure_id=measure_id,

@@ -30,7 +30,6 @@ from pipeline.coordination.timing import grouped_order
 from pipeline.schema import Measure
 
 SUPER = 4
-_CANDIDATES = 12  # accounts among which a draw looks for its four busiest
 MIN_AGENTS, MIN_THREADS, MIN_PAIRS = 10, 40, 5
 
 _COMMENTS = f"""
@@ -70,9 +69,10 @@ def commenter_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> li
     spread = NO_INTERVAL if words else gini_interval(
         values, draws=sampling.bootstrap_draws, rng=stream(sampling.seed, "comment_gini"), level=sampling.level
     )  # fmt: skip
-    busiest = counts["agent_id"].head(_CANDIDATES)
-    share = _share_interval(comments, busiest, sampling)
-    few = "few_agents" if len(busiest) <= SUPER else "few_posts"
+    busiest = counts["agent_id"].head(SUPER)
+    has_others = len(values) > SUPER
+    share = _share_interval(comments, busiest, sampling) if has_others else NO_INTERVAL
+    few = "few_posts" if has_others else "few_agents"
     return [
         emit(
             "super_commenter_share", int(values[:SUPER].sum()) / n if n else None, n, "comments", interval=share,
@@ -82,34 +82,32 @@ def commenter_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> li
             "comment_gini", float(gini(distinct, copies)) if n else None, len(values), "agents", interval=spread
         ),
         emit("comment_half_agents", half, len(values), "agents", interval=CENSUS),
-        _gap(comments, busiest.head(SUPER), sampling),
+        _gap(comments, busiest, sampling),
     ]  # fmt: skip
 
 
 def _share_interval(comments: pl.DataFrame, busiest: pl.Series, sampling: Sampling) -> Interval:
-    """Interval of the share, threads drawn with replacement and the busiest chosen anew in each draw."""
+    """Interval of the share of these accounts, threads drawn with replacement.
+
+    The accounts stay the same: to choose them anew in each draw takes what chance added to the highest counts once
+    more, and where many agents are equally busy such an interval lies above its value.
+    """
     thread = comments["root_id"].rle_id().to_numpy().astype(np.int64)
     n_threads = int(thread[-1]) + 1 if len(thread) else 0
-    if n_threads < MIN_THREADS or len(busiest) <= SUPER:
+    if n_threads < MIN_THREADS:
         return NO_INTERVAL
-    place = _places(comments, busiest)
-    known = place >= 0
-    totals = np.zeros((n_threads, len(busiest) + 1), dtype=np.int64)
-    np.add.at(totals, (thread[known], place[known]), 1)
-    totals[:, -1] = np.bincount(thread, minlength=n_threads)
+    is_theirs = comments["agent_id"].is_in(busiest.implode()).to_numpy()
+    totals = np.zeros((n_threads, 2), dtype=np.int64)
+    totals[:, 0] = np.bincount(thread[is_theirs], minlength=n_threads)
+    totals[:, 1] = np.bincount(thread, minlength=n_threads)
     return cluster_bootstrap(
         totals,
-        _top_share,
+        lambda sums: np.asarray(sums[:, 0] / sums[:, 1], dtype=np.float64),
         draws=sampling.bootstrap_draws,
         rng=stream(sampling.seed, "super_commenter_share"),
         level=sampling.level,
         method="cluster_bootstrap_threads",
     )
-
-
-def _top_share(sums: FloatArray) -> FloatArray:
-    top = np.partition(sums[:, :-1], -SUPER, axis=1)[:, -SUPER:]
-    return np.asarray(top.sum(axis=1) / sums[:, -1], dtype=np.float64)
 
 
 def _places(comments: pl.DataFrame, busiest: pl.Series) -> IntArray:

@@ -40,6 +40,8 @@ _COUNTED = (
     "agents that entered",
     "ties",
 )
+_NOISE = 1e-12
+"""What is left of differences of standardised scores that are zero."""
 _BEHAVIOUR = "lumps_causes"
 _LABELS = {
     "inertia": "homophily that is left with selection, influence and structure switched off",
@@ -177,7 +179,8 @@ def _measure(
     more: list[str] | None = None,
 ) -> Measure:
     words = [*loaded.warnings, *(more or []), *([_BEHAVIOUR] if name == f"{WHOLE}_behaviour" else [])]
-    has = error > 0 and agents >= FEWEST_AGENTS
+    value = 0.0 if abs(value) < _NOISE else value
+    has = error > _NOISE and agents >= FEWEST_AGENTS
     reach = float(stats.t.ppf((1 + level) / 2, agents - 1)) * error if has else 0.0
     words += [] if has else ["few_agents" if agents < FEWEST_AGENTS else "no_variation"]
     return Measure(

@@ -1,6 +1,6 @@
 """Tests of family token_mint: whether protocol posts draw corrections and invaded communities complain.
 
-What belongs here: the specifications, fixed before any result is seen, and their rows.
+What belongs here: the tests of the grid (`minting_grid`) and their rows; its shares are in `minting_shares`.
 
 Replies under protocol posts are set against replies under other posts of the same community, never of others: what a
 community says anyway is no complaint. The unit that is dealt out is an author in a community with all of its protocol
@@ -11,7 +11,7 @@ others at the same moment, since a platform that turns against minting turns eve
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -19,9 +19,12 @@ import polars as pl
 
 from pipeline.activity.resampling import stream
 from pipeline.activity.row import Sampling
+from pipeline.inference.beside import beside_placebos
 from pipeline.inference.contingency import chi_square, cochran_mantel_haenszel, stratum_tables, two_by_two
 from pipeline.inference.minting import FAMILY, shared_communities
-from pipeline.inference.minting_frames import Minting, windows
+from pipeline.inference.minting_frames import LEAST_MINTS, Minting, invaded_communities, windows
+from pipeline.inference.minting_grid import COMPLAIN, DRAW, USUAL, MintSpecification, load_minting_grid
+from pipeline.inference.minting_shares import share_estimates
 from pipeline.inference.multiplicity import adjust
 from pipeline.inference.permutation import permute_posts
 from pipeline.inference.result import FEW_CLUSTERS, Fit, Floats, Ints, wald
@@ -34,38 +37,7 @@ LEAST_COMMUNITIES = 5
 """Communities that each side of a comparison, or a t-test, needs."""
 LEAST_REPLIES = 5
 """Replies of each kind that a community needs to be a pair."""
-LONGEST_REACH = timedelta(days=3)
 _LENGTHS = 4
-
-_DRAW, _COMPLAIN = "minting_draws_correction", "invaded_communities_complain"
-
-
-@dataclass(frozen=True, slots=True)
-class MintSpecification:
-    """One test: name, role, hypothesis, estimator, and the rows that it uses."""
-
-    spec_id: str
-    role: str
-    hypothesis: str
-    estimator: str
-    sample: str = "all"
-
-
-SPECIFICATIONS = (
-    MintSpecification("mint_correction_authors", "primary", _DRAW, "permutation_authors"),
-    MintSpecification("mint_correction_posts", "robustness", _DRAW, "permutation_posts"),
-    MintSpecification("mint_correction_lengths", "robustness", _DRAW, "permutation_authors", "by_length"),
-    MintSpecification("mint_correction_first_replies", "robustness", _DRAW, "permutation_authors", "first_replies"),
-    MintSpecification("mint_correction_cmh", "robustness", _DRAW, "cmh"),
-    MintSpecification("mint_correction_pairs", "robustness", _DRAW, "paired_t_test"),
-    MintSpecification("mint_correction_hash", "negative_control", _DRAW, "permutation_authors", "hash"),
-    MintSpecification("mint_correction_chi2", "naive", _DRAW, "chi2_naive"),
-    MintSpecification("mint_complaints_event", "primary", _COMPLAIN, "before_after_permutation"),
-    MintSpecification("mint_complaints_placebo", "placebo", _COMPLAIN, "before_after_permutation", "moved_earlier"),
-    MintSpecification("mint_complaints_level", "robustness", _COMPLAIN, "label_permutation"),
-    MintSpecification("mint_complaints_change", "naive", _COMPLAIN, "before_after_t_test"),
-)
-"""The whole of what is tested."""
 
 _ESTIMANDS = {
     "paired_t_test": "corrective share of replies under protocol posts less that under others, mean over communities",
@@ -78,7 +50,7 @@ _ODDS = "log odds ratio of a corrective reply under a protocol post, within comm
 
 
 def minting_estimates(minting: Minting, clock: Clock, sampling: Sampling, *, n_draws: int = 1000) -> list[Estimate]:
-    """Run every specification and adjust the p-values.
+    """Run every specification of the grid and adjust the p-values.
 
     Parameters
     ----------
@@ -98,14 +70,16 @@ def minting_estimates(minting: Minting, clock: Clock, sampling: Sampling, *, n_d
     """
     level, seed = sampling.level, sampling.seed
     rows = []
-    for spec in SPECIFICATIONS:
+    for spec in load_minting_grid():
         rng = stream(seed, spec.spec_id)
-        if spec.hypothesis == _DRAW:
+        if spec.hypothesis == DRAW:
             fit = _corrections(spec, minting.replies, level, n_draws, rng)
         else:
             fit = _complaints(spec, minting, clock, level, n_draws, rng)
         rows.append(_row(spec, fit, level, clock, seed))
-    return adjust(rows)
+    keys = [(row.hypothesis_id, row.outcome) for row in rows]
+    must_be_empty = [row.role in ("placebo", "negative_control") for row in rows]
+    return adjust([*beside_placebos(rows, keys, must_be_empty, level), *share_estimates(minting, sampling)])
 
 
 # Replies
@@ -115,6 +89,9 @@ def _corrections(
     spec: MintSpecification, replies: pl.DataFrame, level: float, n_draws: int, rng: np.random.Generator
 ) -> Fit:
     exposure = "hash_binary" if spec.sample == "hash" else "post_is_mint"
+    replies = replies.filter("is_first_copy") if spec.copies == "first_only" else replies
+    if spec.outcome == "unwanted":
+        replies = replies.with_columns(is_corrective=pl.col("is_unwanted"))
     kept = shared_communities(replies)
     if spec.sample == "first_replies":
         kept = kept.unique(["agent", "community"], keep="first", maintain_order=True)
@@ -211,16 +188,19 @@ def t_test(values: Floats, level: float, base: Fit) -> Fit:
 def _complaints(
     spec: MintSpecification, minting: Minting, clock: Clock, level: float, n_draws: int, rng: np.random.Generator
 ) -> Fit:
+    messages = minting.messages.with_columns(is_complaint=pl.col(spec.definition))
+    messages = messages.filter("is_first_copy") if spec.copies == "first_only" else messages
+    invaded = minting.invaded if spec.threshold == LEAST_MINTS else invaded_communities(minting.posts, spec.threshold)
     if spec.estimator == "label_permutation":
-        return _levels(minting, level, n_draws, rng)
+        return _levels(messages, invaded, spec.unit, level, n_draws, rng)
     if clock.period is None or clock.first_at is None or clock.last_at is None:
         return Fit(n_obs=0, n_clusters=0, warnings=(clock.refusal or "no_times",))
-    table = minting.invaded.sort("invaded_at", "community", nulls_last=True)
+    table = invaded.sort("invaded_at", "community", nulls_last=True)
     moments = table["invaded_at"].drop_nulls().to_list()
-    reach = min(LONGEST_REACH, (clock.last_at - clock.first_at) / 4).total_seconds()
+    reach = min(timedelta(days=spec.reach_days), (clock.last_at - clock.first_at) / 4).total_seconds()
     if spec.sample == "moved_earlier":  # what was before has nothing to complain about yet
         moments = [moment - timedelta(seconds=reach) for moment in moments]
-    found = windows(minting.messages, table["community"].to_list(), moments, reach)
+    found = windows(messages, table["community"].to_list(), moments, reach)
     enough = (found.before >= LEAST_MESSAGES) & (found.after >= LEAST_MESSAGES)
     with np.errstate(invalid="ignore", divide="ignore"):
         change = found.complaints_after / found.after - found.complaints_before / found.before
@@ -282,11 +262,16 @@ def _against(observed: float, null: Floats, level: float, base: Fit) -> Fit:
     )  # fmt: skip
 
 
-def _levels(minting: Minting, level: float, n_draws: int, rng: np.random.Generator) -> Fit:
+def _levels(
+    messages: pl.DataFrame, invaded: pl.DataFrame, unit: str, level: float, n_draws: int, rng: np.random.Generator
+) -> Fit:
+    named = messages.drop_nulls("community")
+    if unit == "author":  # one row per author of a community, who has complained or has not
+        named = named.group_by("community", "author").agg(pl.col("is_complaint").any())
     rates = (
-        minting.messages.drop_nulls("community").group_by("community")
+        named.group_by("community")
         .agg(rate=pl.col("is_complaint").mean(), n=pl.len()).filter(pl.col("n") >= 2 * LEAST_MESSAGES)
-        .join(minting.invaded.select("community", is_invaded=pl.col("invaded_at").is_not_null()), on="community")
+        .join(invaded.select("community", is_invaded=pl.col("invaded_at").is_not_null()), on="community")
         .sort("community")
     )  # fmt: skip
     value, label = rates["rate"].to_numpy(), rates["is_invaded"].to_numpy()
@@ -300,25 +285,42 @@ def _levels(minting: Minting, level: float, n_draws: int, rng: np.random.Generat
 
 
 def _row(spec: MintSpecification, fit: Fit, level: float, clock: Clock, seed: int) -> Estimate:
-    outcome = "corrective_reply" if spec.hypothesis == _DRAW else "complaint"
+    outcome = "corrective_reply" if spec.hypothesis == DRAW else "complaint"
+    outcome = "unwanted_reply" if spec.outcome == "unwanted" else outcome
+    outcome += "" if spec.definition == USUAL else f"_{spec.definition}"
     extra = ("not_evidence",) if spec.role == "naive" else ()
     within = {"permutation_authors": " | community", "permutation_posts": " | community", "cmh": " | community"}
     exposure = "1[hash(post) is even]" if spec.sample == "hash" else "1[protocol post]"
     strata = " x length" if spec.sample == "by_length" else ""
     model = f"{outcome} ~ 1 + {exposure}{within.get(spec.estimator, '')}{strata}"
-    if spec.hypothesis == _COMPLAIN:
-        model = "complaint ~ 1 + 1[invaded]" + ("" if spec.estimator == "label_permutation" else " x 1[after]")
+    if spec.hypothesis == COMPLAIN:
+        model = f"{outcome} ~ 1 + 1[invaded]" + ("" if spec.estimator == "label_permutation" else " x 1[after]")
+    model = "; ".join([model, *_choices(spec)])
     sampling = f"{fit.n_perm} dealings, seed {seed}" if fit.n_perm else None
     if spec.sample not in ("all", "hash", "by_length"):
         sampling = "; ".join(part for part in (spec.sample.replace("_", " "), sampling) if part)
     return Estimate(
         spec_id=spec.spec_id, family=FAMILY, hypothesis_id=spec.hypothesis, role=spec.role,
         estimand=_ESTIMANDS.get(spec.estimator, _ODDS), model=model, estimator=spec.estimator, outcome=outcome,
-        term=exposure if spec.hypothesis == _DRAW else "invaded", estimate=fit.estimate, std_error=fit.std_error,
+        term=exposure if spec.hypothesis == DRAW else "invaded", estimate=fit.estimate, std_error=fit.std_error,
         statistic=fit.statistic, df=fit.df, p_value=fit.p_value, conf_low=fit.conf_low, conf_high=fit.conf_high,
         conf_level=None if fit.conf_low is None else level, n_obs=fit.n_obs, n_agents=fit.n_agents,
         n_clusters=fit.n_clusters, n_events=fit.n_events,
-        cluster="community" if outcome == "complaint" else "post author",
+        cluster="community" if spec.hypothesis == COMPLAIN else "post author",
         sampling=sampling, window_start=clock.first_at, window_end=clock.last_at, null_mean=fit.null_mean,
         null_sd=fit.null_sd, n_perm=fit.n_perm, warnings=join_warnings([*fit.warnings, *extra]),
     )  # fmt: skip
+
+
+def _choices(spec: MintSpecification) -> list[str]:
+    """Say in what a specification differs from the usual choices that its formula does not name."""
+    said = []
+    if spec.threshold != LEAST_MINTS:
+        said.append(f"invaded by {spec.threshold} protocol posts")
+    if spec.copies == "first_only":
+        said.append("first message of each text")
+    if spec.unit == "author":
+        said.append("authors")
+    if spec.reach_days != MintSpecification("", "", "", "").reach_days:
+        said.append(f"at most {spec.reach_days} days")
+    return said

@@ -3,7 +3,8 @@
 What belongs here: SQL and frames. A protocol post has a score of lexicon ``token_mint``. A reply is a comment on a post
 by somebody else that is no protocol text itself; it is corrective when its reply class is ``enforce`` (METHODS 1.4). A
 complaint is a message without protocol text that names the minting and says that it is unwanted, by the two expressions
-below. They were written for this project: MoltNet v2 shows complaints, and prints neither rule nor rate.
+below. They were written for this project: MoltNet v2 shows complaints, and prints neither rule nor rate. So there are
+further definitions beside the first, for the grid.
 """
 
 from __future__ import annotations
@@ -25,21 +26,40 @@ UNWANTED = (
     r"useless|not here for|take (it|this|that) elsewhere|ban|against the rules|off-?topic|low[- ]effort)\b"
 )
 """What says that something is unwanted."""
+SPAM = r"\bspam\w*\b"
+DEFINITIONS = ("named_unwanted", "same_sentence", "named_corrective", "named_spam")
+"""What a complaint may be; the first is that of the measures."""
 LEAST_MINTS = 3
 """Protocol posts that make a community an invaded one."""
 
 _EVEN = "('0', '2', '4', '6', '8', 'a', 'c', 'e')"
 
+# A sentence ends at a stop, a question or exclamation mark, or a new line.
+_SENTENCE = f"({NAMES})[^.!?\\n]*({UNWANTED})|({UNWANTED})[^.!?\\n]*({NAMES})"
 _MESSAGE = f"""
 WITH minted AS (SELECT DISTINCT text_hash FROM lexicon_score WHERE lexicon = 'token_mint'),
+corrective AS (
+    SELECT DISTINCT text_hash FROM lexicon_score WHERE lexicon = 'reply' AND category = 'enforce' AND "count" > 0
+),
+read AS (SELECT text_hash, n_chars, lower(text) AS text FROM text),
 said AS (
-    SELECT text_hash, n_chars,
-           regexp_matches(lower(text), '{NAMES}') AND regexp_matches(lower(text), '{UNWANTED}') AS is_complaint
-    FROM text
+    SELECT r.text_hash, r.n_chars,
+           regexp_matches(r.text, '{NAMES}') AS is_named,
+           regexp_matches(r.text, '{UNWANTED}') AS is_unwanted,
+           CASE WHEN regexp_matches(r.text, '{NAMES}') THEN regexp_matches(r.text, '{_SENTENCE}') ELSE FALSE END
+               AS in_one_sentence,
+           regexp_matches(r.text, '{SPAM}') AS is_spam,
+           c.text_hash IS NOT NULL AS is_corrective
+    FROM read AS r LEFT JOIN corrective AS c ON c.text_hash = r.text_hash
 )
 SELECT m.message_id, m.kind, m.root_id, m.created_at, m.agent_id, COALESCE(m.community_id, r.community_id) AS community,
-       COALESCE('0:' || m.agent_id, '1:' || m.message_id) AS author, s.n_chars,
-       k.text_hash IS NOT NULL AS is_mint, s.is_complaint AND k.text_hash IS NULL AS is_complaint
+       COALESCE('0:' || m.agent_id, '1:' || m.message_id) AS author, s.n_chars, s.is_unwanted,
+       k.text_hash IS NOT NULL AS is_mint,
+       s.is_named AND s.is_unwanted AND k.text_hash IS NULL AS named_unwanted,
+       s.in_one_sentence AND k.text_hash IS NULL AS same_sentence,
+       s.is_named AND s.is_corrective AND k.text_hash IS NULL AS named_corrective,
+       s.is_named AND s.is_spam AND k.text_hash IS NULL AS named_spam,
+       ROW_NUMBER() OVER (PARTITION BY m.text_hash ORDER BY m.created_at NULLS LAST, m.message_id) = 1 AS is_first_copy
 FROM message AS m
 JOIN said AS s ON s.text_hash = m.text_hash
 LEFT JOIN message AS r ON r.message_id = m.root_id
@@ -61,12 +81,13 @@ class Minting:
     Attributes
     ----------
     posts
-        One row per post: community, author, created_at, is_mint.
+        One row per post: community, author, created_at, is_mint, is_first_copy.
     messages
-        One row per message that is no protocol text: community, author, created_at, is_complaint.
+        One row per message that is no protocol text: community, author, created_at, is_first_copy, one flag for each of
+        `DEFINITIONS`, and is_complaint, the first of these.
     replies
-        One row per reply: post, post_author, agent, community (codes), post_is_mint, is_corrective, post_length,
-        hash_binary.
+        One row per reply: post, post_author, agent, community (codes), post_is_mint, is_corrective, is_unwanted,
+        is_first_copy, post_length, hash_binary.
     invaded
         One row per community that has posts: community, posts, mints, invaded_at (time of its third protocol post;
         null where not invaded).
@@ -90,16 +111,18 @@ def read_minting(con: duckdb.DuckDBPyConnection) -> Minting:
     con.execute(_UNDATED)
     try:
         posts = con.sql(
-            "SELECT community, author, created_at, is_mint FROM minting_message WHERE kind = 'post' ORDER BY message_id"
+            "SELECT community, author, created_at, is_mint, is_first_copy FROM minting_message WHERE kind = 'post' "
+            "ORDER BY message_id"
         ).pl()
         messages = con.sql(
-            "SELECT community, author, created_at, is_complaint FROM minting_message WHERE NOT is_mint "
-            "ORDER BY message_id"
+            f"SELECT community, author, created_at, is_first_copy, {', '.join(DEFINITIONS)}, "
+            f"{DEFINITIONS[0]} AS is_complaint FROM minting_message WHERE NOT is_mint ORDER BY message_id"
         ).pl()
         replies = con.sql(
             f"""
             SELECT r.author AS agent, p.message_id AS post, p.author AS post_author, p.community,
                    p.is_mint AS post_is_mint, p.n_chars AS post_chars, c.class = 'enforce' AS is_corrective,
+                   r.is_unwanted, r.is_first_copy,
                    SUBSTR(SHA256('negative control:' || p.message_id), 1, 1) IN {_EVEN} AS hash_binary
             FROM minting_message AS r
             JOIN minting_message AS p ON p.message_id = r.root_id AND p.kind = 'post'
@@ -110,7 +133,7 @@ def read_minting(con: duckdb.DuckDBPyConnection) -> Minting:
         ).pl()
     finally:
         con.execute("DROP TABLE IF EXISTS minting_message")
-    return Minting(posts, messages, _coded(replies), _invaded(posts))
+    return Minting(posts, messages, _coded(replies), invaded_communities(posts))
 
 
 def _coded(replies: pl.DataFrame) -> pl.DataFrame:
@@ -118,18 +141,19 @@ def _coded(replies: pl.DataFrame) -> pl.DataFrame:
         pl.col("post", "post_author", "agent").rank("dense").cast(pl.Int64) - 1, community_id=pl.col("community")
     )
     return named.with_columns(
-        pl.col("post_is_mint", "is_corrective", "hash_binary").cast(pl.Int64),
+        pl.col("post_is_mint", "is_corrective", "is_unwanted", "hash_binary").cast(pl.Int64),
         community=pl.col("community").fill_null("").rank("dense").cast(pl.Int64) - 1,
         post_length=pl.col("post_chars").cast(pl.Float64).log1p(),
     )
 
 
-def _invaded(posts: pl.DataFrame) -> pl.DataFrame:
+def invaded_communities(posts: pl.DataFrame, threshold: int = LEAST_MINTS) -> pl.DataFrame:
+    """Return one row per community, as `Minting.invaded`; `threshold` protocol posts make an invasion."""
     minted = posts.filter("is_mint").sort("created_at", nulls_last=True)
     third = (
         minted.group_by("community")
-        .agg(mints=pl.len(), invaded_at=pl.col("created_at").drop_nulls().slice(LEAST_MINTS - 1, 1).first())
-        .filter(pl.col("mints") >= LEAST_MINTS)
+        .agg(mints=pl.len(), invaded_at=pl.col("created_at").drop_nulls().slice(threshold - 1, 1).first())
+        .filter(pl.col("mints") >= threshold)
     )
     whole = posts.drop_nulls("community").group_by("community").agg(posts=pl.len(), n=pl.col("is_mint").sum())
     joined = whole.join(third.drop("mints"), on="community", how="left")

@@ -10,7 +10,7 @@ from pipeline.inspection.escape import shown, toml_text
 from pipeline.inspection.field_names import COMMUNITY
 from pipeline.inspection.guess import Looked
 from pipeline.inspection.look import Findings, Layout
-from pipeline.inspection.roles import Role, Sort
+from pipeline.inspection.roles import Columns, Role, Sort, id_role, time_role
 
 _TOLD = ("json", "jsonl", "csv", "tsv", "parquet", "sqlite")
 _SPREAD = ("post", "comment")
@@ -33,6 +33,11 @@ def draft(found: Findings, title: str) -> str | None:
         for looked in layout.looked:
             lines += ["", *_entry(layout, looked)] if looked.guess.kind else _unclear(layout, looked)
     return "\n".join(lines) + "\n"
+
+
+def maps_nothing(text: str) -> bool:
+    """Return whether a draft has no entry yet that is not a comment."""
+    return not any(line.startswith("[[records]]") for line in text.splitlines())
 
 
 def write_draft(text: str, folder: Path, out: Path | None) -> Path:
@@ -156,8 +161,19 @@ def _unclear(layout: Layout, looked: Looked) -> Iterator[str]:
     lines += [f"table = {toml_text(layout.table)}"] if layout.table else []
     lines += [*_form(layout), *([f"path = {toml_text(path)}"] if path else [])]
     lines += ['kind = "post"  # or comment, agent, community, tie, interaction, reaction, membership, exposure']
-    lines += ["[records.fields]", 'id = "..."', 'author_name = "..."', 'content = "..."', 'created_at = "..."']
+    lines += ["[records.fields]", *_likeliest(looked)]
     yield from (f"# {line}" for line in lines)
+
+
+def _likeliest(looked: Looked) -> Iterator[str]:
+    """Yield the fields of an entry that a person has to name, with what they may be where anything is."""
+    columns = Columns(looked.columns)
+    texts = [c for c in columns.own if c.is_text and c.time is None and any(" " in value for value in c.values)]
+    longest = max(texts, key=lambda c: c.mean_chars, default=None)
+    text = Role("content", [longest.path], "the longest texts") if longest else None
+    likely = {"id": id_role(columns), "author_name": None, "content": text, "created_at": time_role(columns)}
+    for name, role in likely.items():
+        yield f"{name} = {_source(role)}  # perhaps: {_comment(role.reason)}" if role else f'{name} = "..."'
 
 
 def _is_part(layout: Layout, looked: Looked) -> bool:

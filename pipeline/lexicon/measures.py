@@ -29,6 +29,9 @@ FEWEST_AGENTS = 20
 THEMES = "holtz_themes"
 """The card whose shares of distinct texts are also measures of the corpus, since a study printed them."""
 
+DISCLOSURE = "self_disclosure"
+"""The card whose share of an agent's messages is averaged over agents, since a study printed that mean."""
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -64,7 +67,8 @@ def lexicon_measures(con: duckdb.DuckDBPyConnection, cards: Sequence[Card], *, l
     list of Measure
         Of each category, by its id ``card/category``: ``lexicon_message_share`` (messages with a hit),
         ``lexicon_text_share`` (distinct texts with a hit), ``lexicon_token_share`` (mean over messages of the tokens
-        inside matches as a share of all), and for cards with weights ``lexicon_weight_mean`` (mean sum of weights).
+        inside matches as a share of all), and for cards with weights ``lexicon_weight_mean`` (mean sum of weights);
+        of card self_disclosure also ``self_disclosing_ratio_mean`` of the corpus.
     """
     texts = read_texts(con)
     held = con.sql(_MESSAGES).pl().join(texts.select("text_hash", "at"), on="text_hash", how="inner")
@@ -76,6 +80,8 @@ def lexicon_measures(con: duckdb.DuckDBPyConnection, cards: Sequence[Card], *, l
         base = Base.of(card, sums)
         for name in category_names(card):
             rows += _rows(scores.of(card.id, name), card, name, base, sums, level)
+        if card.id == DISCLOSURE and card.total:
+            rows.append(_disclosing(scores.of(card.id, card.total)["hit"], base, sums, level))
     return rows
 
 
@@ -138,6 +144,8 @@ class Sums:
         self.author = authors.to_numpy()
         self.n_authors = int(self.author[-1]) + 1 if len(self.author) else 0
         self.has_unknown = bool(held["is_unknown"].any())
+        unknown = np.bincount(self.author, weights=held["is_unknown"].to_numpy(), minlength=self.n_authors)
+        self.is_known = unknown == 0
 
     def by_author(self, values: Floats) -> Floats:
         """Return the sum over the messages of each author of a value of their texts, in a fixed order."""
@@ -183,6 +191,22 @@ def _rows(
     if card.id == THEMES:
         own = f"{name}_share" if name == "my_human" else f"theme_{name}_share"
         yield _text_row(own, hits, base, words, level, ("corpus", "corpus"))
+
+
+def _disclosing(hit: Floats, base: Base, sums: Sums, level: float) -> Measure:
+    """Return the mean over agents of the share of their messages that disclose something of themselves."""
+    kept = sums.is_known & (base.messages > 0)
+    share = sums.by_author(hit * base.is_scored)[kept] / base.messages[kept]
+    n = len(share)
+    words = [*base.words, "composition_sensitive"]
+    interval, error = NO_INTERVAL, float(share.std(ddof=1) / np.sqrt(n)) if n > 1 else 0.0
+    if n < FEWEST_AGENTS or error == 0:
+        words.append("few_agents" if n < FEWEST_AGENTS else "no_variation")
+    else:
+        reach = float(stats.t.ppf((1 + level) / 2, n - 1)) * error
+        interval = Interval(float(share.mean()) - reach, float(share.mean()) + reach, "t_agents")
+    value = float(share.mean()) if n else None
+    return row(FAMILY, "self_disclosing_ratio_mean", value, n, "agents", level=level, interval=interval, warnings=words)
 
 
 def _dense(size: int, at: Ints, values: Floats) -> Floats:

@@ -44,12 +44,15 @@ class Network:
         Number of nodes.
     group
         Hash group of each node, 0 to 255, shape (n_nodes,).
+    ids
+        Ids of the nodes.
     """
 
     source: IntArray
     target: IntArray
     n_nodes: int
     group: IntArray
+    ids: pl.Series
 
     def undirected(self) -> tuple[IntArray, IntArray]:
         """Return both ends of each distinct undirected tie, the smaller node number first."""
@@ -73,7 +76,7 @@ def load_network(con: duckdb.DuckDBPyConnection, rule: str) -> Network:
     groups = pl.concat([ties["source_group"], ties["target_group"]]).str.to_integer(base=16)
     group = np.zeros(len(nodes), dtype=np.int64)
     group[codes] = groups.to_numpy()
-    return Network(codes[: len(ties)], codes[len(ties) :], len(nodes), group)
+    return Network(codes[: len(ties)], codes[len(ties) :], len(nodes), group, nodes)
 
 
 def undirected_ties(source: IntArray, target: IntArray, n_nodes: int) -> tuple[IntArray, IntArray]:

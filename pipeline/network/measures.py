@@ -13,14 +13,17 @@ import numpy as np
 
 from pipeline.activity.resampling import Interval, jackknife_interval, stream
 from pipeline.activity.row import CENSUS, Sampling, row
+from pipeline.network.clock import pooled_words
 from pipeline.network.edges import IntArray, Network, load_network
 from pipeline.network.interactions import RULES
 from pipeline.network.nulls import (
     affordable_draws,
     set_against,
     swapped,
+    swaps_model,
     without_groups,
 )
+from pipeline.network.runs import run_numbers
 from pipeline.network.structure import (
     BoolArray,
     FloatArray,
@@ -63,24 +66,26 @@ def network_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> list
     words = ["derived_ties"]
     words += ["null_authors"] if anonymous else []
     words += ["dangling_parents"] if dangling else []
+    words += pooled_words(con)
     result: list[Measure] = []
     for rule in RULES:
         network = load_network(con, rule)
         few = ["few_ties"] if len(network.source) < MIN_TIES else []
-        result += _directed(network, rule, sampling, [*words, *few])
+        run = run_numbers(con, network.ids)
+        result += _directed(network, run, rule, sampling, [*words, *few])
         if rule == "reply_any":
-            result += _undirected(network, rule, sampling, [*words, *few])
+            result += _undirected(network, run, rule, sampling, [*words, *few])
     return result
 
 
-def _directed(network: Network, rule: str, sampling: Sampling, words: list[str]) -> list[Measure]:
+def _directed(network: Network, run: IntArray | None, rule: str, sampling: Sampling, words: list[str]) -> list[Measure]:
     ties, nodes = len(network.source), network.n_nodes
     emit = partial(row, FAMILY, level=sampling.level, warnings=words)
     answered = reciprocated(network.source, network.target, nodes)
     share = float(answered.mean()) if ties else float("nan")
     density = ties / (nodes * (nodes - 1)) if nodes > 1 else float("nan")
     shares, densities = _directed_without_groups(network, answered)
-    drawn = _reciprocity_null(network, rule, sampling)
+    drawn = _reciprocity_null(network, run, rule, sampling)
     dyads = ties - int(answered.sum()) // 2
     return [
         emit(f"network_nodes_{rule}", nodes, nodes, "agents", interval=CENSUS),
@@ -98,7 +103,7 @@ def _directed(network: Network, rule: str, sampling: Sampling, words: list[str])
             ties,
             "ties",
             interval=_interval(share, shares, sampling),
-            null=set_against(share, drawn, "degree_preserving_swaps"),
+            null=set_against(share, drawn, swaps_model(run)),
         ),
         emit(
             f"dyad_reciprocity_{rule}",
@@ -106,12 +111,14 @@ def _directed(network: Network, rule: str, sampling: Sampling, words: list[str])
             dyads,
             "dyads",
             interval=_interval(float(_of_dyads(share)), _of_dyads(shares), sampling),
-            null=set_against(float(_of_dyads(share)), _of_dyads(drawn), "degree_preserving_swaps"),
+            null=set_against(float(_of_dyads(share)), _of_dyads(drawn), swaps_model(run)),
         ),
     ]
 
 
-def _undirected(network: Network, rule: str, sampling: Sampling, words: list[str]) -> list[Measure]:
+def _undirected(
+    network: Network, run: IntArray | None, rule: str, sampling: Sampling, words: list[str]
+) -> list[Measure]:
     u, v = network.undirected()
     nodes, ties = network.n_nodes, len(u)
     emit = partial(row, FAMILY, level=sampling.level, warnings=words)
@@ -121,7 +128,7 @@ def _undirected(network: Network, rule: str, sampling: Sampling, words: list[str
     left, drawn = np.zeros((0, 3)), (np.zeros(0), np.zeros((0, 2)))
     if ties >= MIN_TIES:
         left = _undirected_without_groups(u, v, network, corners)
-        drawn = _undirected_null(u, v, nodes, rule, sampling)
+        drawn = _undirected_null(u, v, nodes, run, rule, sampling)
     return [
         emit(f"network_undirected_ties_{rule}", ties, ties, "ties", interval=CENSUS),
         emit(
@@ -130,7 +137,7 @@ def _undirected(network: Network, rule: str, sampling: Sampling, words: list[str
             ties,
             "ties",
             interval=_interval(mixing, left[:, 0], sampling, low=-1.0),
-            null=set_against(mixing, drawn[0], "degree_preserving_swaps"),
+            null=set_against(mixing, drawn[0], swaps_model(run)),
         ),
         emit(
             f"transitivity_{rule}",
@@ -138,7 +145,7 @@ def _undirected(network: Network, rule: str, sampling: Sampling, words: list[str
             nodes,
             "agents",
             interval=_interval(closure, left[:, 1], sampling),
-            null=set_against(closure, drawn[1][:, 0], "degree_preserving_swaps"),
+            null=set_against(closure, drawn[1][:, 0], swaps_model(run)),
         ),
         emit(
             f"clustering_mean_local_{rule}",
@@ -146,7 +153,7 @@ def _undirected(network: Network, rule: str, sampling: Sampling, words: list[str
             nodes,
             "agents",
             interval=_interval(local, left[:, 2], sampling),
-            null=set_against(local, drawn[1][:, 1], "degree_preserving_swaps"),
+            null=set_against(local, drawn[1][:, 1], swaps_model(run)),
         ),
     ]
 
@@ -177,17 +184,15 @@ def _directed_without_groups(network: Network, answered: BoolArray) -> tuple[Flo
         return sums[:, 0] / sums[:, 1], sums[:, 1] / (left * (left - 1.0))
 
 
-def _reciprocity_null(network: Network, rule: str, sampling: Sampling) -> FloatArray:
+def _reciprocity_null(network: Network, run: IntArray | None, rule: str, sampling: Sampling) -> FloatArray:
     ties = len(network.source)
     if ties < MIN_TIES:
         return np.zeros(0)
     draws = affordable_draws(sampling.null_draws, ties)
     rng = stream(sampling.seed, f"reciprocity_{rule}")
-    values = [
-        reciprocity(source, target, network.n_nodes)
-        for source, target in swapped(network.source, network.target, network.n_nodes, draws, rng, is_directed=True)
-    ]
-    return np.array(values)
+    ends, n_nodes = (network.source, network.target), network.n_nodes
+    drawn = swapped(*ends, n_nodes, draws, rng, is_directed=True, run=run)
+    return np.array([reciprocity(source, target, n_nodes) for source, target in drawn])
 
 
 def _undirected_without_groups(
@@ -208,13 +213,13 @@ def _undirected_without_groups(
 
 
 def _undirected_null(
-    u: IntArray, v: IntArray, n_nodes: int, rule: str, sampling: Sampling
+    u: IntArray, v: IntArray, n_nodes: int, run: IntArray | None, rule: str, sampling: Sampling
 ) -> tuple[FloatArray, FloatArray]:
     """Assortativity, shape (draws,), and clustering of the first draws, shape (fewer, 2), under the null."""
     draws = affordable_draws(sampling.null_draws, len(u))
     rng = stream(sampling.seed, f"degree_assortativity_{rule}")
     mixing, closure = [], []
-    for draw, (a, b) in enumerate(swapped(u, v, n_nodes, draws, rng, is_directed=False)):
+    for draw, (a, b) in enumerate(swapped(u, v, n_nodes, draws, rng, is_directed=False, run=run)):
         mixing.append(degree_assortativity(a, b, n_nodes))
         if draw < sampling.clustering_draws:
             closure.append(clustering(a, b, n_nodes, triangles(a, b, n_nodes)))

@@ -38,7 +38,14 @@ def affordable_draws(draws: int, ties: int) -> int:
 
 
 def swapped(
-    source: IntArray, target: IntArray, n_nodes: int, draws: int, rng: np.random.Generator, *, is_directed: bool
+    source: IntArray,
+    target: IntArray,
+    n_nodes: int,
+    draws: int,
+    rng: np.random.Generator,
+    *,
+    is_directed: bool,
+    run: IntArray | None = None,
 ) -> Iterator[tuple[IntArray, IntArray]]:
     """Yield networks drawn uniformly from the simple networks with the same degrees.
 
@@ -50,6 +57,8 @@ def swapped(
         Number of nodes, number of networks to yield, random stream.
     is_directed
         True to keep out- and in-degrees, false to keep degrees of undirected ties.
+    run
+        Run of each node, shape (n_nodes,): ties swap within runs only, since agents of different runs never meet.
 
     Yields
     ------
@@ -70,20 +79,26 @@ def swapped(
     matter.
     """
     u, v = source.copy(), target.copy()
+    of = None if run is None else run[source]
     swaps = rounds = 0
     while draws and rounds < _MOST_ROUNDS and (rounds < _ROUNDS_BEFORE or swaps < _SWAPS_PER_TIE * len(u)):
-        swaps += _round(u, v, n_nodes, rng, is_directed)
+        swaps += _round(u, v, n_nodes, rng, is_directed, of)
         rounds += 1
     for draw in range(draws):
         for _ in range(_ROUNDS_BETWEEN if draw else 0):
-            _round(u, v, n_nodes, rng, is_directed)
+            _round(u, v, n_nodes, rng, is_directed, of)
         yield u.copy(), v.copy()
 
 
-def _round(u: IntArray, v: IntArray, n_nodes: int, rng: np.random.Generator, is_directed: bool) -> int:
-    """Offer every tie one swap, in place; return how many pairs of ties swapped."""
+def _round(
+    u: IntArray, v: IntArray, n_nodes: int, rng: np.random.Generator, is_directed: bool, of: IntArray | None
+) -> int:
+    """Offer every tie one swap, in place; return how many pairs of ties swapped. `of` is the run of each tie."""
     half = len(u) // 2
     order = rng.permutation(len(u))
+    if of is not None:  # neighbours in this order are of one run, but for one pair in each run
+        order = order[np.argsort(of[order], kind="stable")]
+        order = np.concatenate([order[0 : 2 * half : 2], order[1 : 2 * half : 2], order[2 * half :]])
     first, second, rest = order[:half], order[half : 2 * half], order[2 * half :]
     if not is_directed:  # which end is swapped must not depend on how the tie happens to be stored
         turn = np.flatnonzero(rng.integers(0, 2, size=len(u), dtype=np.int8))
@@ -94,6 +109,8 @@ def _round(u: IntArray, v: IntArray, n_nodes: int, rng: np.random.Generator, is_
 
     a, b, c, d = u[first], v[first], u[second], v[second]
     refused = (a == d) | (c == b)
+    if of is not None:
+        refused |= of[first] != of[second]
     # Ties of the network are distinct, so a key that stands twice among old and new ones is a new tie that
     # exists or is offered twice: whoever gives or takes it is refused. The ties are listed in the order of
     # their swaps, so that the place in the list modulo `half` is the swap.
@@ -117,6 +134,11 @@ def _repeated(keys: IntArray) -> IntArray:
         places, ordered = packed & ((1 << bits) - 1), packed >> bits
     same = ordered[1:] == ordered[:-1]
     return np.concatenate([places[1:][same], places[:-1][same]])
+
+
+def swaps_model(run: IntArray | None) -> str:
+    """Return the name of the null model whose networks `swapped` draws."""
+    return "degree_preserving_swaps" if run is None else "degree_preserving_swaps_within_runs"
 
 
 def set_against(value: float, drawn: FloatArray, model: str) -> Null | None:

@@ -27,7 +27,7 @@ EVIDENCE = {
 RELATIONS = ("replicates", "adapts", "analogue")
 
 _STUDY_FIELDS = {"paper", "authors", "title", "platform", "window", "window_start", "window_end", "evidence"}
-_ROW_FIELDS = {"measure_id", "title", "value", "low", "high", "evidence", "is_same_definition", "cause", "note"}
+_ROW_FIELDS = {"measure_id", "title", "value", "low", "high", "evidence", "is_same_definition", "cause", "note", "ours"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,9 @@ class PublishedRow:
         Whether the definition equals ours; ``None`` when it is not known.
     cause
         What differs from ours besides the window.
+    ours
+        Where ours has another name: measure and unit of ``analysis.measure``, as
+        ``lexicon_message_share@crypto/total``.
     """
 
     paper: str
@@ -62,6 +65,7 @@ class PublishedRow:
     window_end: datetime | date | None
     is_same_definition: bool | None
     cause: str | None
+    ours: str | None = None
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -115,6 +119,7 @@ def _row(study: dict[str, Any], record: dict[str, Any]) -> PublishedRow:
         window_end=study.get("window_end"),
         is_same_definition=record.get("is_same_definition"),
         cause=record.get("cause"),
+        ours=record.get("ours"),
     )
 
 

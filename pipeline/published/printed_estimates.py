@@ -1,7 +1,8 @@
 """Printed numbers that are ours in ``analysis.estimate``: which row of the registered grid each stands beside.
 
 What belongs here: the names of specifications, and how a row of ``analysis.estimate`` becomes the number that a study
-printed. Specifications are fixed in `pipeline/inference/grid/enforcement.toml`; a changed one has another id.
+printed. Specifications are fixed in `pipeline/inference/grid/enforcement.toml` and ``airs.toml``; a changed one has
+another id.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ PRINTED: Mapping[str, Printed] = {
     "airs_enforcement_odds_ratio": Printed("bce2f426dd95", "estimate", "n_obs", "replies", is_odds_ratio=True),
     "airs_enforcement_permutation_p": Printed("a45f61af7800", "p_value", "n_obs", "replies"),
     "airs_event_threads": Printed("47d0beede7b5", "n_events", "n_obs", "threads"),
+    "airs_positive_content_share": Printed("9a7de9a9c895", "estimate", "n_obs", "posts"),
+    "airs_positive_title_share": Printed("987936864be9", "estimate", "n_obs", "posts"),
 }
 
 

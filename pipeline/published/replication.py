@@ -44,7 +44,8 @@ def replication(
     ----------
     measures
         Rows of ``analysis.measure`` of one corpus; those of slice ``all`` for the whole corpus are used, and those of
-        one of its networks under the name of the measure and the network, as ``path_length_reply_any``.
+        one of its networks under the name of the measure and the network, as ``path_length_reply_any``. A printed
+        number whose row in published.toml names a measure and a unit (``ours``) is set beside that row.
     published
         Rows of ``analysis.published``, as `pipeline.published.load.load_published` gives them.
     estimates
@@ -69,18 +70,30 @@ def replication(
     if estimates is not None:
         by_name |= as_measures(estimates)
     known = {(row.paper, row.measure_id, row.window): row for row in published_rows()}
+    by_unit = _by_unit(measures, {row.ours for row in published_rows() if row.ours})
     records = []
     for printed in published.iter_rows(named=True):
+        detail = known.get((printed["paper"], printed["measure_id"], printed["window"]))
         mine = by_name.get(printed["measure_id"])
+        if mine is None and detail is not None and detail.ours:
+            mine = by_unit.get(detail.ours)
         if mine is None:
             continue
-        detail = known.get((printed["paper"], printed["measure_id"], printed["window"]))
         is_same_window, window_cause = _window(detail, platform, first_at, last_at)
         causes = [window_cause, coverage_note(corpus_id), _definition(detail)]
         records.append({**_numbers(printed, mine), **_words(printed, mine, causes), "is_same_window": is_same_window})
         records[-1]["is_same_definition"] = detail.is_same_definition if detail else None
     schema = {k: v for k, v in TABLES["replication"].polars_schema.items() if k != "corpus_id"}
     return pl.DataFrame(records, schema=schema, strict=False).sort("paper", "measure_id", "window")
+
+
+def _by_unit(measures: pl.DataFrame, wanted: set[str]) -> dict[str, dict[str, object]]:
+    """Return the rows of the whole corpus that published.toml names by measure and unit."""
+    named = measures.filter((pl.col("slice_id") == "all") & pl.col("period").is_null()).with_columns(
+        named=pl.concat_str("measure_id", pl.lit("@"), "unit_id")
+    )
+    found = named.filter(pl.col("named").is_in(sorted(wanted)))
+    return {str(row["named"]): row for row in found.iter_rows(named=True)}
 
 
 def _numbers(printed: dict[str, object], mine: dict[str, object]) -> dict[str, object]:

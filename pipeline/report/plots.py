@@ -18,8 +18,8 @@ from pipeline.language.clock import is_precise
 from pipeline.report.contagion_plot import draw_estimates, draw_shares
 from pipeline.report.grid_curve import influence_curve, selection_curve
 from pipeline.report.homophily_plot import draw_windows
-from pipeline.report.persona_curve import gender_curve, minting_curve, persona_curve
-from pipeline.report.share_curve import share_curve
+from pipeline.report.persona_curve import gender_curve, minting_curve, persona_curve, social_curve
+from pipeline.report.share_curve import airs_curve, share_curve
 from pipeline.report.specification_curve import specification_curve
 
 mpl.use("Agg")
@@ -280,11 +280,13 @@ def _regularity(axes: Axes, rows: pl.LazyFrame) -> None:
 
 
 _CURVES: dict[str, Callable[[pl.DataFrame], bytes]] = {
+    "airs": airs_curve,
     "coordination": share_curve,
     "gender": gender_curve,
     "influence": influence_curve,
     "persona": persona_curve,
     "selection": selection_curve,
+    "socialisation": social_curve,
     "token_mint": minting_curve,
 }
 

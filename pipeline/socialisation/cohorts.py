@@ -37,7 +37,7 @@ WITH timed AS (
     SELECT m.agent_id, m.text_hash, m.created_at, m.message_id, {start} AS period_start, t.n_tokens,
            row_number() OVER (PARTITION BY m.agent_id ORDER BY m.created_at, m.message_id) AS i
     FROM message AS m JOIN text AS t ON t.text_hash = m.text_hash AND t.n_tokens > 0
-    WHERE m.kind <> 'repost' AND m.agent_id IS NOT NULL AND {timed}
+    WHERE m.kind <> 'repost' AND m.agent_id IS NOT NULL AND {timed} {only}
 ),
 able AS (
     SELECT agent_id, min(period_start) AS cohort FROM timed WHERE i <= $messages
@@ -78,11 +78,16 @@ class Cohorts:
     token: IntArray
 
 
-def read_cohorts(con: duckdb.DuckDBPyConnection, clock: Clock, seed: int) -> Cohorts | None:
-    """Return the cohorts of a corpus (views ``message`` and ``text``); None when too few have enough agents."""
-    query = _FIRST.format(start=clock.start_sql("m"), timed=clock.is_timed_sql("m"))
+def read_cohorts(
+    con: duckdb.DuckDBPyConnection, clock: Clock, seed: int, *, n_tokens: int = TOKENS, only: str = ""
+) -> Cohorts | None:
+    """Return the cohorts of a corpus (views ``message`` and ``text``); None when too few have enough agents.
+
+    Each agent contributes its first `n_tokens` tokens; `only` is a further condition of the grid on messages ``m``.
+    """
+    query = _FIRST.format(start=clock.start_sql("m"), timed=clock.is_timed_sql("m"), only=only)
     bound: dict[str, object] = {
-        "salt": f"{seed}:cohorts:", "messages": MESSAGES, "tokens": TOKENS, "size": max(SIZES), "least": min(SIZES),
+        "salt": f"{seed}:cohorts:", "messages": MESSAGES, "tokens": n_tokens, "size": max(SIZES), "least": min(SIZES),
     }  # fmt: skip
     found = con.sql(query, params=bound).pl()
     available = found.group_by("cohort").agg(pl.col("available").first()).sort("cohort")
@@ -93,8 +98,8 @@ def read_cohorts(con: duckdb.DuckDBPyConnection, clock: Clock, seed: int) -> Coh
     else:
         return None
     kept = found.filter((pl.col("rank") <= size) & pl.col("cohort").is_in(starts.implode()))
-    tokens = coded(kept, most=TOKENS)
-    is_first = place_in_text(tokens.text) < TOKENS
+    tokens = coded(kept, most=n_tokens)
+    is_first = place_in_text(tokens.text) < n_tokens
     pairs = np.unique(np.stack([tokens.token[is_first], tokens.text[is_first]]), axis=1)
     return Cohorts(tuple(starts.to_list()), size, pairs[1], pairs[0])
 
@@ -165,8 +170,13 @@ def cohort_measures(
                     clock, found.starts[c],
                 )
             )  # fmt: skip
-    trend = np.arange(n) - (n - 1) / 2
-    weight = trend / (trend @ trend)
+    weight = trend_weights(n)
     null = against(NULL, float(values[0] @ weight), draws[:, 0] @ weight)
     rows.append(emit(NAMES[2], float(values[0] @ weight), len(member), "agents", null=null, warnings=words))
     return rows
+
+
+def trend_weights(n: int) -> FloatArray:
+    """Return what the least-squares slope on the numbers 0 to n − 1 weighs each value with, shape (n,)."""
+    trend = np.arange(n) - (n - 1) / 2
+    return np.asarray(trend / (trend @ trend), dtype=np.float64)

@@ -14,6 +14,7 @@ from functools import partial
 
 import duckdb
 import numpy as np
+import polars as pl
 from scipy import stats
 
 from pipeline.activity.resampling import NO_INTERVAL, FloatArray, IntArray, Interval, stream
@@ -37,11 +38,11 @@ WITH able AS (
     FROM message AS m JOIN text AS t ON t.text_hash = m.text_hash AND t.n_tokens > 0
     {vectors}
     LEFT JOIN message AS r ON r.message_id = m.root_id
-    WHERE m.agent_id IS NOT NULL AND {timed} AND m.kind <> 'repost'
+    WHERE m.agent_id IS NOT NULL AND {timed} AND m.kind <> 'repost' {only}
 ),
 reply AS (
     SELECT p.agent_id, p.message_id AS answered_id, p.kind, p.text_hash AS answered, c.text_hash AS reply, c.created_at,
-           c.community_id, c.period_start, k.class,
+           c.community_id, c.period_start, {treated} AS is_corrected,
            row_number() OVER (PARTITION BY p.agent_id ORDER BY c.created_at, c.message_id) AS i
     FROM able AS c
     JOIN reply_class AS k ON k.message_id = c.message_id
@@ -50,16 +51,68 @@ reply AS (
 first AS (SELECT * FROM reply WHERE i = 1 ORDER BY sha256($salt || agent_id), agent_id LIMIT $most),
 later AS (
     SELECT f.agent_id, n.text_hash, n.created_at,
-           row_number() OVER (PARTITION BY f.agent_id ORDER BY n.created_at, n.message_id) AS i
-    FROM first AS f JOIN able AS n ON n.agent_id = f.agent_id AND n.created_at > f.created_at
+           row_number() OVER (PARTITION BY f.agent_id ORDER BY n.created_at {order}, n.message_id {order}) AS i
+    FROM first AS f JOIN able AS n ON n.agent_id = f.agent_id AND n.created_at {side} f.created_at
     WHERE n.text_hash <> f.answered
 )
-SELECT f.agent_id, f.answered, f.reply, n.text_hash AS next, f.class = 'enforce' AS is_corrected,
-       f.kind || '|' || CAST(f.period_start AS VARCHAR) || '|' || f.community_id AS stratum
+SELECT f.agent_id, f.answered, f.reply, n.text_hash AS next, f.is_corrected, {stratum} AS stratum
 FROM first AS f
-LEFT JOIN later AS n ON n.agent_id = f.agent_id AND n.i = 1
+LEFT JOIN later AS n ON n.agent_id = f.agent_id AND n.i = $place
 ORDER BY stratum, f.agent_id
 """
+
+
+_STRATA = {
+    "community": "f.kind || '|' || CAST(f.period_start AS VARCHAR) || '|' || f.community_id",
+    "period": "f.kind || '|' || CAST(f.period_start AS VARCHAR)",
+}
+_TREATED = {
+    "enforce": "k.class = 'enforce'",
+    "hash": "SUBSTR(SHA256('correction control:' || c.message_id), 1, 1) IN ('0', '2', '4', '6', '8', 'a', 'c', 'e')",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """Which replies and which messages are set beside each other; what stands here is what the measures read.
+
+    Attributes
+    ----------
+    treated
+        ``enforce``, or ``hash``: half of all first replies by a hash.
+    stratum
+        ``community`` (with kind and period), or ``period`` (and kind).
+    place
+        Which of the messages after the reply is looked at: 1 for the next.
+    is_before
+        True looks at the last message before the reply, which it cannot have moved.
+    only, having
+        A further condition of the grid on messages ``m``, and what keeps those whose text has a vector.
+    """
+
+    treated: str = "enforce"
+    stratum: str = "community"
+    place: int = 1
+    is_before: bool = False
+    only: str = ""
+    having: str = VECTORS
+
+
+def read_events(
+    con: duckdb.DuckDBPyConnection, embedding: Embedding, clock: Clock, seed: int, events: Events = Events()
+) -> pl.DataFrame:
+    """Return one row per author: answered, reply, next (texts; the last is null where there is none), is_corrected."""
+    query = _EVENTS.format(
+        start=clock.start_sql("m"), timed=clock.is_timed_sql("m"), vectors=events.having, only=events.only,
+        treated=_TREATED[events.treated], stratum=_STRATA[events.stratum],
+        side="<" if events.is_before else ">", order="DESC" if events.is_before else "ASC",
+    )  # fmt: skip
+    bound: dict[str, object] = {
+        "salt": f"{seed}:correction:", "most": MOST_AUTHORS, "model": embedding.model, "rung": embedding.rung,
+        "place": events.place,
+    }  # fmt: skip
+    found: pl.DataFrame = con.sql(query, params=bound).pl()
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +203,7 @@ def correction_measures(
         strata.
     """
     emit = partial(row, FAMILY, level=sampling.level)
-    query = _EVENTS.format(start=clock.start_sql("m"), timed=clock.is_timed_sql("m"), vectors=VECTORS)
-    bound: dict[str, object] = {
-        "salt": f"{sampling.seed}:correction:", "most": MOST_AUTHORS, "model": embedding.model, "rung": embedding.rung,
-    }  # fmt: skip
-    events = con.sql(query, params=bound).pl()
+    events = read_events(con, embedding, clock, sampling.seed)
     if not events.height or not events["is_corrected"].any():
         return [emit(name, None, 0, "authors", warnings=[*words, "few_replies"]) for name in NAMES]
     stratum = events["stratum"].rle_id().to_numpy().astype(np.int64)
@@ -168,7 +217,7 @@ def correction_measures(
     moved = (after - before)[is_corrected[returns] == 1]
     enough = len(moved) >= MIN_AUTHORS
     return [
-        _matched(NAMES[0], _uptake(after, before, is_corrected[returns], stratum[returns]), sampling, words),
+        _matched(NAMES[0], uptake(after, before, is_corrected[returns], stratum[returns]), sampling, words),
         emit(
             NAMES[1], float(moved.mean()) if enough else None, len(moved), "authors",
             interval=t_interval(moved, sampling.level, "t_agents") if enough else NO_INTERVAL,
@@ -178,9 +227,15 @@ def correction_measures(
     ]  # fmt: skip
 
 
-def _uptake(after: FloatArray, before: FloatArray, is_treated: IntArray, stratum: IntArray) -> Stratified:
+def uptake(after: FloatArray, before: FloatArray, is_treated: IntArray, stratum: IntArray) -> Stratified:
+    """Return cos(next, reply) with cos(answered, reply) held constant, in strata that hold both kinds of authors."""
     found, baseline = (stratified(v, is_treated, stratum) for v in (after, before))
     return replace(found, value=adjusted(found.value, baseline.value, found))
+
+
+def dealt(found: Stratified, rng: np.random.Generator) -> IntArray:
+    """Return the labels dealt anew within strata, shape (n,)."""
+    return found.is_treated[np.argsort(found.stratum + rng.random(len(found.stratum)))]
 
 
 def _matched(name: str, found: Stratified, sampling: Sampling, words: list[str]) -> Measure:
@@ -189,10 +244,7 @@ def _matched(name: str, found: Stratified, sampling: Sampling, words: list[str])
         return row(FAMILY, name, None, treated, "authors", level=sampling.level, warnings=[*words, "few_replies"])
     value = matched_difference(found, found.is_treated)
     rng = stream(sampling.seed, name)
-    draws = [
-        matched_difference(found, found.is_treated[np.argsort(found.stratum + rng.random(len(found.stratum)))])
-        for _ in range(sampling.null_draws)
-    ]
+    draws = [matched_difference(found, dealt(found, rng)) for _ in range(sampling.null_draws)]
     return row(
         FAMILY, name, value, treated, "authors", level=sampling.level, interval=matched_interval(found, sampling.level),
         null=against("labels_permuted_within_strata", value, np.array(draws)), warnings=words,

@@ -8,10 +8,13 @@ arXiv 2602.14299). Texts that an agent repeats word by word count once.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import duckdb
 import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
 from pipeline.activity.resampling import FloatArray, IntArray, stream
 from pipeline.activity.row import Sampling, row
@@ -33,17 +36,18 @@ WINDOW, EXTREME = 10, 0.3
 
 _MESSAGES = """
 WITH once AS (
-    SELECT m.agent_id, m.message_id, m.text_hash, m.kind, {start} AS period_start, m.created_at,
+    SELECT m.agent_id, m.message_id, m.text_hash, {kind} AS kind, {start} AS period_start, m.created_at,
            coalesce(m.score, m.upvotes) AS votes,
            row_number() OVER (PARTITION BY m.agent_id, m.text_hash ORDER BY m.created_at, m.message_id) AS copy
     FROM message AS m JOIN text AS t ON t.text_hash = m.text_hash AND t.n_tokens > 0
     {vectors}
-    WHERE m.agent_id IS NOT NULL AND {timed} AND {chosen}
+    {joined}
+    WHERE m.agent_id IS NOT NULL AND {timed} AND {chosen} {only}
 ),
 numbered AS (
     SELECT *, row_number() OVER (PARTITION BY agent_id ORDER BY created_at, message_id) AS i,
            count(*) OVER (PARTITION BY agent_id) AS n
-    FROM once WHERE copy = 1
+    FROM once WHERE {repeats}
 ),
 able AS (
     SELECT agent_id FROM numbered WHERE i = 1 AND n >= $least ORDER BY sha256($salt || agent_id), agent_id LIMIT $agents
@@ -76,19 +80,56 @@ class Sequences:
     vectors: FloatArray
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Which messages of which agents are read; what stands here is what the measures read.
+
+    Attributes
+    ----------
+    most, least
+        First messages of an agent that are read, and messages that it needs; None for those of the measures.
+    kind
+        ``all``, ``post`` or ``comment``.
+    has_repeats
+        True keeps texts that an agent repeats word by word.
+    in_community
+        True sets a message beside those of its community only.
+    only, having
+        A further condition of the grid on messages ``m``, and what keeps those whose text has a vector.
+    """
+
+    most: int | None = None
+    least: int | None = None
+    kind: str = "all"
+    has_repeats: bool = False
+    in_community: bool = False
+    only: str = ""
+    having: str = VECTORS
+
+
 def read_sequences(
-    con: duckdb.DuckDBPyConnection, embedding: Embedding, clock: Clock, seed: int, *, is_voted: bool
-) -> Sequences:
-    """Return the messages of a choice of agents; posts with votes only where `is_voted`."""
+    con: duckdb.DuckDBPyConnection, embedding: Embedding, clock: Clock, seed: int, *, is_voted: bool,
+    reading: Reading = Reading(), vectors: Callable[[pl.Series], FloatArray] | None = None,
+) -> Sequences:  # fmt: skip
+    """Return the messages of a choice of agents; posts with votes only where `is_voted`.
+
+    `vectors` returns those of texts, where they are kept for further readings.
+    """
     voted = "m.kind IN ('post', 'quote', 'utterance') AND coalesce(m.score, m.upvotes) IS NOT NULL"
+    unvoted = {"all": "m.kind <> 'repost'", "post": "m.kind = 'post'", "comment": "m.kind = 'comment'"}[reading.kind]
+    # Kind and community in one column, so that both make the stratum; most corpora say the community of posts only.
+    place = "m.kind || ':' || coalesce(m.community_id, r.community_id, '')"
     query = _MESSAGES.format(
-        start=clock.start_sql("m"), timed=clock.is_timed_sql("m"), vectors=VECTORS,
-        chosen=voted if is_voted else "m.kind <> 'repost'",
+        start=clock.start_sql("m"), timed=clock.is_timed_sql("m"), vectors=reading.having,
+        chosen=voted if is_voted else unvoted, only=reading.only, repeats="TRUE" if reading.has_repeats else "copy = 1",
+        kind=place if reading.in_community else "m.kind",
+        joined="LEFT JOIN message AS r ON r.message_id = m.root_id" if reading.in_community else "",
     )  # fmt: skip
     bound: dict[str, object] = {
         "salt": f"{seed}:sequences:", "model": embedding.model, "rung": embedding.rung,
-        "least": LEAST_POSTS if is_voted else 2, "agents": POSTING_AGENTS if is_voted else MOST_AGENTS,
-        "most": MOST_POSTS if is_voted else MOST_MESSAGES,
+        "least": reading.least or (LEAST_POSTS if is_voted else 2),
+        "agents": POSTING_AGENTS if is_voted else MOST_AGENTS,
+        "most": reading.most or (MOST_POSTS if is_voted else MOST_MESSAGES),
     }  # fmt: skip
     found = con.sql(query, params=bound).pl()
     stratum = found.select("period_start", "kind").to_struct().rank("dense") if found.height else found["votes"]
@@ -96,7 +137,7 @@ def read_sequences(
         found["agent_id"].rle_id().to_numpy().astype(np.int64),
         stratum.to_numpy().astype(np.int64),
         found["votes"].cast(float).fill_null(float("nan")).to_numpy(),
-        read_vectors(con, embedding, found["text_hash"]),
+        read_vectors(con, embedding, found["text_hash"]) if vectors is None else vectors(found["text_hash"]),
     )
 
 
@@ -105,6 +146,21 @@ def agent_means(agent: IntArray, values: FloatArray) -> FloatArray:
     n = np.bincount(agent)
     sums = np.bincount(agent, weights=values)
     return np.asarray(sums[n > 0] / n[n > 0], dtype=np.float64)
+
+
+def consecutive(found: Sequences, vectors: FloatArray | NDArray[np.float32]) -> FloatArray:
+    """Return the mean cosine of consecutive messages of each agent that has two, shape (agents,)."""
+    is_pair = found.agent[1:] == found.agent[:-1]
+    return agent_means(found.agent[1:][is_pair], cosines(vectors[1:], vectors[:-1])[is_pair])
+
+
+def dealings(found: Sequences, draws: int, rng: np.random.Generator) -> Iterator[IntArray]:
+    """Yield places of messages dealt anew within strata, shape (n,) each."""
+    order = np.argsort(found.stratum, kind="stable")
+    for _ in range(draws):
+        place = np.empty(len(order), dtype=np.int64)
+        place[order] = np.argsort(found.stratum + rng.random(len(order)))
+        yield place
 
 
 def inertia_measure(
@@ -116,21 +172,11 @@ def inertia_measure(
     and when, and lose what.
     """
     name, found = "agent_inertia", read_sequences(con, embedding, clock, sampling.seed, is_voted=False)
-    is_pair = found.agent[1:] == found.agent[:-1]
-    who = found.agent[1:][is_pair]
-
-    def of(vectors: FloatArray) -> FloatArray:
-        return agent_means(who, cosines(vectors[1:], vectors[:-1])[is_pair])
-
-    values = of(found.vectors)
+    values = consecutive(found, found.vectors)
     if len(values) < MIN_AGENTS:
         return row(FAMILY, name, None, len(values), "agents", level=sampling.level, warnings=[*words, "few_agents"])
-    rng, draws = stream(sampling.seed, name), []
-    order = np.argsort(found.stratum, kind="stable")
-    for _ in range(sampling.null_draws // 2):
-        place = np.empty(len(order), dtype=np.int64)
-        place[order] = np.argsort(found.stratum + rng.random(len(order)))
-        draws.append(float(of(found.vectors[place]).mean()))
+    rng = stream(sampling.seed, name)
+    draws = [float(consecutive(found, found.vectors[p]).mean()) for p in dealings(found, sampling.null_draws // 2, rng)]
     mean = float(values.mean())
     return row(
         FAMILY, name, mean, len(values), "agents", level=sampling.level,
@@ -146,7 +192,7 @@ class Windows:
     Attributes
     ----------
     before
-        Place of the post that stands 1, 2, … before, −1 where there is none, shape (windows, `WINDOW`).
+        Place of the post that stands 1, 2, … before, −1 where there is none, shape (windows, length).
     cosine
         Their cosine with the next post, less the mean at that distance, not-a-number where there is none.
     agent
@@ -158,27 +204,28 @@ class Windows:
     agent: IntArray
 
 
-def windows(found: Sequences) -> Windows:
-    """Return the windows of posts that have at least `LEAST_POSTS` − 1 before them.
+def windows(found: Sequences, window: int = WINDOW, least: int = LEAST_POSTS, *, is_raw: bool = False) -> Windows:
+    """Return the windows of the last `window` posts before those that have at least `least` − 1 before them.
 
-    What stands nearer in time is more alike and has had less time for votes: the mean at each distance is taken off.
+    What stands nearer in time is more alike and has had less time for votes: the mean at each distance is taken off,
+    unless `is_raw`.
     """
     n = len(found.agent)
     place = np.arange(n) - np.searchsorted(found.agent, found.agent)
-    cosine = np.full((n, WINDOW), np.nan)
-    before = np.full((n, WINDOW), -1, dtype=np.int64)
-    for lag in range(1, min(WINDOW, n - 1) + 1):
+    cosine = np.full((n, window), np.nan)
+    before = np.full((n, window), -1, dtype=np.int64)
+    for lag in range(1, min(window, n - 1) + 1):
         has = np.flatnonzero(place >= lag)
         before[has, lag - 1] = has - lag
         cosine[has, lag - 1] = cosines(found.vectors[has], found.vectors[has - lag])
-    kept = place >= LEAST_POSTS - 1
+    kept = place >= least - 1
     cosine, before = cosine[kept], before[kept]
     held = ~np.isnan(cosine)
     mean = np.where(held, cosine, 0.0).sum(axis=0) / np.maximum(held.sum(axis=0), 1)
-    return Windows(before, cosine - mean, found.agent[kept])
+    return Windows(before, cosine if is_raw else cosine - mean, found.agent[kept])
 
 
-def best_less_worst(found: Windows, votes: FloatArray) -> tuple[FloatArray, IntArray]:
+def best_less_worst(found: Windows, votes: FloatArray, extreme: float = EXTREME) -> tuple[FloatArray, IntArray]:
     """Return the mean cosine with the best-voted less that with the worst-voted of each window, and its agent.
 
     Windows whose best have no more votes than their worst are left out. Ties are broken by fractions of `votes`.
@@ -187,7 +234,7 @@ def best_less_worst(found: Windows, votes: FloatArray) -> tuple[FloatArray, IntA
     seen = np.where(held, votes[found.before], np.inf)
     rank = seen.argsort(axis=1).argsort(axis=1)
     n = held.sum(axis=1, keepdims=True)
-    k = np.maximum(1, np.floor(EXTREME * n + 0.5)).astype(np.int64)
+    k = np.maximum(1, np.floor(extreme * n + 0.5)).astype(np.int64)
     is_worst, is_best = rank < k, (rank >= n - k) & (rank < n)
     whole = np.floor(np.where(held, seen, 0.0))
     differs = (whole * is_best).sum(axis=1) > (whole * is_worst).sum(axis=1)

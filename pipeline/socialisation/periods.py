@@ -29,7 +29,7 @@ WITH one AS (
            row_number() OVER (PARTITION BY m.agent_id, {start} ORDER BY sha256($salt || m.message_id)) AS i
     FROM message AS m JOIN text AS t ON t.text_hash = m.text_hash AND t.n_tokens > 0
     {vectors}
-    WHERE m.kind <> 'repost' AND m.agent_id IS NOT NULL AND {timed}
+    WHERE m.kind <> 'repost' AND m.agent_id IS NOT NULL AND {timed} {only}
 ),
 ranked AS (
     SELECT *, row_number() OVER (PARTITION BY period_start ORDER BY place) AS rank,
@@ -87,7 +87,7 @@ NULLS = (
 
 
 def read_period_texts(
-    con: duckdb.DuckDBPyConnection, clock: Clock, seed: int, embedding: Embedding | None = None
+    con: duckdb.DuckDBPyConnection, clock: Clock, seed: int, embedding: Embedding | None = None, only: str = ""
 ) -> PeriodTexts | None:
     """Choose the texts of the last `MOST_PERIODS` periods with enough agents; None when there are too few of those.
 
@@ -101,9 +101,11 @@ def read_period_texts(
         Seed of the choice.
     embedding
         Vectors that the texts must have; any text will do without it.
+    only
+        A further condition of the grid on messages ``m``, as `pipeline.socialisation.grid` writes it.
     """
     vectors = VECTORS if embedding else ""
-    query = _CHOSEN.format(start=clock.start_sql("m"), timed=clock.is_timed_sql("m"), vectors=vectors)
+    query = _CHOSEN.format(start=clock.start_sql("m"), timed=clock.is_timed_sql("m"), vectors=vectors, only=only)
     bound: dict[str, object] = {"salt": f"{seed}:periods:", "size": max(SIZES), "least": min(SIZES)}
     bound |= {"model": embedding.model, "rung": embedding.rung} if embedding else {}
     found = con.sql(query, params=bound).pl()

@@ -90,8 +90,8 @@ def _draws(counts: sparse.csr_array, periods: int, sampling: Sampling) -> int:
     return max(min(sampling.null_draws // 2, _MOST_CELLS // cells), min(sampling.clustering_draws, sampling.null_draws))
 
 
-def count_ngrams(con: duckdb.DuckDBPyConnection, chosen: PeriodTexts) -> sparse.csr_array:
-    """Return how often each text has each n-gram of 1 to 5 tokens, those that occur twice or more in all.
+def count_ngrams(con: duckdb.DuckDBPyConnection, chosen: PeriodTexts, longest: int = LONGEST) -> sparse.csr_array:
+    """Return how often each text has each n-gram of 1 to `longest` tokens, those that occur twice or more in all.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def count_ngrams(con: duckdb.DuckDBPyConnection, chosen: PeriodTexts) -> sparse.
         tokens = coded(con.sql(query).pl(), most=COMPARED_TOKENS)
     finally:
         con.unregister("chosen_hash")
-    parts = [(n, *grams(tokens.token, tokens.text, n)) for n in range(1, LONGEST + 1)]
+    parts = [(n, *grams(tokens.token, tokens.text, n)) for n in range(1, longest + 1)]
     # The length is part of the code: an n-gram is not its own beginning.
     codes = np.concatenate([codes * np.uint64(8) + np.uint64(n) for n, codes, _ in parts])
     text = np.concatenate([tokens.text[starts] for _, _, starts in parts])
@@ -116,10 +116,13 @@ def count_ngrams(con: duckdb.DuckDBPyConnection, chosen: PeriodTexts) -> sparse.
     return sparse.csr_array((ones, (number[which[is_kept]], text[is_kept])), shape=shape)
 
 
-def shares(counts: sparse.csr_array, period: IntArray, periods: int) -> FloatArray:
-    """Return the shares of the n-grams that live in a period which are born and which die in it, shape (2, periods)."""
+def shares(counts: sparse.csr_array, period: IntArray, periods: int, least: int = LEAST) -> FloatArray:
+    """Return the shares of the n-grams that live in a period which are born and which die in it, shape (2, periods).
+
+    An n-gram lives in a period in which it occurs `least` times.
+    """
     held = sparse.csr_array((np.ones(len(period)), (np.arange(len(period)), period)), shape=(len(period), periods))
-    lives = (counts @ held).toarray() >= LEAST
+    lives = (counts @ held).toarray() >= least
     lives = lives[lives.any(axis=1)]
     alive = lives.sum(axis=0)
     born = np.bincount(lives.argmax(axis=1), minlength=periods)

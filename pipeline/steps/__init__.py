@@ -4,6 +4,7 @@ A step is current when its fingerprint is: inputs, configuration, source of what
 libraries named. Assets, the command line and benchmarks all run the same steps.
 """
 
+from pipeline.steps.airs import AIRS_STEPS
 from pipeline.steps.analysis import ANALYSIS_STEPS
 from pipeline.steps.comparison import COMPARISON_STEPS
 from pipeline.steps.contagion import CONTAGION_STEPS
@@ -28,6 +29,7 @@ from pipeline.steps.statements import STATEMENT_STEPS
 from pipeline.steps.step import Check, Outcome, Progress, Step, StepContext, run_step
 from pipeline.steps.structure import STRUCTURE_STEPS
 from pipeline.steps.topics import TOPIC_STEPS
+from pipeline.steps.transfer import TRANSFER_STEPS
 
 _IN_ORDER = (
     *CORPUS_STEPS,
@@ -51,7 +53,9 @@ _IN_ORDER = (
     *PERSONA_STEPS,
     *SOCIALISATION_STEPS,
     *STATEMENT_STEPS,
+    *TRANSFER_STEPS,
     *CONTAGION_STEPS,
+    *AIRS_STEPS,
     *ANALYSIS_STEPS,
     *COMPARISON_STEPS,
 )

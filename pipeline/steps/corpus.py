@@ -35,10 +35,14 @@ def _prepare(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object]
         # What looks like data says more than a read-me.
         told = sorted(found.files, key=lambda file: file.reason == NOT_BY_NAME)[:3]
         why = "; ".join(f"{file.path}: {file.reason}" for file in told) or "it holds no files"
+        mapping = (
+            f"fill in [[records]] of data/{corpus_id}/corpus.toml, which maps nothing yet (docs/unknown-layouts.md)"
+            if (folder / "corpus.toml").exists() and not config.records
+            else f"let `make inspect PATH=data/{corpus_id}` write a mapping for a layout that no format knows"
+        )
         raise FileNotFoundError(
-            f"data/{corpus_id} holds no file that a format reads ({why}); put the dump there, let `make inspect "
-            f"PATH=data/{corpus_id}` write a mapping for a layout that no format knows, or remove what is stored "
-            f"of it with `make forget CORPUS={corpus_id}`"
+            f"data/{corpus_id} holds no file that a format reads ({why}); put the dump there, {mapping}, or remove "
+            f"what is stored of it with `make forget CORPUS={corpus_id}`"
         )
     state = {"scan": found, "config": config}
     # Privacy is a matter of what is passed on; the list of the erased is not written down a second time.

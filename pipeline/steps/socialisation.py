@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 import duckdb
+from threadpoolctl import threadpool_limits
 
 from pipeline.activity.gaps import read_gaps, warn_periods
 from pipeline.language.clock import read_clock, warn_coarse
 from pipeline.language.covered import corpus_coverage, warned
-from pipeline.schema import measure_frame
+from pipeline.schema import estimate_frame, measure_frame
 from pipeline.socialisation.cohorts import cohort_measures
 from pipeline.socialisation.diversity import diversity_measures
 from pipeline.socialisation.embedded import embedded_measures
+from pipeline.socialisation.grid import grid_text
+from pipeline.socialisation.grid_estimates import social_estimates
 from pipeline.socialisation.turnover import turnover_measures
 from pipeline.socialisation.vocabulary import FAMILY, vocabulary_measures
 from pipeline.steps.analysis import _sampling
 from pipeline.steps.step import Step, StepContext
-from pipeline.warehouse import Data
+from pipeline.warehouse import Data, Warehouse
 
 _UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my"})
 """Languages written without spaces, where the token rule finds runs instead of words."""
@@ -46,6 +51,37 @@ def _measure(context: StepContext) -> Mapping[str, Data]:
     return {"measure": measure_frame(warn_periods(rows, gaps))}
 
 
+def _estimate(context: StepContext) -> Mapping[str, Data]:
+    con, sampling = context.con, _sampling(context.settings)
+    with threadpool_limits(limits=1):  # a sum that is split over threads is added in another order
+        rows = social_estimates(
+            con, read_clock(con), sampling, _words(con), corpus_coverage(con, _spaced(con)), context.progress
+        )
+    return {"estimate": estimate_frame(rows)}
+
+
+def _grid(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object], Any]:
+    del warehouse, corpus_id
+    return {"grid": hashlib.sha256(grid_text().encode()).hexdigest()}, None
+
+
+_MODULES = (
+    "pipeline.socialisation",
+    "pipeline.steps.socialisation",
+    "pipeline.steps.analysis",
+    "pipeline.schema.tidy",
+    "pipeline.activity.gaps",
+    "pipeline.activity.resampling",
+    "pipeline.activity.row",
+    "pipeline.coordination.nulls",
+    "pipeline.language.clock",
+    "pipeline.language.convergence_sample",
+    "pipeline.language.covered",
+    "pipeline.language.rungs",
+    "pipeline.language.similarity",
+    "pipeline.lexicon.tokens",
+)
+
 SOCIALISATION_STEPS = (
     Step(
         key="analysis/measure/socialisation",
@@ -53,23 +89,22 @@ SOCIALISATION_STEPS = (
         reads=("message", "text", "embedding", "reply_class", "collection_gap"),
         family=FAMILY,
         compute=_measure,
-        modules=(
-            "pipeline.socialisation",
-            "pipeline.steps.socialisation",
-            "pipeline.steps.analysis",
-            "pipeline.schema.tidy",
-            "pipeline.activity.gaps",
-            "pipeline.activity.resampling",
-            "pipeline.activity.row",
-            "pipeline.coordination.nulls",
-            "pipeline.language.clock",
-            "pipeline.language.convergence_sample",
-            "pipeline.language.covered",
-            "pipeline.language.rungs",
-            "pipeline.language.similarity",
-            "pipeline.lexicon.tokens",
-        ),
+        modules=_MODULES,
         libraries=("duckdb", "polars", "numpy", "scipy"),
         description="Diversity of words, phrases that come and go, drift, inertia, adaptation, each with its null.",
+    ),
+    Step(
+        key="analysis/estimate/socialisation",
+        tables=("estimate",),
+        reads=("message", "text", "embedding", "reply_class"),
+        family=FAMILY,
+        compute=_estimate,
+        modules=(
+            *_MODULES,
+            *(f"pipeline.inference.{name}" for name in ("beside", "grid_entries", "multiplicity", "specification")),
+        ),
+        libraries=("duckdb", "polars", "numpy", "scipy"),
+        prepare=_grid,
+        description="Turnover, inertia, adaptation, corrections and cohorts under every choice of the registered grid.",
     ),
 )

@@ -27,6 +27,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipeline.network.edges import IntArray, undirected_ties
+from pipeline.network.runs import run_numbers
 from pipeline.network.ties import RELATIONS, interval_sql
 
 BoolArray = NDArray[np.bool_]
@@ -89,6 +90,8 @@ class Spells:
         True for intervals of a relation, which last; false for events.
     ids, group
         Ids of the nodes, and their hash groups, 0 to `GROUPS` - 1.
+    run
+        Run of each node, ``None`` where there is one run only.
     """
 
     source: IntArray
@@ -100,6 +103,7 @@ class Spells:
     is_state: bool
     ids: pl.Series
     group: IntArray
+    run: IntArray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,8 @@ class Graph:
         False for ``engagement``.
     spells
         What the ties are made from.
+    run
+        Run of each node, shape (nodes,); ``None`` where there is one run only.
     """
 
     name: str
@@ -138,6 +144,7 @@ class Graph:
     group: IntArray
     is_directed: bool
     spells: Spells
+    run: IntArray | None = None
 
     @property
     def n_ties(self) -> int:
@@ -204,6 +211,7 @@ def _graph(
         is_state=is_state,
         ids=ids,
         group=group // (256 // GROUPS),
+        run=run_numbers(con, ids, with_ties=True),
     )
     return _ties(name, spells, frame["is_standing"].to_numpy(), is_directed=is_directed)
 
@@ -235,6 +243,7 @@ def _ties(name: str, spells: Spells, kept: BoolArray, *, is_directed: bool) -> G
         group=spells.group[nodes],
         is_directed=is_directed,
         spells=spells,
+        run=None if spells.run is None else spells.run[nodes],
     )
 
 

@@ -18,6 +18,8 @@ from pipeline.structure.graphs import ACTION, ENGAGEMENT, RULES, Graph, load_gra
 from pipeline.structure.label_rows import choice_rows, dislike_row, label_rows
 from pipeline.structure.network_rows import network_rows
 from pipeline.structure.participation import participation_rows
+from pipeline.structure.periodicity import periodicity_rows
+from pipeline.structure.reach import reach_rows
 from pipeline.structure.time_rows import time_rows
 
 ENGLISH = "en"
@@ -72,7 +74,7 @@ def structure_measures(
     english = languages.filter(languages["value"].str.to_lowercase() == ENGLISH)["agent_id"]
     named = dict(languages.select("agent_id", "value").iter_rows())
     pooled = pooled_words(con)
-    rows = participation_rows(con, sampling)
+    rows = [*participation_rows(con, sampling), *reach_rows(con, sampling), *periodicity_rows(con, sampling)]
     graphs = load_graphs(con, english)
     for graph in graphs:
         progress(f"structure of the network {graph.name}: {graph.n_nodes} agents, {graph.n_ties} ties")

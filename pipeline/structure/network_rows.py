@@ -15,7 +15,7 @@ from pipeline.activity.resampling import NO_INTERVAL, Interval, Null, gini, jack
 from pipeline.activity.row import CENSUS
 from pipeline.network.edges import IntArray
 from pipeline.network.measures import MIN_TIES
-from pipeline.network.nulls import set_against
+from pipeline.network.nulls import set_against, swaps_model
 from pipeline.schema import Measure
 from pipeline.structure.communities import agreement, louvain, modularity
 from pipeline.structure.degrees import (
@@ -41,7 +41,6 @@ from pipeline.structure.statistics import (
 from pipeline.structure.tails import MIN_TAIL, Tail, fit
 from pipeline.structure.triads import TRIADS
 
-SWAPS = "degree_preserving_swaps"
 _ELSEWHERE = {
     "reply_any": (
         "network_nodes", "network_ties", "network_density", "network_undirected_ties", "reciprocity",
@@ -246,7 +245,7 @@ def _directed(emit: Emitter, *, is_brief: bool = False) -> list[Measure]:
     graph, plan = emit.graph, emit.plan
     source, target, n = graph.source, graph.target, graph.n_nodes
     draws = replace(plan.draws, triangles=0, dear=0) if is_brief else plan.draws
-    drawn = null_draws(source, target, n, draws, plan.seed, graph.name, is_directed=True)
+    drawn = null_draws(source, target, n, draws, plan.seed, graph.name, is_directed=True, run=graph.run)
     cheap = directed_cheap(source, target, n)
     left = without_each_group(source, target, graph.group, directed_cheap)
     intervals = _jackknifed(cheap, left, plan, lowest=-1.0)
@@ -256,7 +255,7 @@ def _directed(emit: Emitter, *, is_brief: bool = False) -> list[Measure]:
         interval = intervals[name]
         if interval.low is not None and name in ("reciprocity", "dyad_reciprocity"):
             interval = replace(interval, low=max(interval.low, 0.0))
-        null = set_against(value, drawn[name], SWAPS)
+        null = set_against(value, drawn[name], swaps_model(graph.run))
         found.append(emit(name, value, graph.n_ties, "ties", interval=interval, null=null))
     found.append(emit("reciprocity_weighted", weighted, int(graph.weight.sum()), "events", interval=CENSUS))
     if is_brief:
@@ -271,7 +270,9 @@ def _triads(emit: Emitter, drawn: Mapping[str, FloatArray]) -> list[Measure]:
     for name, value in directed_triangles(graph.source, graph.target, n).items():
         n_unit = (n * (n - 1) * (n - 2) // 6, "triads") if name.startswith("triad_") else (n, "agents")
         words = unsettled if name.startswith("hits_") else []
-        found.append(emit(name, value, *n_unit, null=set_against(value, drawn[name], SWAPS), words=words))
+        found.append(
+            emit(name, value, *n_unit, null=set_against(value, drawn[name], swaps_model(graph.run)), words=words)
+        )
     return found
 
 
@@ -279,7 +280,7 @@ def _directed_distances(emit: Emitter, drawn: Mapping[str, FloatArray]) -> list[
     graph, plan = emit.graph, emit.plan
     arcs = largest_component(graph.source, graph.target, graph.n_nodes)
     reach = distances(*arcs, stream(plan.seed, f"path_length_directed_{graph.name}"))
-    null = set_against(reach.mean, drawn["path_length_directed"], SWAPS)
+    null = set_against(reach.mean, drawn["path_length_directed"], swaps_model(graph.run))
     words = [] if reach.is_exact else ["sampled_sources"]
     return [
         emit(
@@ -293,12 +294,12 @@ def _directed_distances(emit: Emitter, drawn: Mapping[str, FloatArray]) -> list[
 def _undirected(emit: Emitter, u: IntArray, v: IntArray) -> list[Measure]:
     """Measure what does not ask for direction: clustering, cores, communities, distances."""
     graph, plan, n = emit.graph, emit.plan, emit.graph.n_nodes
-    drawn = null_draws(u, v, n, plan.draws, plan.seed, graph.name, is_directed=False)
+    drawn = null_draws(u, v, n, plan.draws, plan.seed, graph.name, is_directed=False, run=graph.run)
     values = {**undirected_cheap(u, v, n), **undirected_triangles(u, v, n)}
     found = []
     for name, value in values.items():
         n_unit = (len(u), "ties") if name == "degree_assortativity" else (n, "agents")
-        found.append(emit(name, value, *n_unit, null=set_against(value, drawn[name], SWAPS)))
+        found.append(emit(name, value, *n_unit, null=set_against(value, drawn[name], swaps_model(graph.run))))
     core = core_periphery(u, v, n)
     found.append(emit("core_node_share", core.size / n, n, "agents", interval=CENSUS))
     return [*found, *_communities(emit, u, v, drawn), *_distances(emit, u, v, drawn)]
@@ -317,7 +318,7 @@ def _communities(emit: Emitter, u: IntArray, v: IntArray, drawn: Mapping[str, Fl
             n,
             "agents",
             interval=over_seeds(quality, plan.level),
-            null=set_against(float(quality.mean()), drawn["louvain_modularity"], SWAPS),
+            null=set_against(float(quality.mean()), drawn["louvain_modularity"], swaps_model(graph.run)),
         ),
         emit(
             "louvain_communities",
@@ -360,7 +361,7 @@ def _distances(emit: Emitter, u: IntArray, v: IntArray, drawn: Mapping[str, Floa
             share,
             n,
             "agents",
-            null=set_against(share, drawn["largest_component_share"], SWAPS),
+            null=set_against(share, drawn["largest_component_share"], swaps_model(graph.run)),
         ),
         emit(
             "path_length",
@@ -368,7 +369,7 @@ def _distances(emit: Emitter, u: IntArray, v: IntArray, drawn: Mapping[str, Floa
             members,
             "agents",
             interval=reach.interval(plan.level),
-            null=set_against(mean, drawn["path_length"], SWAPS),
+            null=set_against(mean, drawn["path_length"], swaps_model(graph.run)),
             words=words,
         ),
         emit("diameter", reach.longest, members, "agents", interval=CENSUS, words=words),

@@ -122,7 +122,15 @@ Statistic = Callable[[IntArray, IntArray, int], Numbers]
 
 
 def null_draws(
-    source: IntArray, target: IntArray, n: int, draws: Draws, seed: int, name: str, *, is_directed: bool
+    source: IntArray,
+    target: IntArray,
+    n: int,
+    draws: Draws,
+    seed: int,
+    name: str,
+    *,
+    is_directed: bool,
+    run: IntArray | None = None,
 ) -> dict[str, FloatArray]:
     """Compute every statistic on networks drawn from the degree-preserving null.
 
@@ -136,6 +144,8 @@ def null_draws(
         Seed of the run, and the name of the network: each has its own stream.
     is_directed
         Whether in- and out-degrees are kept, or degrees.
+    run
+        Run of each node: ties swap within runs only.
 
     Returns
     -------
@@ -148,9 +158,8 @@ def null_draws(
     closed: Statistic = directed_triangles if is_directed else undirected_triangles
     dear = directed_dear if is_directed else undirected_dear
     found: dict[str, list[float]] = {}
-    for draw, (a, b) in enumerate(
-        swapped(source, target, n, affordable_draws(draws.cheap, len(source)), rng, is_directed=is_directed)
-    ):
+    most = affordable_draws(draws.cheap, len(source))
+    for draw, (a, b) in enumerate(swapped(source, target, n, most, rng, is_directed=is_directed, run=run)):
         values = cheap(a, b, n)
         if draw < draws.triangles:
             values |= closed(a, b, n)

@@ -29,6 +29,7 @@ from pipeline.activity.resampling import (
 from pipeline.activity.row import Sampling, row
 from pipeline.schema import Measure, join_warnings
 from pipeline.structure.cascades import Shapes, branching, reentry, replied_back, shapes, thread_classes
+from pipeline.structure.echo import echo_rows
 from pipeline.structure.growth import depth_width_slope, growth_decay, size_exponent
 from pipeline.structure.hazard import MIN_EVENTS, Waits, kernel, weibull
 from pipeline.structure.participation import tail_exponent
@@ -80,6 +81,7 @@ def cascade_measures(
         *_spread_rows(threads, found, sampling),
         *_scaling_rows(threads, found, sampling),
         *_wait_rows(con, threads, sampling, missing),
+        *echo_rows(con, sampling),
     ]
     return [replace(made, warnings=join_warnings([*(made.warnings or "").split(","), *words])) for made in rows]
 

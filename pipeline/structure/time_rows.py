@@ -15,13 +15,12 @@ from pipeline.activity.resampling import jackknife_interval, stream
 from pipeline.activity.row import CENSUS
 from pipeline.network.edges import IntArray
 from pipeline.network.measures import MIN_TIES
-from pipeline.network.nulls import set_against, swapped
+from pipeline.network.nulls import set_against, swapped, swaps_model
 from pipeline.network.structure import reciprocity
 from pipeline.schema import Measure
 from pipeline.structure.degrees import FloatArray
 from pipeline.structure.emitter import Emitter, Plan
 from pipeline.structure.graphs import GROUPS, UNKNOWN, Graph
-from pipeline.structure.network_rows import SWAPS
 from pipeline.structure.prominence import TOP, ranked_window, stayed, stayed_by_chance
 from pipeline.structure.windows import MIN_SNAPSHOTS, Windows, choose_windows, densification, jaccard, window_ties
 
@@ -98,7 +97,7 @@ def _persistence(emit: Emitter, windows: Windows, ties: list[Ties], coarse: list
     interval = jackknife_interval(
         value, np.array(left), level=emit.plan.level, method="jackknife_agent_groups", bounds=(0.0, 1.0)
     )
-    null = set_against(value, _persistence_null(graph, pairs, emit.plan), SWAPS)
+    null = set_against(value, _persistence_null(graph, pairs, emit.plan), swaps_model(graph.run))
     whole = emit(name, value, joint, "ties", interval=interval, null=null, words=coarse)
     later = windows.starts()[1:]
     rows = [
@@ -125,7 +124,8 @@ def _persistence_null(graph: Graph, pairs: list[tuple[Ties, Ties]], plan: Plan) 
     rng = stream(plan.seed, f"tie_persistence_{graph.name}")
     sums = np.zeros((draws, 2))
     for first, second in pairs:
-        for draw, drawn in enumerate(swapped(*second, size, draws, rng, is_directed=graph.is_directed)):
+        made = swapped(*second, size, draws, rng, is_directed=graph.is_directed, run=graph.spells.run)
+        for draw, drawn in enumerate(made):
             low, high = drawn
             if not graph.is_directed:
                 low, high = np.minimum(*drawn), np.maximum(*drawn)

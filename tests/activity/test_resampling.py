@@ -14,6 +14,7 @@ from pipeline.activity.resampling import (
     median_interval,
     stream,
 )
+from pipeline.activity.row import CENSUS, row
 
 LEVEL = 0.95
 SUMMED = 1e-12  # the brute force adds floats in another order
@@ -98,3 +99,10 @@ def test_streams_differ_by_name_and_repeat():
     assert stream(1, "a").random() == stream(1, "a").random()
     assert stream(1, "a").random() != stream(1, "b").random()
     assert stream(1, "a").random() != stream(2, "a").random()
+
+
+def test_a_value_with_nothing_beside_it_says_why():
+    bare = row("text", "duplicate_share", 0.5, 2, "texts", level=0.95)
+    assert (bare.ci_low, bare.null_mean, bare.warnings) == (None, None, "few_agents")
+    assert row("activity", "n_posts", 2, 2, "posts", level=0.95, interval=CENSUS).warnings is None
+    assert row("text", "duplicate_share", 0.5, 2, "texts", level=0.95, warnings=["few_posts"]).warnings == "few_posts"

@@ -93,6 +93,17 @@ def test_busiest_accounts():
     assert gap.p_value > 0.05
 
 
+def test_the_share_of_the_busiest_lies_in_its_interval_where_all_are_equally_busy():
+    rng = np.random.default_rng(1)
+    found = [
+        message(place, f"a{int(who):03d}", float(place), kind="comment", root_id=f"p{place % 200:03d}")
+        for place, who in enumerate(rng.integers(0, 600, size=600))
+    ]
+    rows = {r.measure_id: r for r in commenter_measures(connect(found), SAMPLING)}
+    share = rows["super_commenter_share"]
+    assert share.ci_low < share.value < share.ci_high
+
+
 def test_accounts_that_follow_each_other_are_found():
     rows = {r.measure_id: r for r in commenter_measures(connect(comments(is_chasing=True)), SAMPLING)}
     gap = rows["super_commenter_gap_seconds"]

@@ -57,6 +57,17 @@ def test_weekly_rows_add_up_and_the_whole_is_their_sum(loaded: LoadedPanel) -> N
     assert frame["warnings"].str.contains("unknown_tie_start").all()
 
 
+def test_scores_that_never_move_change_nothing_and_have_no_interval(loaded: LoadedPanel) -> None:
+    panel = loaded.panel
+    assert panel is not None
+    still = replace(panel, scores=np.repeat(panel.scores[:, :1], panel.scores.shape[1], axis=1))
+    frame = measure_frame(account_rows(replace(loaded, panel=still), 0.95))
+    behaviour = frame.filter(pl.col("measure_id") == "homophily_change_behaviour")
+    assert behaviour["value"].to_list() == [0.0] * behaviour.height  # not what is left of sums of floats
+    assert behaviour["ci_low"].null_count() == behaviour.height > 0
+    assert behaviour["warnings"].str.contains("no_variation").all()
+
+
 def test_shares_and_effects_are_rows_with_their_roles(loaded: LoadedPanel) -> None:
     frame = estimate_frame(estimate_rows(loaded, QUICK))
     assert frame.select(TABLES["estimate"].key).is_unique().all()

@@ -8,7 +8,10 @@ import duckdb
 import pytest
 from whole_runs import materialise, project
 
+from pipeline.inference.airs_grid import load_airs_grid
+from pipeline.inference.minting_grid import load_minting_grid, load_minting_shares
 from pipeline.simulation import Corpus, ForumTruth, generate, write_moltbook_v1
+from pipeline.socialisation.grid import load_social_grid
 
 CORPUS = "planted"
 # Estimates that a control may still call different from nothing at 5 %: five controls, so one in twenty runs of this
@@ -84,6 +87,37 @@ def test_the_planted_share_of_airs_is_in_its_interval(planted: tuple[Corpus, duc
     found = measure(con, "airs_positive_share")
     assert found["value"] == corpus.posts["is_action_inducing"].mean()
     assert found["ci_low"] < corpus.truth.airs_positive_share < found["ci_high"]
+
+
+def test_the_curve_of_airs_has_the_planted_share_and_its_controls_hold(
+    planted: tuple[Corpus, duckdb.DuckDBPyConnection],
+) -> None:
+    corpus, con = planted
+    found = rows(con, "SELECT * FROM analysis.estimate WHERE family = 'airs' ORDER BY spec_id")
+    assert {row["spec_id"] for row in found} == {spec.spec_id for spec in load_airs_grid()}
+    (primary,) = (row for row in found if row["role"] == "primary")
+    assert primary["estimate"] == measure(con, "airs_positive_share")["value"]
+    assert primary["conf_low"] < corpus.truth.airs_positive_share < primary["conf_high"]
+    controls = [row for row in found if row["role"] in ("placebo", "negative_control")]
+    # Six tests of true nulls at most: all above a tenth of a per cent.
+    assert all(row["p_value"] > 0.001 for row in controls if row["p_value"] is not None)
+
+
+def test_the_curves_of_minting_and_socialisation_have_their_grids_and_find_what_was_planted(
+    planted: tuple[Corpus, duckdb.DuckDBPyConnection],
+) -> None:
+    corpus, con = planted
+    minting = rows(con, "SELECT * FROM analysis.estimate WHERE family = 'token_mint'")
+    specs = (*load_minting_grid(), *load_minting_shares())
+    assert {row["spec_id"] for row in minting} == {spec.spec_id for spec in specs}
+    found = next(r for r in minting if r["hypothesis_id"] == "posts_are_protocol_posts" and r["role"] == "primary")
+    assert found["estimate"] == corpus.posts["is_token_mint"].mean()
+    assert found["conf_low"] < corpus.truth.token_mint_share < found["conf_high"]
+    social = rows(con, "SELECT * FROM analysis.estimate WHERE family = 'socialisation'")
+    assert {row["spec_id"] for row in social} == {spec.spec_id for spec in load_social_grid()[0]}
+    # Nothing was planted of either: placebos and negative controls, with 39 draws or more, stand within their nulls.
+    controls = [r for r in (*minting, *social) if r["role"] in ("placebo", "negative_control") and r["null_sd"]]
+    assert all(abs(r["estimate"] - r["null_mean"]) < 4 * r["null_sd"] for r in controls)
 
 
 def test_every_reply_gets_the_class_that_was_planted(planted: tuple[Corpus, duckdb.DuckDBPyConnection]) -> None:

@@ -76,6 +76,7 @@ def connect(messages: list[dict], agents: dict[str, str] | None = None) -> duckd
         "created_at": pl.Datetime("us"),
         "at_precision": pl.String,
         "step": pl.Int64,
+        "run_id": pl.String,
     }
     rows = []
     for m in messages:
@@ -96,6 +97,7 @@ def connect(messages: list[dict], agents: dict[str, str] | None = None) -> duckd
                 at,
                 at and "us",
                 m.get("step"),
+                m.get("run", "observed"),
             )
         )
     known = agents or {m["author"]: m["author"] for m in messages if m["author"]}

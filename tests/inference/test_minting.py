@@ -12,8 +12,9 @@ from scipy import stats
 
 from pipeline.activity.row import Sampling
 from pipeline.inference.minting import minting_measures
-from pipeline.inference.minting_estimates import SPECIFICATIONS, event_test, minting_estimates
+from pipeline.inference.minting_estimates import event_test, minting_estimates
 from pipeline.inference.minting_frames import read_minting, windows
+from pipeline.inference.minting_grid import load_minting_grid, load_minting_shares
 from pipeline.language.clock import read_clock
 
 START = datetime(2026, 1, 28)
@@ -35,8 +36,12 @@ def connect(rows, classes):
     tables = {
         "message": frame.drop("text"),
         "text": text,
-        "lexicon_score": text.filter(pl.col("text").str.contains('"p":"mbc-20"', literal=True)).select(
-            "text_hash", lexicon=pl.lit("token_mint")
+        "lexicon_score": text.filter(pl.col("text").str.contains('"p":"mbc-20"', literal=True))
+        .select("text_hash", lexicon=pl.lit("token_mint"), category=pl.lit("mint"), count=pl.lit(1))
+        .vstack(
+            text.filter(pl.col("text").str.contains(r"(?i)\bstop\b")).select(
+                "text_hash", lexicon=pl.lit("reply"), category=pl.lit("enforce"), count=pl.lit(1)
+            )
         ),
         "reply_class": pl.DataFrame(classes, schema={"message_id": pl.String, "class": pl.String}, orient="row"),
     }
@@ -85,7 +90,7 @@ def world(seed, *, odds=1.0, complain=0.0, communities=16, authors=12, posts=9, 
 
 def estimates(con, seed=5, n_draws=200):
     rows = minting_estimates(read_minting(con), read_clock(con), Sampling(seed=seed), n_draws=n_draws)
-    assert {row.spec_id for row in rows} == {spec.spec_id for spec in SPECIFICATIONS}
+    assert [row.spec_id for row in rows] == [spec.spec_id for spec in (*load_minting_grid(), *load_minting_shares())]
     return {row.spec_id: row for row in rows}
 
 
@@ -190,6 +195,86 @@ def test_event_test_of_invaded_alone_is_that_of_scipy():
     assert event_test(change, "before_after_permutation", 0.95, 99, rng).warnings == ("few_clusters",)
 
 
+TEXTS = {
+    "a1": "please stop the mbc-20 spam",  # all four
+    "a2": "So many mints. I am tired of it",  # two sentences
+    "a3": "minting is spam",
+    "a4": "stop minting and enough of it",
+    "a5": "stop it, no reason",  # names nothing
+    "a6": MINT + " stop this spam",  # a protocol text
+    "a7": "mint tea",
+}
+
+
+def test_definitions_of_a_complaint():
+    rows = [(name, "post", "u", "x", name, START, text) for name, text in TEXTS.items()]
+    found = read_minting(connect(rows, [])).messages  # in the order of ids, without a6
+    expected = {"named_unwanted": "111100", "same_sentence": "101100", "named_corrective": "100100",
+                "named_spam": "101000"}  # fmt: skip
+    for name, flags in expected.items():
+        assert "".join(str(int(v)) for v in found[name]) == flags, name
+    assert found["is_complaint"].to_list() == found["named_unwanted"].to_list()
+
+
+def test_the_grid_of_tests_and_shares():
+    tests, shares = load_minting_grid(), load_minting_shares()
+    ids = [spec.spec_id for spec in (*tests, *shares)]
+    assert len(ids) == len(set(ids)) == 39 + 4 + 9 + 16
+    assert [spec.spec_id for spec in tests if spec.role == "primary"] == [
+        "mint_correction_authors", "mint_complaints_event"
+    ]  # fmt: skip
+    assert [spec.role for spec in shares].count("primary") == 3
+
+
+def test_shares_are_those_of_a_plain_count_and_the_first_are_the_measures():
+    con = world(6, complain=0.2)
+    found, names = read_minting(con), con.sql("SELECT message_id, kind, agent_id, community_id, root_id, text FROM "
+                                              "message JOIN text USING (text_hash)").fetchall()  # fmt: skip
+    rows = estimates(con)
+    seen: set[str] = set()
+    posts: dict[str, list[tuple[bool, bool]]] = {}
+    order = dict(con.sql("SELECT message_id, created_at FROM message").fetchall())
+    for _, kind, agent, _, _, text in sorted(names, key=lambda row: (order[row[0]], row[0])):
+        if kind == "post":
+            posts.setdefault(agent, []).append(('"p":"mbc-20"' in text, text not in seen))
+        seen.add(text)
+    for spec in load_minting_shares():
+        row = rows[spec.spec_id]
+        if spec.hypothesis == "posts_are_protocol_posts":
+            kept = {a: [m for m, first in own if first or spec.copies == "kept"] for a, own in posts.items()}
+            kept = {a: own for a, own in kept.items() if own}
+            every = [m for own in kept.values() for m in own]
+            means = [np.mean(own) for own in kept.values()]
+            assert row.estimate == pytest.approx(np.mean(every) if spec.unit == "message" else np.mean(means))
+            assert row.conf_low < row.estimate < row.conf_high
+        if spec.hypothesis == "communities_are_invaded":
+            table = found.invaded.filter(pl.col("posts") >= spec.least_posts)
+            hits = sum(mints >= spec.threshold for mints in table["mints"])
+            assert (row.estimate, row.n_obs) == (hits / table.height if table.height else None, table.height)
+    measures = {r.measure_id: r.value for r in minting_measures(found, read_clock(con), SAMPLING)
+                if r.unit == "corpus" and r.period is None}  # fmt: skip
+    first = {spec.hypothesis: rows[spec.spec_id].estimate for spec in load_minting_shares() if spec.role == "primary"}
+    assert first == {
+        "posts_are_protocol_posts": measures["token_mint_post_share"],
+        "communities_are_invaded": measures["token_mint_invaded_share"],
+        "messages_complain": measures["token_mint_complaint_rate"],
+    }
+
+
+def test_a_planted_rise_of_complaints_is_found_under_other_choices():
+    rows = estimates(world(1, odds=4.0, complain=0.35))
+    for name in ("sentence", "corrective", "spam", "first_copies", "from_1"):
+        row = rows[f"mint_complaints_{name}"]
+        assert row.estimate > 0.1, name
+        assert row.p_value < 0.05, name
+    for name in ("sentence", "corrective", "from_1", "first_copies"):
+        assert rows[f"mint_placebo_{name}"].p_value > 0.01, name
+    # All complaints of this world are one by every definition.
+    assert rows["mint_placebo_sentence"].estimate == rows["mint_complaints_placebo"].estimate
+    assert rows["mint_unwanted"].estimate is None or rows["mint_unwanted_hash"].p_value > 0.01
+    assert rows["mint_complaints_one_day"].n_obs <= rows["mint_complaints_event"].n_obs
+
+
 def test_measures():
     con = world(4, odds=4.0)
     rows = minting_measures(read_minting(con), read_clock(con), SAMPLING)
@@ -212,7 +297,11 @@ def test_measures():
 def test_refusals():
     for con in (connect([], []), connect([("p", "post", "a", None, "p", None, "hello")], [])):
         rows = estimates(con)
-        assert all(row.estimate is None and row.warnings for row in rows.values())
+        assert all(row.warnings for row in rows.values())
+        assert all(rows[spec.spec_id].estimate is None for spec in load_minting_grid())
+        shares = [rows[spec.spec_id] for spec in load_minting_shares()]
+        assert all(row.conf_low is None for row in shares)
+        assert {row.estimate for row in shares} <= {None, 0.0}
         measures = minting_measures(read_minting(con), read_clock(con), SAMPLING)
         assert {row.measure_id for row in measures} == {
             "token_mint_post_share", "token_mint_invaded_share", "token_mint_correction_rate",

@@ -355,6 +355,22 @@ def test_what_is_unclear_is_left_to_a_person(corpus: Corpus) -> None:
     assert 'path = "a[*]"' in uncommented
 
 
+def test_an_empty_draft_says_so_and_holds_what_fields_may_be(
+    corpus: Corpus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"k": f"{n}", "sent": f"2026-01-{n + 1:02d} 10:00:00", "w": "so " * (1 + n % 3)} for n in range(9)]
+    corpus.write("rooms.json", {"all": rows})
+    assert main(["inspect", str(corpus.folder)]) == 0
+    said, text = capsys.readouterr().out, (corpus.folder / "corpus.toml").read_text()
+    assert "records" not in tomllib.loads(text)
+    assert "no field was plain enough to map anything yet" in said
+    assert '# content = "w"  # perhaps: the longest texts' in text
+    assert '# created_at = "sent"  # perhaps: times from 2026-01-01' in text
+    entry = text[text.index("# [[records]]") :]
+    filled = tomllib.loads("\n".join(line.removeprefix("# ") for line in entry.splitlines()))
+    assert filled["records"][0]["path"] == "all[*]"
+
+
 def test_the_report_says_what_was_seen(corpus: Corpus) -> None:
     corpus.write("edges.csv", edges())
     corpus.write("empty.json", "")

@@ -65,3 +65,37 @@ def test_coverage_where_the_share_is_known() -> None:
         found = ratio_interval(above, below, level=0.95, is_share=True)
         hits += found.low is not None and found.high is not None and found.low < 0.2 < found.high
     assert 0.92 <= hits / 400 <= 0.98  # 95 % give or take 2.7 standard errors of 400 runs
+
+
+def test_the_self_disclosing_ratio_is_the_mean_over_agents() -> None:
+    """By loops over the agents; those without a name are no agents, and texts that are not scored are left out."""
+    rng = np.random.default_rng(2)
+    texts = ["i feel fine", "the door", "i feel it, i feel", "ich fühle", ""]
+    languages = ["en", "en", "en", "de", None]
+    frame = frame_of(texts).with_columns(language=pl.Series(languages))
+    card = parse_card({
+        **MINIMAL, "id": "self_disclosure", "language": "en", "total": "total",
+        "categories": [{"name": "a", "entries": ["i feel"]}],
+    })  # fmt: skip
+    held = [(int(rng.integers(5)), f"u{rng.integers(40)}" if rng.random() > 0.1 else None) for _ in range(500)]
+    message = pl.DataFrame(
+        {"message_id": [str(n) for n in range(500)], "agent_id": [agent for _, agent in held],
+         "text_hash": [f"{at:08d}" for at, _ in held]}
+    )  # fmt: skip
+    with duckdb.connect() as con:
+        con.register("message", message.to_arrow())
+        con.register("text", frame.to_arrow())
+        con.register("lexicon_score", Engine([card]).score(frame).to_arrow())
+        (found,) = (r for r in lexicon_measures(con, [card]) if r.measure_id == "self_disclosing_ratio_mean")
+    own: dict[str, list[bool]] = {}
+    codes = card.scored_languages
+    for at, agent in held:
+        is_scored = codes is None or (languages[at] or "und") in {*codes, "und"}
+        if agent is not None and is_scored:
+            own.setdefault(agent, []).append(texts[at].startswith("i feel"))
+    shares = np.array([np.mean(hits) for hits in own.values()])
+    assert (found.value, found.n, found.unit) == (pytest.approx(shares.mean()), len(shares), "corpus")
+    reach = 2.0244 * shares.std(ddof=1) / np.sqrt(len(shares))  # t of 38 or 39 degrees of freedom
+    assert found.ci_high is not None
+    assert found.ci_high - shares.mean() == pytest.approx(reach, rel=1e-3)
+    assert "self_disclosing_ratio_mean" in set(load_measure_dictionary()["measure_id"])

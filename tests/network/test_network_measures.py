@@ -102,3 +102,21 @@ def test_small_corpora_give_nulls_with_warnings(posts):
         if r.value is None:
             assert "few_ties" in r.warnings
     assert measure_frame(rows).height == len(rows) == 19
+
+
+def test_runs_of_a_simulation_are_told_from_reciprocity():
+    """Three runs of one process: the null keeps to the runs, its name says so, and rows say that they are pooled."""
+    messages = []
+    for run in "abc":
+        for m in random_threads(ord(run), posts=60):
+            ids = {key: m[key] and f"{run}:{m[key]}" for key in ("id", "author", "parent", "root")}
+            messages.append({**m, **ids, "run": run})
+    rows = by_name(network_measures(with_interactions(connect(messages)), FEW))
+    alone = by_name(network_measures(with_interactions(connect([{**m, "run": "a"} for m in messages])), FEW))
+    for name in ("reciprocity_reply_any", "transitivity_reply_any"):
+        assert rows[name].value == alone[name].value
+        assert rows[name].null_model.startswith("degree_preserving_swaps_within_runs")
+        assert "within" not in alone[name].null_model
+        assert "runs_pooled" in rows[name].warnings
+        assert "runs_pooled" not in (alone[name].warnings or "")
+        assert rows[name].null_mean > 1.5 * alone[name].null_mean

@@ -179,3 +179,42 @@ def test_without_groups_is_the_induced_network():
             warnings.simplefilter("ignore")
             expected = nx.overall_reciprocity(rest)
         assert left[label] == pytest.approx([rest.number_of_edges(), expected], abs=EXACT)
+
+
+def test_ties_of_several_runs_swap_within_them():
+    """Three runs of one process without answers beyond degrees: pooled swaps take the runs for reciprocity."""
+    rng = np.random.default_rng(11)
+    run = np.repeat(np.arange(3), 50)
+    within = rejected = pooled = 0
+    for _ in range(20):
+        parts = [directed_ties(*rng.integers(50 * k, 50 * k + 50, size=(2, 151)), 150) for k in range(3)]
+        source, target = (np.concatenate(ends) for ends in zip(*parts, strict=True))
+        drawn = list(swapped(source, target, 150, 59, rng, is_directed=True, run=run))
+        for a, b in drawn:
+            assert (run[a] == run[b]).all()
+            assert np.bincount(a, minlength=150).tolist() == np.bincount(source, minlength=150).tolist()
+            assert np.bincount(b, minlength=150).tolist() == np.bincount(target, minlength=150).tolist()
+            within += len(np.setdiff1d(a * 150 + b, source * 150 + target))
+        rejected += p_value(source, target, 150, drawn) <= 0.05
+        pooled += p_value(source, target, 150, swapped(source, target, 150, 59, rng, is_directed=True)) <= 0.05
+    assert within > 0.8 * 20 * 59 * 400  # the ties do move
+    assert rejected <= 5  # of 20 at 5 %: 6 or more has probability 0.0003
+    assert pooled >= 10
+
+
+def test_ties_of_several_runs_are_drawn_uniformly():
+    """Two runs with two and three networks of their degrees: each of the pairs comes equally often."""
+    source = np.array([0, 1, 2, 4, 4, 5, 6, 7], dtype=np.int64)
+    target = np.array([1, 2, 3, 5, 6, 6, 7, 8], dtype=np.int64)
+    run = np.repeat([0, 1], [4, 5])
+    drawn: Counter = Counter()
+    for a, b in itertools.islice(
+        swapped(source, target, 9, 24_000, np.random.default_rng(3), is_directed=True, run=run), 0, None, 12
+    ):
+        drawn[frozenset(pairs(a, b))] += 1
+    halves = [Counter(), Counter()]
+    for network, times in drawn.items():
+        for k, half in enumerate(halves):
+            half[frozenset(tie for tie in network if run[tie[0]] == k)] += times
+    assert len(drawn) == len(halves[0]) * len(halves[1])
+    assert stats.chisquare(list(drawn.values())).pvalue > 0.001

@@ -12,6 +12,9 @@ import polars as pl
 import pytest
 
 from pipeline.inference import load_grid
+from pipeline.inference.airs_grid import load_airs_grid
+from pipeline.lexicon import load_cards
+from pipeline.lexicon.measures import category_names
 from pipeline.published import load
 from pipeline.published.load import load_measure_dictionary, load_published, published_rows
 from pipeline.published.printed_estimates import PRINTED
@@ -143,7 +146,11 @@ def test_replication_sets_ours_beside_printed():
 
 def test_printed_numbers_that_are_estimates_stand_beside_the_registered_row():
     grid = {spec.spec_id: spec for spec in load_grid().specifications}
-    for printed in PRINTED.values():
+    shares = {spec.spec_id: spec for spec in load_airs_grid()}
+    for name, printed in PRINTED.items():
+        if name.startswith("airs_positive_"):
+            assert name == f"airs_positive_{shares[printed.spec_id].text}_share"
+            continue
         spec = grid[printed.spec_id]
         assert (spec.outcome, spec.slice) in {("enforce", "all"), ("delta_airs", "all")}
     fields = {"family": "enforcement", "hypothesis_id": "h", "role": "primary", "estimand": "log odds ratio",
@@ -165,6 +172,26 @@ def test_printed_numbers_that_are_estimates_stand_beside_the_registered_row():
     threads = found["airs_event_threads"]
     assert (threads["value"], threads["published_value"], threads["ci_low"]) == (7, 32, None)
     assert set(PRINTED) <= set(load_measure_dictionary()["measure_id"])
+
+
+def test_a_number_of_another_name_stands_beside_the_row_that_is_named():
+    shares = [
+        row("lexicon_message_share", 0.13, unit="lexicon", unit_id="crypto/total", warnings="composition_sensitive"),
+        row("lexicon_message_share", 0.9, unit="lexicon", unit_id="crypto/asset"),
+        row("lexicon_message_share", 0.8, unit="lexicon", unit_id="crypto/total", slice_id="without_duplicates"),
+    ]
+    frame = beside(*shares)
+    assert set(frame["measure_id"]) == {"crypto_post_share"}
+    assert frame.height == 2
+    assert frame["value"].unique().to_list() == [0.13]
+    assert frame["is_same_definition"].to_list() == [False, False]
+    assert all("lexicon" in cause or "rule" in cause for cause in frame["cause"])
+    named = {r.ours for r in published_rows() if r.ours}
+    described = set(load_measure_dictionary()["measure_id"])
+    assert {name.split("@")[0] for name in named} <= described
+    categories = {f"{card.id}/{category}" for card in load_cards() for category in category_names(card)}
+    units = {name.split("@")[1] for name in named if name.startswith("lexicon_")}
+    assert units <= categories
 
 
 def test_only_whole_corpora_are_set_beside_papers():

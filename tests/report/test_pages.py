@@ -36,7 +36,7 @@ ATTRIBUTES = frozenset(
 SECTIONS = ["headlines", "accounting", "activity", "airs", "enforcement", "lexicons", "contagion", "network",
             "structure", "convergence", "norms", "token_mint", "conversation", "topics", "homophily", "selection",
             "influence", "decomposition", "gender", "coordination", "persona", "socialisation", "self_statement",
-            "replication", "warnings"]  # fmt: skip
+            "transfer", "replication", "warnings"]  # fmt: skip
 
 
 class Page(HTMLParser):
@@ -126,9 +126,9 @@ def test_sections_headings_captions_and_drawings(pages: dict[str, Page]) -> None
         assert page.count("h1") == 1
         assert page.count("caption") == page.count("table")
         assert all(a.get("aria-label") for tag, a in page.elements if tag == "svg")
-    # activity, AIRS, curve, two each of lexicons and contagion, network, four of convergence, norms, two each of topics
-    # and homophily, coordination, two of persona, socialisation
-    assert pages[CORPUS].count("svg") == 21
+    # activity, two of AIRS, curve, two each of lexicons and contagion, network, four of convergence, norms, five of
+    # minting, two each of topics and homophily, coordination, two of persona, six of socialisation
+    assert pages[CORPUS].count("svg") == 32
     assert pages["_comparison"].count("svg") == 1
     assert pages[OTHER].count("svg") == 0
 
@@ -151,7 +151,7 @@ def test_every_measure_stands_with_interval_n_and_warnings(settings: Settings, p
         estimates = con.sql("SELECT estimate, conf_low FROM analysis.estimate WHERE estimate IS NOT NULL").fetchall()
         compared = con.sql("SELECT ratio FROM analysis.comparison WHERE ratio IS NOT NULL").fetchall()
     text = pages[CORPUS].text
-    assert len(rows) == 18
+    assert len(rows) == 19
     for value, low, high, n, unit, warnings in rows:
         assert f"{n:,} {unit}" in text
         assert all(word.replace("_", " ") in text for word in (warnings or "").split(",") if word)

@@ -20,9 +20,11 @@ def corpus(seed: int, *, posts=150, ties=700, likes=600, precision="s", messages
     rng = np.random.default_rng(seed)
     con = with_interactions(connect(messages or random_threads(seed, posts=posts)))
     con.execute("""
-        CREATE OR REPLACE TABLE message AS SELECT *, 'observed' AS run_id,
+        CREATE OR REPLACE TABLE message AS SELECT *,
                concat('{"lang": "', CASE WHEN sha256(agent_id) < 'a' THEN 'en' ELSE 'de' END, '"}') AS extra,
                CASE WHEN kind = 'post' THEN CAST(length(message_id) % 7 AS BIGINT) END AS upvotes,
+               CASE WHEN kind = 'post' THEN CAST(length(message_id) % 2 AS BIGINT) END AS downvotes,
+               CASE WHEN kind = 'post' THEN CAST(0 AS BIGINT) END AS claimed_comment_count,
                concat('c', left(sha256(message_id), 1)) AS community_id
         FROM message
     """)

@@ -9,7 +9,9 @@ import polars as pl
 from pipeline.report.html.cells import ESTIMATE_COLUMNS, estimate_cells, measure_table, refused
 from pipeline.report.html.markup import Html, corpus_label, join, tag
 from pipeline.report.html.page import Section, all_of, empty, more, table
+from pipeline.report.html.panels import panels
 from pipeline.report.html.source import Row, Source
+from pipeline.report.persona_curve import MINTING_PANELS
 
 _ROLE_ORDER = ("primary", "robustness", "negative_control", "placebo", "naive")
 _MOST_ROWS = 200
@@ -47,7 +49,14 @@ def token_mint(source: Source) -> Section:
     if listed:
         heads = [measure_head(source, row) for row in listed]
         blocks.append(more("By community and day", measure_table(source, "Communities and days", listed, heads)))
+    blocks += panels(source.estimates("token_mint"), MINTING_PANELS, _test_name)
     return Section("token_mint", title, [*blocks, specifications(source, "token_mint")])
+
+
+def _test_name(row: Row) -> str:
+    """Return the id of a test as words, and the choices of a share."""
+    spec_id = str(row["spec_id"])
+    return spec_id.removeprefix("mint_").replace("_", " ") if spec_id.startswith("mint_") else str(row["model"])
 
 
 def self_statements(source: Source) -> Section:

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from pipeline.inference.airs_grid import load_airs_grid
 from pipeline.report.html.cells import ESTIMATE_COLUMNS, estimate_cells, measure_table, refused
 from pipeline.report.html.charts import Interval, Line, interval_chart, line_chart
 from pipeline.report.html.curve import curve
 from pipeline.report.html.markup import Html, corpus_label, tag
 from pipeline.report.html.numbers import moment, number
 from pipeline.report.html.page import Column, Section, all_of, empty, figure, more, table
+from pipeline.report.html.share_choices import share_choices
 from pipeline.report.html.source import IS_WHOLE, Row, Source
+from pipeline.report.share_curve import AIRS_GROUPS
 from pipeline.report.summary import HEADLINES
 
 _HEADLINES = """
@@ -68,7 +71,30 @@ def airs(source: Source) -> Section:
     else:
         blocks.append(empty("No day has a share: the posts have no usable time, or there are none."))
     blocks.append(refused(source, daily.iter_rows(named=True)))
-    return Section("airs", title, [*blocks, measure_table(source, "AIRS over the whole corpus", whole)])
+    blocks.append(measure_table(source, "AIRS over the whole corpus", whole))
+    return Section("airs", title, [*blocks, *_airs_choices(source)])
+
+
+def _airs_choices(source: Source) -> list[object]:
+    """Return the specification curve of the share of posts, and its rows as a table that opens."""
+    frame = source.estimates("airs")
+    if frame.height == 0:
+        return []
+    drawn, n = share_choices("Specification curve of AIRS", frame, load_airs_grid(), AIRS_GROUPS, "part")
+    order = {role: i for i, role in enumerate(_ROLE_ORDER)}
+    rows = sorted(frame.iter_rows(named=True), key=lambda r: (order.get(r["role"], 9), r["model"]))
+    listed = table("All specifications", ESTIMATE_COLUMNS, [estimate_cells(source, row) for row in rows])
+    caption = (
+        f"{n} specifications of the share of posts, sorted within the patterns that count; bars are intervals over "
+        "authors; dots below name the choices. The published choice is primary. Placebos drop as many posts at random; "
+        "the negative control counts a coin tossed by a hash of the text."
+    )
+    shown = (
+        empty("No specification has a share that could be drawn.")
+        if drawn is None
+        else figure(drawn, caption, is_wide=True)
+    )
+    return [shown, more(all_of(len(rows), "specifications"), listed)]
 
 
 def _by_slice(frame: pl.DataFrame) -> list[Line]:

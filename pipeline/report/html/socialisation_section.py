@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.report.html.cells import measure_table, refused
+from pipeline.report.html.cells import ESTIMATE_COLUMNS, estimate_cells, measure_table, refused
 from pipeline.report.html.charts import Interval, interval_chart
 from pipeline.report.html.markup import Html, join, tag
-from pipeline.report.html.page import Section, empty, figure, more
+from pipeline.report.html.page import Section, all_of, empty, figure, more, table
+from pipeline.report.html.panels import ROLE_ORDER, panels
 from pipeline.report.html.source import Row, Source
+from pipeline.report.persona_curve import SOCIAL_PANELS
 
 _DRAWN = (
     "agent_inertia",
@@ -43,7 +45,27 @@ def socialisation(source: Source) -> Section:
     if periods:
         heads = [_head(source, row) for row in periods]
         blocks.append(more("By period", measure_table(source, "Each period beside its null", periods, heads)))
-    return Section("socialisation", title, blocks)
+    return Section("socialisation", title, [*blocks, *_choices(source)])
+
+
+def _choices(source: Source) -> list[object]:
+    """Return the specification curves and their rows as a table that opens."""
+    frame = source.estimates("socialisation")
+    if frame.height == 0:
+        return []
+    is_new = pl.col("outcome") == "new_types"
+    split = frame.with_columns(hypothesis_id=pl.when(is_new).then(pl.lit("new_types")).otherwise("hypothesis_id"))
+    titles = [*SOCIAL_PANELS, ("new_types", "Share of a cohort's types that no earlier cohort had")]
+    rows = sorted(
+        frame.iter_rows(named=True), key=lambda r: (r["hypothesis_id"], ROLE_ORDER.index(r["role"]), r["model"])
+    )
+    listed = table("All specifications", ESTIMATE_COLUMNS, [estimate_cells(source, row) for row in rows])
+    about = (
+        "Every choice that the studies leave open is run; all of it is observational, and what stands above its null "
+        "is an association."
+    )
+    drawings = panels(split, titles, lambda row: str(row["model"]))
+    return [tag("p", about), *drawings, more(all_of(len(rows), "specifications"), listed)]
 
 
 def _head(source: Source, row: Row) -> Html:

@@ -27,6 +27,7 @@ from pipeline.report.html import (
     society_sections,
     structure_section,
     topic_section,
+    transfer_section,
 )
 from pipeline.report.html.markup import Html, corpus_label, join, tag
 from pipeline.report.html.numbers import number
@@ -144,6 +145,7 @@ def report_page(con: duckdb.DuckDBPyConnection, corpus_id: str) -> str:
         persona_section.persona(source),
         socialisation_section.socialisation(source),
         conduct_sections.self_statements(source),
+        transfer_section.transfer(source),
         society_sections.replication(source),
     ]
     return document(f"{corpus_label(title, 80)} · Ethogram", header, _with_glossary(source, sections), _footer(source))

@@ -1,0 +1,127 @@
+"""How fast messages grow shorter with depth: what Li (2026, arXiv 2602.07432) prints as the decay of an echo.
+
+What belongs here: mean words by depth, the decay y = a e^(−λ d) + c, and the rows about it. The study's results file
+gives its λ only when y is the mean number of words at a depth over that of posts; likeness of texts is not in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import duckdb
+import numpy as np
+
+from pipeline.activity.resampling import NO_INTERVAL, FloatArray, Interval, jackknife_interval
+from pipeline.activity.row import Sampling, row
+from pipeline.schema import Measure
+
+FAMILY = "cascade"
+DEEPEST = 4
+LEAST_MESSAGES = 10
+"""Messages of a depth; depths with fewer, and all below them, are left out."""
+LEAST_DEPTHS = 4
+NAMES = ("echo_decay", "echo_half_life")
+_RATES = np.geomspace(0.01, 20.0, 400)
+
+_WORDS = """
+SELECT CAST(m.depth AS BIGINT) AS depth,
+       strpos('0123456789abcdef', substr(sha256('echo:' || coalesce(r.agent_id, r.message_id)), 1, 1)) - 1 AS part,
+       count(*) AS n, CAST(sum(len(regexp_extract_all(m.content, '\\S+'))) AS BIGINT) AS words
+FROM message AS m JOIN message AS r ON r.message_id = coalesce(m.root_id, m.message_id)
+WHERE r.kind = 'post' AND m.content IS NOT NULL AND (m.kind = 'comment' OR m.message_id = r.message_id)
+      AND m.depth BETWEEN 0 AND 4
+GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Decay:
+    """The curve a e^(−λ d) + c that is nearest to values at depths, by least squares."""
+
+    amplitude: float
+    rate: float
+    floor: float
+
+
+def decay(depth: FloatArray, value: FloatArray) -> Decay | None:
+    """Fit y = a e^(−λ d) + c with λ > 0; None where the least squares are at an end of the rates tried.
+
+    For each rate amplitude and floor are a straight line, so only the rate is searched.
+    """
+
+    def line(rate: float) -> tuple[float, float, float]:
+        x = np.exp(-rate * depth)
+        centred = x - x.mean()
+        slope = float(centred @ value / (centred @ centred))
+        floor = float(value.mean() - slope * x.mean())
+        return float(np.square(value - slope * x - floor).sum()), slope, floor
+
+    best = int(np.argmin([line(float(rate))[0] for rate in _RATES]))
+    if best in (0, len(_RATES) - 1):
+        return None
+    low, high = np.log(_RATES[best - 1]), np.log(_RATES[best + 1])
+    ratio = (np.sqrt(5) - 1) / 2
+    for _ in range(60):  # golden section
+        left, right = high - ratio * (high - low), low + ratio * (high - low)
+        low, high = (low, right) if line(np.exp(left))[0] < line(np.exp(right))[0] else (left, high)
+    rate = float(np.exp((low + high) / 2))
+    _, slope, floor = line(rate)
+    return Decay(slope, rate, floor) if slope > 0 else None
+
+
+def echo_rows(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> list[Measure]:
+    """Measure how fast messages grow shorter with depth.
+
+    Parameters
+    ----------
+    con
+        Connection with view ``message`` of one corpus.
+    sampling
+        Level of the intervals.
+
+    Returns
+    -------
+    list of Measure
+        ``echo_decay``, the rate λ per step of depth, and ``echo_half_life``, ln 2 / λ, with jackknife intervals over 16
+        groups of authors of posts (of the logarithm). Null where fewer than `LEAST_DEPTHS` depths have messages
+        enough, and where words do not decay.
+    """
+    emit = partial(row, FAMILY, n_unit="messages", level=sampling.level)
+    found = con.sql(_WORDS).pl()
+    n, words = np.zeros((DEEPEST + 1, 16)), np.zeros((DEEPEST + 1, 16))
+    places = found["depth"].to_numpy().astype(np.int64), found["part"].to_numpy().astype(np.int64)
+    n[places], words[places] = found["n"].to_numpy(), found["words"].to_numpy()
+    enough = n.sum(axis=1) >= LEAST_MESSAGES
+    depths = int(np.argmin(enough)) if not enough.all() else DEEPEST + 1
+    total = int(n[:depths].sum())
+    if depths < LEAST_DEPTHS or not words[0].sum():
+        return [emit(name, None, total, warnings=["few_replies"]) for name in NAMES]
+    whole = _rate(n[:depths].sum(axis=1), words[:depths].sum(axis=1))
+    if not np.isfinite(whole):
+        return [emit(name, None, total, warnings=["not_converged"]) for name in NAMES]
+    left = [_rate(np.delete(n[:depths], g, 1).sum(axis=1), np.delete(words[:depths], g, 1).sum(axis=1))
+            for g in range(16) if n[:, g].any()]  # fmt: skip
+    spread = jackknife_interval(
+        float(np.log(whole)), np.log(np.array(left)), level=sampling.level, method="jackknife_author_groups"
+    )
+    ends = (spread.low, spread.high)
+    rate = half = NO_INTERVAL
+    if ends[0] is not None and ends[1] is not None:
+        low, high = float(np.exp(ends[0])), float(np.exp(ends[1]))
+        rate = Interval(low, high, spread.method)
+        half = Interval(float(np.log(2)) / high, float(np.log(2)) / low, spread.method)
+    words_said = [] if rate.low is not None else ["few_agents"]
+    return [
+        emit(NAMES[0], whole, total, interval=rate, warnings=words_said),
+        emit(NAMES[1], float(np.log(2)) / whole, total, interval=half, warnings=words_said),
+    ]
+
+
+def _rate(n: FloatArray, words: FloatArray) -> float:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = words / n
+    if not np.isfinite(mean).all() or mean[0] == 0:
+        return float("nan")
+    found = decay(np.arange(len(n), dtype=np.float64), mean / mean[0])
+    return found.rate if found else float("nan")
