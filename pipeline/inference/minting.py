@@ -17,7 +17,7 @@ import polars as pl
 from pipeline.activity.resampling import NO_INTERVAL, FloatArray, Interval, cluster_bootstrap, stream
 from pipeline.activity.row import Sampling, row
 from pipeline.inference.intervals import wilson
-from pipeline.inference.minting_frames import LEAST_MINTS, Minting
+from pipeline.inference.minting_frames import Minting
 from pipeline.inference.result import FEWEST_BOOTSTRAP_UNITS
 from pipeline.language.clock import Clock
 from pipeline.schema import Measure, join_warnings
@@ -58,7 +58,7 @@ def minting_measures(minting: Minting, clock: Clock, sampling: Sampling) -> list
     rows = list(_shares(minting.posts, sampling))
     rows += _days(minting, clock, sampling)
     known = minting.invaded.filter(pl.col("posts") >= MIN_POSTS)
-    hits = int((known["mints"] >= LEAST_MINTS).sum() if known.height else 0)
+    hits = int(known["is_invaded"].sum() if known.height else 0)
     low, high = wilson(hits, known.height, sampling.level)
     rows.append(
         row(
@@ -122,9 +122,7 @@ def _days(minting: Minting, clock: Clock, sampling: Sampling) -> Iterator[Measur
     for (day,), part in dated.sort("day", maintain_order=True).group_by("day", maintain_order=True):
         assert isinstance(day, datetime)  # noqa: S101 - narrows the type for mypy
         yield _rate(SHARE, part, "is_mint", "author", "posts", sampling, "few_posts", period="day", period_start=day)
-    largest = minting.invaded.filter(pl.col("mints") >= LEAST_MINTS).sort(
-        "posts", "community", descending=[True, False]
-    )
+    largest = minting.invaded.filter("is_invaded").sort("posts", "community", descending=[True, False])
     chosen = largest["community"].head(MOST_COMMUNITIES).to_list()
     some = dated.filter(pl.col("community").is_in(chosen)).sort("community", "day", maintain_order=True)
     for (community, day), part in some.group_by("community", "day", maintain_order=True):
@@ -147,7 +145,7 @@ def _replies(replies: pl.DataFrame, sampling: Sampling) -> Iterator[Measure]:
 
 
 def _complaints(minting: Minting, sampling: Sampling) -> Iterator[Measure]:
-    invaded = minting.invaded.filter(pl.col("mints") >= LEAST_MINTS)["community"]
+    invaded = minting.invaded.filter("is_invaded")["community"]
     named = minting.messages.drop_nulls("community")
     yield _rate(COMPLAINTS, minting.messages, "is_complaint", "author", "messages", sampling, "no_messages")
     for unit_id, part in (

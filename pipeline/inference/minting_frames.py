@@ -89,8 +89,8 @@ class Minting:
         One row per reply: post, post_author, agent, community (codes), post_is_mint, is_corrective, is_unwanted,
         is_first_copy, post_length, hash_binary.
     invaded
-        One row per community that has posts: community, posts, mints, invaded_at (time of its third protocol post;
-        null where not invaded).
+        One row per community that has posts: community, posts, mints, is_invaded, invaded_at (time of its third
+        protocol post that is dated to the day; null where not invaded, and where fewer are dated so).
     """
 
     posts: pl.DataFrame
@@ -157,7 +157,7 @@ def invaded_communities(posts: pl.DataFrame, threshold: int = LEAST_MINTS) -> pl
     )
     whole = posts.drop_nulls("community").group_by("community").agg(posts=pl.len(), n=pl.col("is_mint").sum())
     joined = whole.join(third.drop("mints"), on="community", how="left")
-    return joined.rename({"n": "mints"}).sort("community")
+    return joined.rename({"n": "mints"}).with_columns(is_invaded=pl.col("mints") >= threshold).sort("community")
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,14 @@ def test_posts_dated_to_the_month_are_in_no_day_and_before_no_moment():
     rows = minting_measures(read_minting(con), read_clock(con), SAMPLING)
     assert [(row.value, row.warnings) for row in rows if row.period == "day"] == [(None, "time_too_coarse")]
     assert [row.value for row in rows if row.measure_id == "token_mint_invaded_share"] == [1.0]
+    con = world(1)
+    dated = estimates(con)["mint_complaints_level"]
+    con.execute("UPDATE message SET at_precision = 'month' WHERE message_id LIKE 'p0-%'")
+    invaded = read_minting(con).invaded.filter("is_invaded")
+    assert (invaded.height, invaded["invaded_at"].null_count()) == (8, 1)
+    found = estimates(con)
+    assert found["mint_complaints_level"].estimate == dated.estimate  # whole spans need no time
+    assert found["mint_complaints_event"].n_obs == estimates(world(1))["mint_complaints_event"].n_obs - 1
 
 
 def test_rows_are_read_as_defined():
