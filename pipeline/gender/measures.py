@@ -155,7 +155,7 @@ def scorer_rows(corpus: Corpus, name: str) -> list[Measure]:
         ids = [pair for pair in ids if name != PLACEBO or "reliability" not in pair[0]]
         return [*(_found_row(corpus, name, i, empty, unit, corpus.refusal) for i, unit in ids), *validity]
     panel = read_panel(corpus.con, name)
-    words = ["model_unavailable"] if name == MODEL and not len(panel.value) else []
+    words = ["no_gender_model"] if name == MODEL and not len(panel.value) else []
     share = row(
         FAMILY, "gender_scored_share", len(panel.value) / corpus.written if corpus.written and not words else None,
         corpus.written, "agent-weeks", level=corpus.sampling.level, interval=CENSUS, warnings=(*corpus.clock, *words),
@@ -191,7 +191,11 @@ def _variance_rows(corpus: Corpus, name: str, panel: Panel, words: Sequence[str]
     repeated = int((np.bincount(panel.agent) >= 2).sum()) if len(panel.value) else 0
     rows = []
     for measure_id, value in found.items():
-        few = [] if words or repeated or measure_id == "gender_mean" else ["few_periods"]
+        # Nearly all agents have one week: then the components are there, and no share can be made of them.
+        is_no_share = (
+            measure_id == "gender_icc" and not np.isfinite(value.value) and found["gender_within_sd"].value > 0
+        )
+        few = [] if words or measure_id == "gender_mean" or (repeated and not is_no_share) else ["few_periods"]
         rows.append(_found_row(corpus, name, measure_id, value, "agent-weeks", [*words, *few]))
     return rows
 
@@ -254,7 +258,7 @@ def _validity(corpus: Corpus, name: str) -> list[Measure]:
     both = scores.join(corpus.declared, on="agent_id")
     sides = {side: both.filter(pl.col("gender") == side)["value"].to_numpy() for side in (FEMININE, MASCULINE)}
     found = area(sides[FEMININE], sides[MASCULINE], level=corpus.sampling.level)
-    words = ["model_unavailable"] if name == MODEL and not scores.height else []
+    words = ["no_gender_model"] if name == MODEL and not scores.height else []
     if not words and min(len(values) for values in sides.values()) < LEAST_OF_A_KIND:
         found = replace(found, value=float("nan"))
         words = ["few_agents"]

@@ -70,16 +70,20 @@ def variance_components(
 ) -> dict[str, Found]:
     """Return the four of `NAMES`; the null of the correlation deals the scores of each week anew among its agents.
 
-    What all agents share in a week stays in it; under the null an agent has no level of its own.
+    Estimated components can add up to a correlation of -1 and less, where nearly all agents have one week; that is no
+    correlation, and not-a-number. What all agents share in a week stays in it; under the null an agent has no level of
+    its own.
     """
     per_agent = totals(panel)
     values = components(per_agent.sum(axis=0, keepdims=True))[0]
+    if values[3] <= -1:  # the negative component outweighs the whole variance: agents have too few weeks
+        values[3] = np.nan
     repeated = int((per_agent[:, 1] >= 2).sum())
     is_enough = repeated >= LEAST_AGENTS
     found = {}
     for place, name in enumerate(NAMES):
         interval = NO_INTERVAL
-        if panel.agents >= LEAST_AGENTS if name == "gender_mean" else is_enough:
+        if np.isfinite(values[place]) and (panel.agents >= LEAST_AGENTS if name == "gender_mean" else is_enough):
             interval = cluster_bootstrap(
                 per_agent,
                 lambda summed, place=place: components(summed)[:, place],  # type: ignore[misc]

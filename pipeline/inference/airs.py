@@ -9,10 +9,11 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from pipeline.inference.enforcement_frames import DAY_PRECISIONS, read_posts
+from pipeline.inference.enforcement_frames import read_posts
 from pipeline.inference.intervals import cluster_bootstrap_means, wilson
 from pipeline.inference.result import FEWEST_BOOTSTRAP_UNITS, Floats, percentile_interval
 from pipeline.inference.slices import BUILT_IN_SLICES, SliceRule, slice_posts
+from pipeline.language.clock import is_precise
 from pipeline.language.covered import coverage
 from pipeline.schema import Measure, join_warnings
 
@@ -27,6 +28,8 @@ SHARES = {
     "airs_action_share": pl.col("airs_action") > 0,
     "airs_sensitive_share": pl.col("airs_sensitive") > 0,
 }
+ENTANGLED = frozenset({*SHARES, "airs_mean_count"})
+"""What a longer text has more of; a fraction of tokens does not grow with them."""
 MEANS = {"airs_mean_count": pl.col("airs"), "airs_fraction_mean": pl.col("airs_fraction")}
 
 
@@ -69,8 +72,7 @@ def airs_measures(
 
 
 def _day_rows(posts: pl.DataFrame, slice_id: str, ci_level: float, rng: np.random.Generator) -> Iterator[Measure]:
-    precise = pl.col("at_precision").is_null() | pl.col("at_precision").is_in(DAY_PRECISIONS)
-    timed = posts.filter(pl.col("created_at").is_not_null() & precise)
+    timed = posts.filter(is_precise())
     if timed.is_empty():
         yield from _untimed_rows(posts, slice_id)
         return
@@ -125,8 +127,12 @@ def _rows(
             ci_high=high,
             ci_level=None if low is None else ci_level,
             ci_method=method,
-            warnings=join_warnings([*few, *why, "composition_sensitive"]),
+            warnings=join_warnings([*few, *why, "composition_sensitive", *_entangled(measure_id, sample)]),
         )
+
+
+def _entangled(measure_id: str, sample: Floats) -> list[str]:
+    return ["length_entangled"] if sample.size and measure_id in ENTANGLED else []
 
 
 def _without_interval(sample: Floats) -> list[str]:

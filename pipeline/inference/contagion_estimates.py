@@ -162,6 +162,11 @@ def _centred(values: Floats) -> Floats:
 # Order
 
 
+def _no_order(sample: pl.DataFrame) -> str:
+    """Return why no comment has a place: times are too coarse, or there are none."""
+    return "time_too_coarse" if sample["created_at"].count() else "no_times"
+
+
 def _order(sample: pl.DataFrame, spec: ContagionSpecification, seed: int, ci_level: float, n_draws: int) -> Fit:
     frame = sample.filter(pl.col("is_ordered") & pl.col("is_first_of_author"))
     codes = {name: i for i, name in enumerate(EMOTIONS, 1)}
@@ -181,7 +186,7 @@ def _order(sample: pl.DataFrame, spec: ContagionSpecification, seed: int, ci_lev
     group = np.unique(group, return_inverse=True)[1].astype(np.int64) if group.size else group
     test = order_test(integers(frame, "label"), group, spec.exposure, n_draws=n_draws, rng=rng)
     if test is None or test.n_groups < FEW_GROUPS or (spec.exposure == "adjacent" and test.expected <= 0):
-        return replace(base, warnings=("few_events",) if sample["is_ordered"].any() else ("no_times",))
+        return replace(base, warnings=("few_events",) if sample["is_ordered"].any() else (_no_order(sample),))
     # Neighbours are counted, so a ratio; the mean before is a product of residuals about 0, so a difference.
     is_ratio = spec.exposure == "adjacent"
     scale, null = (test.expected, 1.0) if is_ratio else (float(test.n_labels), 0.0)

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.inference.result import Floats, Ints
+from pipeline.language.clock import ORDER_PRECISIONS, is_precise
 
 CONFLICT = "conflict"
 EMOTIONS = ("anger", "fear", "sadness", "joy", "affection", "surprise")
@@ -30,8 +31,8 @@ def messages_sql() -> str:
     ``hash_binary`` is a coin that nobody can see: parity of a digit of the SHA-256 of the id.
     """
     return """
-    SELECT m.message_id, m.kind, m.agent_id, m.community_id, m.root_id, m.parent_id, m.created_at, m.step,
-           t.n_chars, t.language,
+    SELECT m.message_id, m.kind, m.agent_id, m.community_id, m.root_id, m.parent_id, m.created_at, m.at_precision,
+           m.step, t.n_chars, t.language,
            COALESCE(l.conflict, 0) AS conflict, COALESCE(l.emotion, 'none') AS emotion,
            CASE WHEN SUBSTR(SHA256('negative control:' || m.message_id), 1, 1)
                IN ('0', '2', '4', '6', '8', 'a', 'c', 'e') THEN 1 ELSE 0 END AS hash_binary,
@@ -117,7 +118,7 @@ class Corpus:
             position=pl.int_range(1, pl.len() + 1).over("root_id"),
             post=pl.col("root_id").rank("dense").cast(pl.Int64) - 1,
             agent=known.rank("dense").cast(pl.Int64) - 1,
-            is_ordered=pl.col("created_at").is_not_null() | pl.col("step").is_not_null(),
+            is_ordered=is_precise(ORDER_PRECISIONS) | pl.col("step").is_not_null(),
             is_own_post=(pl.col("agent_id") == pl.col("post_agent")).fill_null(False),
             in_without_duplicates=pl.col("is_first_copy") & pl.col("post_is_first_copy"),
             in_without_token_mint=~pl.col("is_mint") & ~pl.col("post_is_mint"),

@@ -15,9 +15,9 @@ import polars as pl
 
 from pipeline.inference.event_aligned import Threads
 from pipeline.inference.result import Ints
+from pipeline.language.clock import ORDER_PRECISIONS, is_precise
 
 CLASSES = ("toxic", "enforce", "endorse", "other")
-DAY_PRECISIONS = ("us", "ms", "s", "minute", "hour", "day")
 _EVEN = ("0", "2", "4", "6", "8", "a", "c", "e")
 
 
@@ -71,7 +71,7 @@ def replies_sql() -> str:
     even = ", ".join(f"'{digit}'" for digit in _EVEN)
     return f"""
     WITH scored AS ({scored_messages_sql()})
-    SELECT r.message_id, r.agent_id, r.root_id AS post_id, r.created_at, r.n_chars AS reply_chars,
+    SELECT r.message_id, r.agent_id, r.root_id AS post_id, r.created_at, r.at_precision, r.n_chars AS reply_chars,
            r.airs AS reply_airs, r.language, p.language AS post_language, c.class,
            p.agent_id AS post_author_id, p.created_at AS post_created_at, p.community_id, p.n_chars AS post_chars,
            p.airs, p.airs_action, p.airs_sensitive, p.airs_fraction,
@@ -114,6 +114,7 @@ def read_replies(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
         "language",
         "post_language",
         "created_at",
+        "at_precision",
         "post_created_at",
         "in_without_duplicates",
         "in_without_token_mint",
@@ -161,8 +162,8 @@ class Sample:
 
     @cached_property
     def threads(self) -> Threads:
-        """The replies that have a time, in order within their threads."""
-        timed = self.replies.filter(pl.col("created_at").is_not_null())
+        """The replies whose time tells their order, in order within their threads."""
+        timed = self.replies.filter(is_precise(ORDER_PRECISIONS))
         post = integers(timed, "post")
         starts = np.flatnonzero(np.r_[np.ones(min(1, post.size), dtype=bool), post[1:] != post[:-1]])
         return Threads(integers(timed, "reply_airs"), integers(timed, "enforce"), starts.astype(np.int64))

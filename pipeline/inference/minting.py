@@ -58,7 +58,7 @@ def minting_measures(minting: Minting, clock: Clock, sampling: Sampling) -> list
     rows = list(_shares(minting.posts, sampling))
     rows += _days(minting, clock, sampling)
     known = minting.invaded.filter(pl.col("posts") >= MIN_POSTS)
-    hits = int(known["invaded_at"].is_not_null().sum() if known.height else 0)
+    hits = int(known["is_invaded"].sum() if known.height else 0)
     low, high = wilson(hits, known.height, sampling.level)
     rows.append(
         row(
@@ -114,13 +114,15 @@ def _days(minting: Minting, clock: Clock, sampling: Sampling) -> Iterator[Measur
     if clock.period is None:
         yield replace(row(FAMILY, SHARE, None, 0, "posts", level=sampling.level), period="day", warnings=clock.refusal)
         return
-    dated = minting.posts.drop_nulls("created_at").with_columns(day=pl.col("created_at").dt.truncate("1d"))
+    dated = minting.posts.drop_nulls("created_at")
+    if dated.is_empty() and minting.posts.height:  # weeks at most can be told apart
+        yield _rate(SHARE, dated, "is_mint", "author", "posts", sampling, "time_too_coarse", period="day")
+        return
+    dated = dated.with_columns(day=pl.col("created_at").dt.truncate("1d"))
     for (day,), part in dated.sort("day", maintain_order=True).group_by("day", maintain_order=True):
         assert isinstance(day, datetime)  # noqa: S101 - narrows the type for mypy
         yield _rate(SHARE, part, "is_mint", "author", "posts", sampling, "few_posts", period="day", period_start=day)
-    largest = minting.invaded.filter(pl.col("invaded_at").is_not_null()).sort(
-        "posts", "community", descending=[True, False]
-    )
+    largest = minting.invaded.filter("is_invaded").sort("posts", "community", descending=[True, False])
     chosen = largest["community"].head(MOST_COMMUNITIES).to_list()
     some = dated.filter(pl.col("community").is_in(chosen)).sort("community", "day", maintain_order=True)
     for (community, day), part in some.group_by("community", "day", maintain_order=True):
@@ -143,7 +145,7 @@ def _replies(replies: pl.DataFrame, sampling: Sampling) -> Iterator[Measure]:
 
 
 def _complaints(minting: Minting, sampling: Sampling) -> Iterator[Measure]:
-    invaded = minting.invaded.filter(pl.col("invaded_at").is_not_null())["community"]
+    invaded = minting.invaded.filter("is_invaded")["community"]
     named = minting.messages.drop_nulls("community")
     yield _rate(COMPLAINTS, minting.messages, "is_complaint", "author", "messages", sampling, "no_messages")
     for unit_id, part in (

@@ -195,7 +195,9 @@ def _complaints(
         return _levels(messages, invaded, spec.unit, level, n_draws, rng)
     if clock.period is None or clock.first_at is None or clock.last_at is None:
         return Fit(n_obs=0, n_clusters=0, warnings=(clock.refusal or "no_times",))
-    table = invaded.sort("invaded_at", "community", nulls_last=True)
+    # A community that was invaded nobody knows when is neither an event nor one without.
+    known = invaded.filter(pl.col("invaded_at").is_not_null() | ~pl.col("is_invaded"))
+    table = known.sort("invaded_at", "community", nulls_last=True)
     moments = table["invaded_at"].drop_nulls().to_list()
     reach = min(timedelta(days=spec.reach_days), (clock.last_at - clock.first_at) / 4).total_seconds()
     if spec.sample == "moved_earlier":  # what was before has nothing to complain about yet
@@ -271,7 +273,7 @@ def _levels(
     rates = (
         named.group_by("community")
         .agg(rate=pl.col("is_complaint").mean(), n=pl.len()).filter(pl.col("n") >= 2 * LEAST_MESSAGES)
-        .join(invaded.select("community", is_invaded=pl.col("invaded_at").is_not_null()), on="community")
+        .join(invaded.select("community", "is_invaded"), on="community")
         .sort("community")
     )  # fmt: skip
     value, label = rates["rate"].to_numpy(), rates["is_invaded"].to_numpy()

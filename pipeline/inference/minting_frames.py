@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.inference.result import Ints
+from pipeline.language.clock import is_precise_sql
 
 NAMES = r"\b(mbc-?20|mint(s|ing|ed)?|clawnch|token (launch|spam|post)\w*|inscriptions?)\b"
 """What names the protocol posts."""
@@ -66,6 +67,12 @@ LEFT JOIN minted AS k ON k.text_hash = m.text_hash
 WHERE m.kind IN ('post', 'comment')
 """
 
+# A time that does not tell the day tells neither what was said on a day nor what was said before and after a moment.
+_UNDATED = f"""
+UPDATE minting_message SET created_at = NULL
+WHERE message_id IN (SELECT m.message_id FROM message AS m WHERE NOT {is_precise_sql("m")})
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Minting:
@@ -82,8 +89,8 @@ class Minting:
         One row per reply: post, post_author, agent, community (codes), post_is_mint, is_corrective, is_unwanted,
         is_first_copy, post_length, hash_binary.
     invaded
-        One row per community that has posts: community, posts, mints, invaded_at (time of its third protocol post;
-        null where not invaded).
+        One row per community that has posts: community, posts, mints, is_invaded, invaded_at (time of its third
+        protocol post that is dated to the day; null where not invaded, and where fewer are dated so).
     """
 
     posts: pl.DataFrame
@@ -93,7 +100,7 @@ class Minting:
 
 
 def read_minting(con: duckdb.DuckDBPyConnection) -> Minting:
-    """Read posts, replies and complaints.
+    """Read posts, replies and complaints; ``created_at`` is null where it does not tell the day.
 
     Parameters
     ----------
@@ -101,6 +108,7 @@ def read_minting(con: duckdb.DuckDBPyConnection) -> Minting:
         Connection with the views ``message``, ``text``, ``lexicon_score`` and ``reply_class`` of one corpus.
     """
     con.execute(f"CREATE OR REPLACE TEMP TABLE minting_message AS {_MESSAGE}")
+    con.execute(_UNDATED)
     try:
         posts = con.sql(
             "SELECT community, author, created_at, is_mint, is_first_copy FROM minting_message WHERE kind = 'post' "
@@ -149,7 +157,7 @@ def invaded_communities(posts: pl.DataFrame, threshold: int = LEAST_MINTS) -> pl
     )
     whole = posts.drop_nulls("community").group_by("community").agg(posts=pl.len(), n=pl.col("is_mint").sum())
     joined = whole.join(third.drop("mints"), on="community", how="left")
-    return joined.rename({"n": "mints"}).sort("community")
+    return joined.rename({"n": "mints"}).with_columns(is_invaded=pl.col("mints") >= threshold).sort("community")
 
 
 @dataclass(frozen=True, slots=True)

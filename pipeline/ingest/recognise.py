@@ -40,6 +40,20 @@ NO_SHAPE = "no known shape in its first 64 kB"
 NOT_BY_NAME = "not a dump by its name"
 # 7z, rar, lz4, compress and lzip, as their first bytes tell
 FOREIGN_MAGIC = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x04\x22\x4d\x18", b"\x1f\x9d", b"LZIP")
+# What is no text and no dump, however it is named
+BINARY_MAGIC = {
+    b"%PDF-": "a PDF document",
+    b"\x89PNG\r\n\x1a\n": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF87a": "a GIF picture",
+    b"GIF89a": "a GIF picture",
+    b"\x7fELF": "a program (ELF)",
+    b"\xcf\xfa\xed\xfe": "a program (Mach-O)",
+    b"\xca\xfe\xba\xbe": "a program (Java or Mach-O)",
+    b"\x00asm": "a program (WebAssembly)",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "a document of an old Office",
+    b"\x89HDF\r\n\x1a\n": "an HDF5 file",
+}
 PICKLE_PROTOCOLS = (b"\x02", b"\x03", b"\x04", b"\x05")
 SQLITE_MAGIC = b"SQLite format 3\x00"
 LINES_SUFFIXES = ("jsonl", "ndjson")
@@ -142,6 +156,8 @@ def container_of(path: str, head: bytes, tail: bytes, size: int) -> tuple[str, s
         return "none", "archive_not_read"
     if head.startswith(avro.MAGIC):
         return "avro", None
+    if what_it_is(head) is not None:
+        return "none", "binary_file"
     if suffix in ("pkl", "pickle", "pt", "joblib") or (head[:1] == b"\x80" and head[1:2] in PICKLE_PROTOCOLS):
         return "none", "pickle_refused"
     if suffix == "parquet":  # all is found from its end, so damage at the start is no matter
@@ -160,6 +176,12 @@ def container_of(path: str, head: bytes, tail: bytes, size: int) -> tuple[str, s
     if start[:1] in (b"{", b"["):
         return _json_container(suffix, start, head), None
     return ("json", "invalid_json") if suffix in ("json", "jsonl", "ndjson") else ("none", None)
+
+
+def what_it_is(head: bytes) -> str | None:
+    """Return what a binary file is by its first bytes, where they are among `BINARY_MAGIC`."""
+    kind = next((kind for magic, kind in BINARY_MAGIC.items() if head.startswith(magic)), None)
+    return None if kind is None else f"It is {kind}, whatever its name says."
 
 
 def mapped_container(path: str, head: bytes, tail: bytes, size: int, rule: RecordRule) -> tuple[str, str | None]:

@@ -33,6 +33,7 @@ from pipeline.ingest.recognise import (
     mapped_container,
     table_columns,
     table_of,
+    what_it_is,
 )
 
 # Files whose paths differ in numbers only, and which have the same keys in their first bytes, are recognised once.
@@ -200,7 +201,9 @@ class _Listing:
         file = replace(file, header_row=rule.header_row, encoding=rule.encoding)
         if container in PACKED_CONTAINERS:
             return replace(file, format=None, status="ignored")
-        return file if reason is None else replace(file, format=None, status="unreadable", reason=reason)
+        if reason is None:
+            return file
+        return replace(file, format=None, status="unreadable", reason=reason, detail=what_it_is(reading.head))
 
     def _describe(self, path: str) -> SourceFile:
         folder = self.folder
@@ -222,7 +225,8 @@ class _Listing:
         if container != "json":
             self.bodies.forget(path)
         if reason is not None:
-            return SourceFile(path, reading.sha256, reading.size, container, None, "unreadable", reason)
+            file = SourceFile(path, reading.sha256, reading.size, container, None, "unreadable", reason)
+            return replace(file, detail=what_it_is(reading.head))
         looks = _looks(path, container, head)
         file = SourceFile(path, reading.sha256, reading.size, container, self.recognised.get(looks), "read")
         if file.format is not None:

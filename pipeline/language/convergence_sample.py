@@ -28,6 +28,8 @@ NEWCOMER_TEXTS = 10
 KINDS = ("post", "quote", "utterance")
 
 _SAMPLE = "convergence_sample"
+# An agent whose first message is dated to the month came at its start at the earliest, at its end at the latest.
+_UNITS = "WHEN 'month' THEN INTERVAL '1 month' WHEN 'year' THEN INTERVAL '1 year'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,8 @@ def _sample_sql(choice: Choice) -> str:
         SELECT text_hash, vector FROM embedding WHERE model = $model AND rung = $rung AND vector IS NOT NULL
     ),
     arrival AS (
-        SELECT m.run_id, {wide} AS community_id, m.agent_id, min(m.created_at) AS first_at
+        SELECT m.run_id, {wide} AS community_id, m.agent_id, min(m.created_at) AS first_at,
+               min(m.created_at + CASE m.at_precision {_UNITS} ELSE INTERVAL '0 day' END) AS first_by
         FROM message AS m LEFT JOIN message AS r ON r.message_id = m.root_id
         WHERE m.agent_id IS NOT NULL AND m.created_at IS NOT NULL
         GROUP BY 1, 2, 3
@@ -148,7 +151,8 @@ def _sample_sql(choice: Choice) -> str:
     post AS (
         SELECT m.run_id, {community} AS community_id, {clock.start_sql("m")} AS period_start, m.message_id, m.text_hash,
                m.created_at, COALESCE('0:' || m.agent_id, '1:' || m.message_id) AS author,
-               a.first_at > {clock.start_sql("m")} - $tenure AS is_newcomer
+               CASE WHEN a.first_at > {clock.start_sql("m")} - $tenure THEN TRUE
+                    WHEN a.first_by <= {clock.start_sql("m")} - $tenure THEN FALSE END AS is_newcomer
         FROM message AS m
         JOIN text AS t ON t.text_hash = m.text_hash AND t.n_tokens > 0
         JOIN (SELECT text_hash FROM vectors) AS v ON v.text_hash = m.text_hash

@@ -14,7 +14,7 @@ from scipy import stats
 from pipeline.activity.resampling import stream
 from pipeline.inference.result import FEW_CLUSTERS, Fit
 from pipeline.language.newcomers import MEASURE, level_permutation, level_t_test, once_each, placebo_cells, trend
-from pipeline.language.norm_trends import ENTROPY, Trends, finite_means, null_of
+from pipeline.language.norm_trends import ENTROPY, Trends, finite_means, is_constant, null_of
 from pipeline.language.similarity import Floats
 from pipeline.language.slopes import MIN_PERIODS, Panel, refusal, slope_permutation, slope_t_test
 from pipeline.language.template_entropy import CORPUS_POSTS, POSTS
@@ -133,17 +133,17 @@ def _entropy_fits(trends: Trends, n_draws: int) -> dict[str, Fit]:
 
 
 def _dealt_fit(observed: float, drawn: Floats, level: float, base: Fit) -> Fit:
+    if np.isfinite(observed) and is_constant(drawn):
+        return replace(base, estimate=min(observed, 1.0), warnings=("no_variation",))
     null = null_of(observed, drawn)
     if not np.isfinite(observed) or null is None or base.n_clusters is None or base.n_clusters < 2:
         return replace(base, warnings=("few_posts",) if not base.n_obs else ("few_clusters",))
-    if null.sd == 0:
-        return replace(base, warnings=("no_variation",))
     drawn = drawn[np.isfinite(drawn)]
     low, high = np.quantile(drawn - null.mean, [0.5 - level / 2, 0.5 + level / 2])
     few = ("few_clusters",) if base.n_clusters < FEW_CLUSTERS else ()
     return replace(
-        base, estimate=observed, p_value=null.p_value, std_error=null.sd, conf_low=observed - float(high),
-        conf_high=observed - float(low), null_mean=null.mean, null_sd=null.sd, n_perm=int(drawn.size),
+        base, estimate=observed, p_value=null.p_value, std_error=null.sd, conf_low=max(0.0, observed - float(high)),
+        conf_high=min(1.0, observed - float(low)), null_mean=null.mean, null_sd=null.sd, n_perm=int(drawn.size),
         sampling="each author in the community where it posts most", warnings=few,
     )  # fmt: skip
 

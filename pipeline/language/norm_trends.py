@@ -40,6 +40,7 @@ from pipeline.schema import Measure, join_warnings
 
 ENTROPY, CORPUS_ENTROPY = "template_entropy", "template_entropy_corpus"
 ENTROPY_NULL = "dealt_authors"
+ROUNDING = 1e-9  # of a share: below it values differ by what sums of logarithms leave
 GROUPS = 20
 """Groups of authors, by hash, that the jackknife of the whole corpus leaves out one at a time."""
 
@@ -158,13 +159,17 @@ def _community_entropies(trends: Trends, counts: Counts) -> Iterator[Measure]:
     for at, start in enumerate(counts.periods):
         values = found[np.isfinite(found[:, at]), at]
         if values.size:
-            null = null_of(float(values.mean()), finite_means(dealt[:, :, at]))
-            yield _mean(ENTROPY, trends, values, null, ["composition_sensitive"], period_start=start)
+            drawn = finite_means(dealt[:, :, at])
+            words = ["composition_sensitive", *(["no_variation"] if is_constant(drawn) else [])]
+            yield _mean(ENTROPY, trends, values, null_of(float(values.mean()), drawn), words, period_start=start)
     for code, community in enumerate(counts.communities["community_id"]):
         values = found[code, np.isfinite(found[code])]
         if values.size and counts.communities["run_id"].n_unique() == 1:
-            null = null_of(float(values.mean()), finite_means(dealt[:, code, :]))
-            few = [] if null else ["few_posts"]  # dealt out anew, hardly a draw leaves the community enough of them
+            drawn = finite_means(dealt[:, code, :])
+            null = null_of(float(values.mean()), drawn)
+            # Without variation no two posts share a template; otherwise, dealt out anew, hardly a draw leaves the
+            # community enough posts.
+            few = [] if null else ["no_variation" if is_constant(drawn) else "few_posts"]
             row = _mean(ENTROPY, trends, values, null, ["composition_sensitive", *few])
             yield replace(
                 row, unit="community", unit_id=str(community), n_unit="periods", period=None, ci_low=None,
@@ -203,10 +208,16 @@ def finite_means(values: Floats) -> Floats:
     return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan), dtype=np.float64)
 
 
+def is_constant(drawn: Floats) -> bool:
+    """Tell whether draws have one value but for what rounding leaves: then they tell nothing of any other."""
+    finite = drawn[np.isfinite(drawn)]
+    return finite.size >= 2 and float(np.ptp(finite)) <= ROUNDING
+
+
 def null_of(value: float, drawn: Floats) -> Null | None:
     """Two-sided: twice the smaller tail, since entropies lie against their upper end and are skewed."""
     drawn = drawn[np.isfinite(drawn)]
-    if drawn.size < 2:
+    if drawn.size < 2 or is_constant(drawn):
         return None
     above, below = (1 + int((drawn >= value - 1e-12).sum())), (1 + int((drawn <= value + 1e-12).sum()))
     p_value = min(1.0, 2 * min(above, below) / (drawn.size + 1))
@@ -215,10 +226,14 @@ def null_of(value: float, drawn: Floats) -> Null | None:
 
 def _mean(name: str, trends: Trends, values: Floats, null: Null | None, words: list[str], **columns: Any) -> Measure:
     level = trends.sampling.level
-    interval = mean_interval(values, level) if values.size >= MIN_COMMUNITIES and np.ptp(values) > 0 else None
+    is_share = name == ENTROPY
+    interval = mean_interval(values, level) if values.size >= MIN_COMMUNITIES and np.ptp(values) > ROUNDING else None
+    if interval and is_share:
+        interval = max(0.0, interval[0]), min(1.0, interval[1])
     few = ["few_clusters"] if values.size < MIN_COMMUNITIES else []
+    value = min(float(values.mean()), 1.0) if is_share else float(values.mean())
     return Measure(
-        family=FAMILY, measure_id=name, value=float(values.mean()), n=int(values.size), n_unit="communities",
+        family=FAMILY, measure_id=name, value=value, n=int(values.size), n_unit="communities",
         period=trends.clock.name, ci_low=interval[0] if interval else None, ci_high=interval[1] if interval else None,
         ci_level=level if interval else None, ci_method="t_communities" if interval else None,
         null_model=null.model if null else None, null_mean=null.mean if null else None,

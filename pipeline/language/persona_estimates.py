@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pipeline.activity.resampling import stream
 from pipeline.inference.multiplicity import adjust
 from pipeline.inference.result import Fit, wald
+from pipeline.language.clock import COARSE
 from pipeline.language.covered import WORD, corpus_coverage
 from pipeline.language.drift import (
     change_at,
@@ -168,7 +169,9 @@ def _slope(rows: Rows, spec: PersonaSpecification, chosen: pl.DataFrame) -> Fit:
     if spec.placebo:
         times = dealt_anew(times, agent, _numbers(timed))
     within, clustered = spec.estimator == "within_slope", spec.estimator != "pooled_slope_iid"
-    return slope(values, times, agent, rows.ci_level, within=within, clustered=clustered)
+    fit = slope(values, times, agent, rows.ci_level, within=within, clustered=clustered)
+    dropped = (COARSE,) if timed.height < chosen["created_at"].count() else ()
+    return replace(fit, warnings=(*fit.warnings, *dropped))
 
 
 def _event(rows: Rows, spec: PersonaSpecification, chosen: pl.DataFrame) -> Fit:
@@ -177,6 +180,12 @@ def _event(rows: Rows, spec: PersonaSpecification, chosen: pl.DataFrame) -> Fit:
     ordered = in_order(chosen)
     if ordered.is_empty():
         return Fit(n_obs=0, n_agents=0, n_events=0, warnings=("time_too_coarse",))
+    fit = _event_of(rows, spec, ordered)
+    dropped = (COARSE,) if ordered["created_at"].count() < chosen["created_at"].count() else ()
+    return replace(fit, warnings=(*fit.warnings, *dropped))
+
+
+def _event_of(rows: Rows, spec: PersonaSpecification, ordered: pl.DataFrame) -> Fit:
     ordered = ordered.with_columns(outcome=pl.Series(_outcome(ordered, spec)))
     series, most = series_of(ordered, "outcome")
     if spec.estimator in ("whole_event", "sign_event"):

@@ -10,11 +10,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.language.clock import DAY_PRECISIONS
+from pipeline.language.clock import ORDER_PRECISIONS, is_precise
 from pipeline.language.drift import Series
 
 KINDS = ("post", "comment")
-FINE = ("us", "ms", "s", "minute", "hour")  # coarser times do not tell the order of an agent's posts
 
 _ALIGNED = """
 SELECT m.message_id, m.run_id, m.agent_id, m.kind, m.text_hash, m.created_at, m.at_precision, m.step,
@@ -83,15 +82,13 @@ def sampled(frame: pl.DataFrame, sample: str) -> pl.DataFrame:
 
 def days(frame: pl.DataFrame) -> pl.DataFrame:
     """Return the rows whose time is as fine as a day, with `day`: days since the first of them."""
-    precise = pl.col("at_precision").is_null() | pl.col("at_precision").is_in(DAY_PRECISIONS)
-    timed = frame.filter(pl.col("created_at").is_not_null() & precise)
+    timed = frame.filter(is_precise())
     return timed.with_columns(day=(pl.col("created_at") - pl.col("created_at").min()).dt.total_seconds() / 86_400)
 
 
 def is_ordered() -> pl.Expr:
     """Return the condition that a post has a place among the posts of its author."""
-    fine = pl.col("at_precision").is_null() | pl.col("at_precision").is_in(FINE)
-    return (pl.col("created_at").is_not_null() & fine) | pl.col("step").is_not_null()
+    return is_precise(ORDER_PRECISIONS) | pl.col("step").is_not_null()
 
 
 def in_order(posts: pl.DataFrame) -> pl.DataFrame:

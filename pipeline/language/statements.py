@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.activity.resampling import FloatArray, IntArray
-from pipeline.language.clock import Clock
+from pipeline.language.clock import ORDER_PRECISIONS, Clock, is_precise_sql
 
 FAMILY = "self_statement"
 GOAL = (
@@ -49,7 +49,7 @@ once AS (
                PARTITION BY m.run_id, m.agent_id, s.statement ORDER BY m.created_at, m.step, m.message_id
            ) AS copy
     FROM message AS m JOIN said AS s ON s.text_hash = m.text_hash AND s.statement <> ''
-    WHERE m.agent_id IS NOT NULL AND m.kind <> 'repost' AND (m.created_at IS NOT NULL OR m.step IS NOT NULL)
+    WHERE m.agent_id IS NOT NULL AND m.kind <> 'repost' AND ({ordered} OR m.step IS NOT NULL)
 ),
 numbered AS (
     SELECT *, row_number() OVER (PARTITION BY agent ORDER BY created_at, step, message_id) AS i,
@@ -115,7 +115,8 @@ def read_statements(
         Model and rung: only messages whose text has such a vector.
     """
     start = f"CASE WHEN {clock.is_timed_sql('m')} THEN {clock.start_sql('m')} END" if clock.period else "NULL"
-    query = _SAID.format(longest=LONGEST, start=start, vectors=_VECTORS if embedded else "")
+    ordered = is_precise_sql("m", ORDER_PRECISIONS)
+    query = _SAID.format(longest=LONGEST, start=start, ordered=ordered, vectors=_VECTORS if embedded else "")
     bound: dict[str, object] = {
         "pattern": pattern, "salt": f"{seed}:statements:", "least": least, "agents": MOST_AGENTS,
         "most": MOST_STATEMENTS,

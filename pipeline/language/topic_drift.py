@@ -22,12 +22,12 @@ from scipy import stats
 from pipeline.inference.multiplicity import adjust, benjamini_hochberg
 from pipeline.inference.result import FEW_CLUSTERS
 from pipeline.inference.slices import SliceRule, slice_posts
-from pipeline.language.clock import Clock
+from pipeline.language.clock import COARSE, Clock, is_precise
 from pipeline.language.convergence_sample import find_embedding
 from pipeline.language.covered import corpus_coverage
 from pipeline.language.similarity import Floats, Ints
 from pipeline.language.topic_clusters import one_thread, principal_space
-from pipeline.language.topic_measures import FAMILY, read_chosen
+from pipeline.language.topic_measures import FAMILY, read_chosen, without_times
 from pipeline.language.topic_specification import TopicSpecification, load_topic_grid
 from pipeline.language.topic_texts import MOST_TEXTS, read_sample, vectors_of
 from pipeline.language.topics import ordered_topics, topic_stream
@@ -117,7 +117,7 @@ def drift_estimates(
     con
         Connection with the views of one corpus.
     clock
-        Its period; without one the estimates are null.
+        Its period; without one the estimates are null. Posts that are dated more coarsely than to the day are left out.
     posts
         As `read_posts` returns them.
     seed, ci_level, draws
@@ -127,10 +127,13 @@ def drift_estimates(
     reason = chosen.reason or ("" if clock.period else clock.refusal or "no_times")
     if reason:
         return adjust([_estimate(spec, None, [reason], seed) for spec in grid])
-    timed = posts.filter(pl.col("created_at").is_not_null())
+    timed = posts.filter(is_precise())
+    if timed.is_empty() and posts.height:
+        return adjust([_estimate(spec, None, [without_times(posts)], seed) for spec in grid])
+    coarse = [COARSE] if timed.height < posts["created_at"].count() else []
     wanted = sorted({spec.number(chosen.number) for spec in grid if spec.topics != "chosen"})
     others = _other_topics(con, wanted, seed)
-    covered = corpus_coverage(con).words
+    covered = [*corpus_coverage(con).words, *coarse]
     rows, slopes = [], list[Estimate]()
     for spec in grid:
         frame = slice_posts(timed, SliceRule(spec.slice, spec.slice if spec.slice != "all" else "none"))

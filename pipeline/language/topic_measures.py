@@ -142,9 +142,9 @@ def _slice_rows(
     yield from _share_rows(posts, number, sampling, null)
     for name, column in WITHIN.items():
         yield _within_row(name, posts.drop_nulls(column), column, number, sampling)
-    timed = posts.filter(pl.col("created_at").is_not_null())
+    timed = posts.filter(clock.is_timed())
     if clock.period is None or timed.is_empty():
-        word = clock.refusal or ("few_posts" if posts.is_empty() else "no_times")
+        word = clock.refusal or without_times(posts)
         for name in SLICED[:2]:
             none = row(FAMILY, name, None, 0, "posts", level=sampling.level, warnings=[word])
             yield replace(none, period=clock.name)
@@ -154,6 +154,13 @@ def _slice_rows(
         assert isinstance(start, datetime)  # noqa: S101 - narrows the type for mypy
         yield from (replace(one, period=clock.period, period_start=start) for one in _period_rows(
             group, number, sampling))  # fmt: skip
+
+
+def without_times(posts: pl.DataFrame) -> str:
+    """Return why posts have no usable time: there are none, their times are too coarse, or they have no times."""
+    if posts.is_empty():
+        return "few_posts"
+    return "time_too_coarse" if posts["created_at"].null_count() < posts.height else "no_times"
 
 
 def _few(n: int) -> list[str]:

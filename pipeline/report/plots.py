@@ -14,6 +14,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pipeline.language.clock import is_precise
 from pipeline.report.contagion_plot import draw_estimates, draw_shares
 from pipeline.report.grid_curve import influence_curve, selection_curve
 from pipeline.report.homophily_plot import draw_windows
@@ -108,6 +109,11 @@ def over_time(column: str, unit: str, split: str | None = None) -> Draw:
 
     def draw(axes: Axes, rows: pl.LazyFrame) -> None:
         timed = rows.filter(pl.col(column).is_not_null())
+        if column == "created_at":  # a month of messages would stand on its first day
+            coarse = int(timed.filter(~is_precise()).select(pl.len()).collect().item())
+            timed = timed.filter(is_precise())
+            if coarse:
+                axes.set_title(f"{coarse:,} dated more coarsely than to the day are left out", fontsize=9)
         span = timed.select(pl.col(column).max() - pl.col(column).min()).collect().item()
         if span is None:
             _say(axes, "no times")

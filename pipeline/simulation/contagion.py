@@ -107,6 +107,7 @@ def _frame(
             "root_id": roots,
             "parent_id": [None if i == 0 else root for i, root in zip(k, roots, strict=True)],
             "created_at": at,
+            "at_precision": pl.Series(["us"] * size, dtype=pl.String),
             "step": pl.Series([None] * size, dtype=pl.Int64),
             "n_chars": rng.integers(20, 400, size),
             "language": ["en"] * size,

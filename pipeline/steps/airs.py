@@ -37,6 +37,7 @@ AIRS_STEPS = (
             "pipeline.inference",
             "pipeline.activity.resampling",
             "pipeline.activity.row",
+            "pipeline.language.clock",
             "pipeline.language.covered",
             "pipeline.lexicon",
             "pipeline.schema.tidy",

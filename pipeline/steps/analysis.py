@@ -11,6 +11,7 @@ from pipeline.activity.row import Sampling
 from pipeline.activity.threads import thread_measures
 from pipeline.inference import airs_measures, enforcement_estimates, load_grid, reply_measures
 from pipeline.inference.slices import read_slices
+from pipeline.language.clock import warn_coarse
 from pipeline.network.measures import network_measures
 from pipeline.published.load import load_measure_dictionary, load_published
 from pipeline.published.replication import replication, society
@@ -41,7 +42,7 @@ def _measures(compute: Callable[[StepContext], list[Measure]]) -> Callable[[Step
 def _airs(context: StepContext) -> list[Measure]:
     settings, slices = context.settings, read_slices(context.con)
     rows = airs_measures(context.con, seed=settings.seed, ci_level=settings.ci_level, slices=slices)
-    return warn_periods(rows, read_gaps(context.con).of("post"))
+    return warn_periods(warn_coarse(context.con, rows, ("post",)), read_gaps(context.con).of("post"))
 
 
 def _replies(context: StepContext) -> list[Measure]:
@@ -151,7 +152,10 @@ ANALYSIS_STEPS = (
         reads=("message", "text", "lexicon_score", "slice", "collection_gap"),
         family="airs",
         compute=_measures(_airs),
-        modules=("pipeline.inference", "pipeline.activity.gaps", "pipeline.language.covered", *_OWN),
+        modules=(
+            *("pipeline.inference", "pipeline.activity.gaps", "pipeline.language.clock", "pipeline.language.covered"),
+            *_OWN,
+        ),
         libraries=_STATISTICS,
         description="Share of posts with action-inducing language (AIRS), whole and by day, by slice.",
     ),
@@ -161,7 +165,7 @@ ANALYSIS_STEPS = (
         reads=("message", "text", "lexicon_score", "reply_class", "slice"),
         family="reply_class",
         compute=_measures(_replies),
-        modules=("pipeline.inference", "pipeline.language.covered", *_OWN),
+        modules=("pipeline.inference", "pipeline.language.clock", "pipeline.language.covered", *_OWN),
         libraries=_STATISTICS,
         description="Shares of reply classes, whole, by AIRS level and along the response curve.",
     ),
@@ -171,7 +175,7 @@ ANALYSIS_STEPS = (
         reads=("message", "text", "lexicon_score", "reply_class", "slice"),
         family="enforcement",
         compute=_enforcement,
-        modules=("pipeline.inference", "pipeline.language.covered", *_OWN),
+        modules=("pipeline.inference", "pipeline.language.clock", "pipeline.language.covered", *_OWN),
         libraries=_STATISTICS,
         description="Do replies correct risky instructions? Every specification of the registered grid.",
     ),

@@ -93,6 +93,7 @@ def _estimate(context: StepContext) -> Mapping[str, Data]:
 _OWN = ("pipeline.steps.contagion", "pipeline.steps.analysis", "pipeline.schema.tidy")
 _SHARED = (
     "pipeline.inference",
+    "pipeline.language.clock",
     "pipeline.language.covered",
     "pipeline.activity.resampling",
     "pipeline.activity.row",

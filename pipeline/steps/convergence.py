@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import polars as pl
 
 from pipeline.activity.gaps import read_gaps, warn_periods
 from pipeline.inference.multiplicity import adjust
-from pipeline.language.clock import read_clock
+from pipeline.language.clock import coarse_words, read_clock, warn_coarse
 from pipeline.language.convergence import similarity_measures
 from pipeline.language.convergence_estimates import convergence_estimates
+from pipeline.language.convergence_sample import KINDS
 from pipeline.language.norm_trend_estimates import trend_estimates
 from pipeline.language.norm_trends import Trends, trend_measures
 from pipeline.language.slots import MOST_TEMPLATES, MOST_TEXTS, members_sql, patterns
 from pipeline.language.template_shares import FAMILY, template_measures, template_sql
 from pipeline.language.templates import find_templates
-from pipeline.schema import Measure, estimate_frame, measure_frame
+from pipeline.schema import Measure, estimate_frame, join_warnings, measure_frame
 from pipeline.steps.analysis import _sampling
 from pipeline.steps.languages import MODULES as _LANGUAGES
 from pipeline.steps.languages import per_language
@@ -59,7 +61,7 @@ def _rows(context: StepContext) -> list[Measure]:
 
 
 def _measure(context: StepContext) -> Mapping[str, Data]:
-    rows = per_language(_rows)(context)
+    rows = warn_coarse(context.con, per_language(_rows)(context), KINDS)
     return {"measure": measure_frame(warn_periods(rows, read_gaps(context.con).of("post")))}
 
 
@@ -74,7 +76,10 @@ def _estimate(context: StepContext) -> Mapping[str, Data]:
     )
     trends = Trends(context.con, clock, _sampling(settings))
     rows += trend_estimates(trends, n_draws=settings.permutation_draws)
-    return {"estimate": estimate_frame(adjust(rows))}
+    words = coarse_words(context.con, clock.name, KINDS)
+    rows = [replace(row, warnings=join_warnings([*(row.warnings or "").split(","), *words])) if row.n_obs else row
+            for row in adjust(rows)]  # fmt: skip
+    return {"estimate": estimate_frame(rows)}
 
 
 _OWN = ("pipeline.steps.convergence", "pipeline.steps.analysis", "pipeline.schema.tidy")

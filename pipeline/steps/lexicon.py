@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline.activity.gaps import read_gaps, warn_periods
-from pipeline.language.clock import read_clock
+from pipeline.language.clock import read_clock, warn_coarse
 from pipeline.lexicon.measures import FAMILY, lexicon_measures
 from pipeline.lexicon.periods import period_measures
 from pipeline.schema import measure_frame
@@ -20,6 +20,7 @@ def _measure(context: StepContext) -> Mapping[str, Data]:
     level = context.settings.ci_level
     rows = per_language(lambda c: lexicon_measures(c.con, c.state, level=level))(context)
     timed = period_measures(context.con, context.state, read_clock(context.con), level=level)
+    timed = warn_coarse(context.con, timed)
     gaps = read_gaps(context.con).of("post", "comment")
     return {"measure": measure_frame([*rows, *warn_periods(timed, gaps)])}
 

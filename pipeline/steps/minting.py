@@ -8,7 +8,7 @@ from pipeline.activity.gaps import read_gaps, warn_periods
 from pipeline.inference.minting import FAMILY, minting_measures
 from pipeline.inference.minting_estimates import minting_estimates
 from pipeline.inference.minting_frames import read_minting
-from pipeline.language.clock import read_clock
+from pipeline.language.clock import read_clock, warn_coarse
 from pipeline.language.covered import corpus_coverage, warned
 from pipeline.schema import estimate_frame, measure_frame
 from pipeline.steps.analysis import _sampling
@@ -24,7 +24,7 @@ def _minting(context: StepContext) -> Mapping[str, Data]:
     minting = read_minting(con)
     measures = warned(minting_measures(minting, clock, sampling), corpus_coverage(con))
     estimates = minting_estimates(minting, clock, sampling, n_draws=min(context.settings.permutation_draws, MOST_DRAWS))
-    rows = warn_periods(measures, read_gaps(con).of("post"))
+    rows = warn_periods(warn_coarse(con, measures, ("post",)), read_gaps(con).of("post"))
     return {"measure": measure_frame(rows), "estimate": estimate_frame(estimates)}
 
 

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from pipeline.activity.gaps import read_gaps, warn_periods
 from pipeline.language import embed, rungs, teacher
 from pipeline.language.cache import Chunks
-from pipeline.language.clock import read_clock
+from pipeline.language.clock import read_clock, warn_coarse
 from pipeline.language.drift_measures import drift_measures
 from pipeline.language.mapping import apply_maps, fit_maps
 from pipeline.language.persona import FAMILY, alignment, read_by_teacher, read_personas
@@ -77,6 +77,7 @@ def _measure(context: StepContext) -> Mapping[str, Data]:
     clock, sampling = read_clock(context.con), _sampling(context.settings)
     with threadpool_limits(limits=1):  # a sum that is split over threads is added in another order
         rows = [*persona_measures(context.con, clock, sampling), *drift_measures(context.con, sampling)]
+    rows = warn_coarse(context.con, rows, ("post", "comment"))
     return {"measure": measure_frame(warn_periods(rows, read_gaps(context.con).of("post", "comment")))}
 
 

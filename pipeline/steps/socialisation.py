@@ -10,7 +10,7 @@ import duckdb
 from threadpoolctl import threadpool_limits
 
 from pipeline.activity.gaps import read_gaps, warn_periods
-from pipeline.language.clock import read_clock
+from pipeline.language.clock import read_clock, warn_coarse
 from pipeline.language.covered import corpus_coverage, warned
 from pipeline.schema import estimate_frame, measure_frame
 from pipeline.socialisation.cohorts import cohort_measures
@@ -47,7 +47,7 @@ def _measure(context: StepContext) -> Mapping[str, Data]:
     rows += [*turnover_measures(con, clock, sampling, words), *cohort_measures(con, clock, sampling, words)]
     rows = warned(rows, corpus_coverage(con, _spaced(con)))
     rows += embedded_measures(con, clock, sampling, words)
-    gaps = read_gaps(con).of("post", "comment")
+    rows, gaps = warn_coarse(con, rows), read_gaps(con).of("post", "comment")
     return {"measure": measure_frame(warn_periods(rows, gaps))}
 
 

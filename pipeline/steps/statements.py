@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pipeline.language.authorship import FAMILY as AUTHORSHIP
 from pipeline.language.authorship import authorship_measures
 from pipeline.language.beliefs import belief_measures
-from pipeline.language.clock import read_clock
+from pipeline.language.clock import coarse_words, read_clock
 from pipeline.language.convergence_sample import find_embedding
 from pipeline.language.covered import corpus_coverage, refused, warned
 from pipeline.language.goals import goal_measures
@@ -22,7 +22,7 @@ from pipeline.warehouse import Data
 
 def _statements(context: StepContext) -> Mapping[str, Data]:
     con, clock, sampling = context.con, read_clock(context.con), _sampling(context.settings)
-    words, covered = _words(con), corpus_coverage(con)
+    words, covered = [*_words(con), *coarse_words(con, "order")], corpus_coverage(con)
     rows = warned(goal_measures(con, clock, sampling, words), covered)
     context.progress("goals are measured")
     rows += refused(belief_measures(con, find_embedding(con, "static"), clock, sampling, words), covered)
@@ -31,7 +31,8 @@ def _statements(context: StepContext) -> Mapping[str, Data]:
 
 def _authorship(context: StepContext) -> Mapping[str, Data]:
     con, clock, sampling = context.con, read_clock(context.con), _sampling(context.settings)
-    rows = authorship_measures(con, clock, sampling, _words(con))
+    coarse = coarse_words(con, clock.name) if clock.period else []
+    rows = authorship_measures(con, clock, sampling, [*_words(con), *coarse])
     context.progress("texts are attributed to authors")
     return {"measure": measure_frame([*rows, *multiplicity_measures(con, sampling, _words(con))])}
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from pipeline.activity.gaps import read_gaps, warn_periods
 from pipeline.inference.slices import read_slices
-from pipeline.language.clock import read_clock
+from pipeline.language.clock import read_clock, warn_coarse
+from pipeline.language.convergence_sample import KINDS
 from pipeline.language.topic_drift import drift_estimates
 from pipeline.language.topic_measures import FAMILY, read_chosen, topic_measures
 from pipeline.language.topic_quality import read_quality
@@ -40,7 +41,7 @@ def _results(context: StepContext) -> Mapping[str, Data]:
         con, clock, posts=posts, seed=settings.seed, ci_level=settings.ci_level, draws=settings.permutation_draws
     )
     return {
-        "measure": measure_frame(warn_periods(rows, read_gaps(con).of("post"))),
+        "measure": measure_frame(warn_periods(warn_coarse(con, rows, KINDS), read_gaps(con).of("post"))),
         "estimate": estimate_frame(estimates),
     }
 

@@ -23,6 +23,7 @@ from pipeline.activity.resampling import (
     stream,
 )
 from pipeline.activity.row import CENSUS, Sampling, row
+from pipeline.network.clock import clock_words
 from pipeline.schema import Measure
 from pipeline.structure.degrees import evenness, top_share
 from pipeline.structure.emitter import FAMILY
@@ -32,6 +33,7 @@ from pipeline.structure.tails import MIN_TAIL, fit
 MIN_AGENTS = 20
 MIN_POSTS = 20
 PEAK_HOURS = 6
+REFUSED = "time_too_coarse"
 _CHUNK = 100
 
 _PER_AGENT = """
@@ -40,7 +42,8 @@ SELECT m.agent_id, CAST(count(*) AS BIGINT) AS messages,
        CAST(sum(CASE WHEN m.kind = 'post' THEN coalesce(c.n, 0) END) AS BIGINT) AS answers,
        CAST(sum(CASE WHEN m.kind = 'post' THEN greatest(m.upvotes, 0) END) AS BIGINT) AS upvotes,
        CAST(epoch_us(max(m.created_at)) - epoch_us(min(m.created_at)) AS BIGINT) AS lifespan,
-       count(m.created_at) AS timed
+       count(m.created_at) AS timed,
+       count(m.created_at) FILTER (WHERE coalesce(m.at_precision, 'us') IN ('us', 'ms', 's', 'minute')) AS exact
 FROM message AS m
 LEFT JOIN (SELECT root_id, count(*) AS n FROM message WHERE kind = 'comment' GROUP BY root_id) AS c
        ON c.root_id = m.message_id
@@ -61,6 +64,7 @@ WHERE kind = 'post' AND created_at IS NOT NULL
       AND coalesce(at_precision, 'us') IN ('us', 'ms', 's', 'minute', 'hour')
 GROUP BY hour ORDER BY hour
 """
+_TIMED_POSTS = "SELECT count(*) FROM message WHERE kind = 'post' AND created_at IS NOT NULL"
 
 Emit = Callable[..., Measure]
 
@@ -143,27 +147,37 @@ def _gini(emit: Emit, name: str, held: IntArray, sampling: Sampling, word: str) 
 
 def _lifespan(emit: Emit, agents: pl.DataFrame, sampling: Sampling) -> Measure:
     name = "account_lifespan_minutes_median"
-    timed = agents.filter(pl.col("timed") == pl.col("messages"))["lifespan"].drop_nulls()
-    minutes = np.sort(timed.to_numpy().astype(np.float64)) / 60e6
+    timed = agents.filter(pl.col("timed") == pl.col("messages"))
+    exact = timed.filter(pl.col("exact") == pl.col("messages"))["lifespan"].drop_nulls()
+    minutes = np.sort(exact.to_numpy().astype(np.float64)) / 60e6
+    words = clock_words(timed.height, timed.height, exact.len(), 0)
+    if REFUSED in words:
+        return emit(name, None, len(minutes), "agents", warnings=words)
     if len(minutes) < MIN_AGENTS:
         return emit(
             name, None, len(minutes), "agents", warnings=["no_times" if agents.height >= MIN_AGENTS else "few_agents"]
         )
     interval = median_interval(minutes, level=sampling.level)
-    return emit(name, float(np.median(minutes)), len(minutes), "agents", interval=interval, is_discrete=True)
+    return emit(
+        name, float(np.median(minutes)), len(minutes), "agents", interval=interval, is_discrete=True, warnings=words
+    )
 
 
 def _hours(emit: Emit, con: duckdb.DuckDBPyConnection) -> list[Measure]:
     """Measure the share of the posts in the busiest hours of the span."""
     found = con.sql(_HOURS).pl()
     name, n = "peak_hours_post_share", int(found["posts"].sum())
+    timed = int(con.sql(_TIMED_POSTS).fetchall()[0][0])
+    words = clock_words(timed, timed, n, 0)
+    if REFUSED in words:
+        return [emit(name, None, n, "posts", warnings=words)]
     if n < MIN_POSTS:
         return [emit(name, None, n, "posts", warnings=["no_times" if n == 0 else "few_posts"])]
     span = int(found["hour"].max() - found["hour"].min()) + 1
     if span <= PEAK_HOURS:
         return [emit(name, None, n, "posts", warnings=["few_periods"])]
     busiest = int(found["posts"].sort(descending=True).head(PEAK_HOURS).sum())
-    return [emit(name, busiest / n, n, "posts", interval=CENSUS)]
+    return [emit(name, busiest / n, n, "posts", interval=CENSUS, warnings=words)]
 
 
 def _communities(emit: Emit, con: duckdb.DuckDBPyConnection, sampling: Sampling) -> list[Measure]:

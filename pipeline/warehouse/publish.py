@@ -19,7 +19,7 @@ from pipeline.schema import TABLES
 from pipeline.warehouse.clean_copies import original_of
 from pipeline.warehouse.errors import UnknownCorpusError, WarehouseError
 from pipeline.warehouse.files import TMP_PREFIX, read_json, remove_dead_tokens, remove_stale, write_json
-from pipeline.warehouse.layout import STAGED_FOLDER, Layout, check_corpus_id, corpus_of
+from pipeline.warehouse.layout import PROJECT, STAGED_FOLDER, Layout, check_corpus_id, corpus_of
 from pipeline.warehouse.manifest import Manifest, corpora, manifests
 
 KEPT_CATALOGUES = 2  # the one that is open to new readers, and the one that readers may still hold
@@ -177,7 +177,7 @@ def _generations(layout: Layout) -> list[dict[str, Any]]:
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(names) or "none"
+    return ", ".join(name for name in names if name != PROJECT) or "none"
 
 
 def _now() -> str:

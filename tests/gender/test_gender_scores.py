@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
-from planted_gender import FEMININE, MASCULINE, PLAIN, connect, corpus
+from planted_gender import FEMININE, MASCULINE, MONDAY, PLAIN, connect, corpus
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
@@ -20,7 +21,7 @@ from pipeline.gender.measures import UNITS, gender_measures
 from pipeline.gender.panel import Halves, Panel, read_panel
 from pipeline.gender.scorers import SCHEMA, AxisScorer, ModelScorer
 from pipeline.gender.validation import area
-from pipeline.gender.variance import components, reliability, totals
+from pipeline.gender.variance import components, reliability, totals, variance_components
 from pipeline.language.cache import Chunks
 from pipeline.published.load import load_measure_dictionary
 from pipeline.schema import TABLES, measure_frame
@@ -172,10 +173,35 @@ def test_rows_are_a_table_with_unique_keys_and_a_dictionary(planted):
 
 
 def test_without_embeddings_and_without_a_model_rows_say_so(planted):
-    for unit_id in ("axis", "model"):
-        row = pick(planted, "gender_icc", unit_id)
-        assert row.value is None
-        assert "model_unavailable" in row.warnings
+    for unit_id, word in (("axis", "model_unavailable"), ("model", "no_gender_model")):
+        for measure_id in ("gender_icc", "gender_auc"):
+            row = pick(planted, measure_id, unit_id)
+            assert row.value is None
+            assert word in row.warnings.split(",")
+    assert "model_unavailable" not in pick(planted, "gender_auc", "model").warnings
+
+
+def test_components_that_are_no_share_are_null():
+    """Agents with two weeks in forty, whose weeks differ by far more than the agents: the ratio is below -1."""
+    rng = np.random.default_rng(1)
+    weeks = np.where(np.arange(400) < 30, 2, 1)
+    agent = np.repeat(np.arange(400), weeks)
+    value = rng.normal(0, 0.02, len(agent))
+    value[:60] = np.tile([-0.5, 0.5], 30)
+    panel = Panel(agent, np.concatenate([np.arange(n) for n in weeks]), value)
+    found = variance_components(panel, draws=50, null_draws=20, rng=rng, level=0.95)
+    assert np.isnan(found["gender_icc"].value)
+    assert (found["gender_icc"].interval.low, found["gender_icc"].null) == (None, None)
+    assert found["gender_within_sd"].value == pytest.approx(0.707, abs=0.01)  # of -0.5 and 0.5
+    con = connect(**corpus(weeks=1))
+    rows = [("a000", 8, 0.5), ("a000", 9, -0.5), *((f"a{i:03d}", 8, 0.01 * i) for i in range(1, 40))]
+    con.execute("DELETE FROM agent_week WHERE variable = 'gender_lexicon'")
+    for name, week, score in rows:
+        at = MONDAY + timedelta(weeks=week)
+        con.execute("INSERT INTO agent_week (agent_id, week_start, variable, value) VALUES (?, ?, 'gender_lexicon', ?)",
+                    [name, at.date(), score])  # fmt: skip
+    row = pick(gender_measures(con, SAMPLING), "gender_icc", "lexicon")
+    assert (row.value, row.warnings) == (None, "few_periods")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ def views(messages: pl.DataFrame) -> duckdb.DuckDBPyConnection:
     """Views message, text, text_label, lexicon_score and slice of messages as `read_messages` gives them."""
     con = duckdb.connect()
     message = messages.select(
-        *("message_id", "kind", "agent_id", "community_id", "root_id", "parent_id", "created_at", "step"),
+        *("message_id", "kind", "agent_id", "community_id", "root_id", "parent_id"),
+        *("created_at", "at_precision", "step"),
         text_hash="message_id",
     )
     text = messages.select("n_chars", "language", text_hash="message_id")
@@ -56,6 +57,7 @@ def threads(*written: tuple[str, str], authors: tuple[str, ...] = ()) -> pl.Data
                     "root_id": f"t{t}-0",
                     "parent_id": f"t{t}-0" if k else None,
                     "created_at": START + timedelta(hours=t, minutes=k),
+                    "at_precision": "us",
                     "step": None,
                     "n_chars": 40 + k,
                     "language": "en",

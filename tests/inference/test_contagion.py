@@ -69,6 +69,16 @@ def test_conditional_shares_by_hand():
     assert found["emotion_share", "anger"].value == pytest.approx(7 / 16)
 
 
+def test_comments_dated_to_the_month_have_no_order():
+    con = views(planted_threads(ContagionTruth(seed=1)))
+    con.execute("UPDATE message SET at_precision = 'month'")
+    corpus = Corpus(read_messages(con))
+    assert not corpus.comments["is_ordered"].any()
+    for spec in (ORDER, HERDING):
+        fit = fit_specification(corpus, corpus.comments, spec, seed=1, ci_level=0.95, n_draws=19)
+        assert (fit.estimate, fit.warnings) == (None, ("time_too_coarse",))
+
+
 def test_one_does_not_catch_it_from_oneself():
     con = views(threads(("x", "xxo"), ("o", "xxo"), authors=("abba", "cddd")))
     found = measures(con)

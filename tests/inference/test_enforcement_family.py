@@ -9,9 +9,11 @@ from enforcement_corpus import connect, message, planted
 from statsmodels.stats.proportion import proportion_confint
 
 from pipeline.inference import Grid, airs_measures, enforcement_estimates, load_grid, reply_measures
+from pipeline.inference.enforcement_frames import Sample, read_replies
 from pipeline.inference.replies import equal_frequency_bins
 from pipeline.inference.slices import SliceRule
 from pipeline.inference.specification import GridSettings
+from pipeline.published.load import load_measure_dictionary
 from pipeline.schema import estimate_frame, measure_frame
 
 GRID = Grid(load_grid().specifications, GridSettings(permutations=200, bootstraps=400))
@@ -130,6 +132,25 @@ def test_without_days_there_is_one_null_row_by_day(at, precision, step, word):
     assert days.height == 5
     assert days["value"].null_count() == 5
     assert days["warnings"].unique().to_list() == [word]
+
+
+def test_what_grows_with_length_says_so(tiny):
+    rows = [row for row in airs_measures(tiny, seed=1) if row.value is not None]
+    said = {row.measure_id: "length_entangled" in row.warnings for row in rows}
+    assert said == {
+        "airs_positive_share": True, "airs_action_share": True, "airs_sensitive_share": True, "airs_mean_count": True,
+        "airs_fraction_mean": False,
+    }  # fmt: skip
+    listed = {row["measure_id"]: row["warnings"] for row in load_measure_dictionary().to_dicts()}
+    assert all(("length_entangled" in listed[name]) == is_said for name, is_said in said.items())
+
+
+@pytest.mark.parametrize(("precision", "ordered"), [("us", 3), ("hour", 3), ("day", 0), ("month", 0)])
+def test_replies_are_in_order_only_where_times_tell_it(precision, ordered):
+    rows = [message("p", at=DAY1), *(message(f"r{i}", "comment", f"b{i}", root="p", at=DAY1, precision=precision)
+                                     for i in range(3))]  # fmt: skip
+    con = connect(rows, classes=dict.fromkeys(("r0", "r1", "r2"), "enforce"))
+    assert Sample(read_replies(con)).threads.enforces.size == ordered
 
 
 @pytest.fixture(scope="module")

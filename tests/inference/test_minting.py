@@ -94,6 +94,33 @@ def estimates(con, seed=5, n_draws=200):
     return {row.spec_id: row for row in rows}
 
 
+def test_posts_dated_to_the_month_are_in_no_day_and_before_no_moment():
+    rows = [(f"p{i}", "post", f"a{i % 20}", "x", f"p{i}", START + timedelta(hours=2 * i), MINT if i % 3 else "hello")
+            for i in range(60)]  # fmt: skip
+    con = connect(rows, [])
+    con.execute("UPDATE message SET created_at = ?, at_precision = 'month' WHERE message_id < 'p3'", [START])
+    minting = read_minting(con)
+    kept = 60 - con.sql("SELECT count(*) FROM message WHERE at_precision = 'month'").fetchall()[0][0]
+    found = [
+        row for row in minting_measures(minting, read_clock(con), SAMPLING) if row.measure_id.endswith("post_share")
+    ]
+    assert sum(row.n for row in found if row.period == "day" and row.unit == "corpus") == kept
+    assert [row.n for row in found if row.period is None and row.unit == "corpus"] == [60]
+    assert minting.messages["created_at"].count() < minting.messages.height
+    con.execute("UPDATE message SET at_precision = 'month'")
+    rows = minting_measures(read_minting(con), read_clock(con), SAMPLING)
+    assert [(row.value, row.warnings) for row in rows if row.period == "day"] == [(None, "time_too_coarse")]
+    assert [row.value for row in rows if row.measure_id == "token_mint_invaded_share"] == [1.0]
+    con = world(1)
+    dated = estimates(con)["mint_complaints_level"]
+    con.execute("UPDATE message SET at_precision = 'month' WHERE message_id LIKE 'p0-%'")
+    invaded = read_minting(con).invaded.filter("is_invaded")
+    assert (invaded.height, invaded["invaded_at"].null_count()) == (8, 1)
+    found = estimates(con)
+    assert found["mint_complaints_level"].estimate == dated.estimate  # whole spans need no time
+    assert found["mint_complaints_event"].n_obs == estimates(world(1))["mint_complaints_event"].n_obs - 1
+
+
 def test_rows_are_read_as_defined():
     at = START
     rows = [

@@ -34,6 +34,10 @@ UNREADABLE = {
     "lz4.jsonl": (b"\x04\x22\x4d\x18\x64\x40", "archive_not_read"),
     "zst.json": (b"\x28\xb5\x2f\xfd\x04\x00", "damaged_archive"),
     "binary.json": (b'{"post"\x00\x01\x02', "binary_file"),
+    "paper.json": (b"%PDF-1.7\n%text and more text\n", "binary_file"),
+    "rows.csv": (b"%PDF-1.7\nid,title\n", "binary_file"),
+    "picture.jsonl": (b"\xff\xd8\xff\xe0JFIF", "binary_file"),
+    "program.json": (b"\x7fELF\x02\x01", "binary_file"),
     "shape.json": (b'{"posts_by_day": {"success": 1}, "success": true}', "unknown_shape"),
     "number.json": (b'[{"post": {"id": "p9", "title": "t"}}, 5]', "not_an_object"),
 }
@@ -49,6 +53,9 @@ def test_every_bad_file_is_quarantined_with_its_reason(corpus: Corpus) -> None:
     assert all(tables.files[name]["quarantined"] == 1 for name in UNREADABLE)
     assert tables.files["good.json"]["new"] == 1
     assert all(row["detail"] for row in tables.quarantine.to_dicts())
+    said = {row["path"]: row["detail"] for row in tables.quarantine.to_dicts()}
+    assert said["paper.json"] == said["rows.csv"] == "It is a PDF document, whatever its name says."
+    assert said["picture.jsonl"] == "It is a JPEG picture, whatever its name says."
 
 
 def test_truncated_line_has_its_offset(corpus: Corpus) -> None:

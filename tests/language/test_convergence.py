@@ -15,7 +15,7 @@ from pipeline.activity.row import Sampling
 from pipeline.language.clock import read_clock
 from pipeline.language.convergence import read_cells, similarity_measures
 from pipeline.language.convergence_estimates import SPECIFICATIONS, convergence_estimates
-from pipeline.language.convergence_sample import TEXTS_PER_CELL, Choice, Embedding, period_texts
+from pipeline.language.convergence_sample import TEXTS_PER_CELL, Choice, Embedding, _sample_sql, period_texts
 from pipeline.language.similarity import cell_similarity, mean_interval, newcomer_similarity, unit_vectors
 from pipeline.language.slopes import (
     Panel,
@@ -296,6 +296,33 @@ def test_no_authors_no_crash(small):
     con = on_corpus(small, agent_id=pl.lit(None, dtype=pl.String))
     rows = similarity_measures(con, read_clock(con), SAMPLING)
     assert any(row.value is not None for row in rows)
+
+
+def test_a_first_message_dated_to_the_month_tells_no_tenure():
+    monday = datetime(2026, 3, 2)
+    times = [monday + timedelta(days=day) for day in range(70) for _ in range(2)]
+    rows, text = messages_of(
+        [f"word{i} and more" for i in range(140)], agent_id=[f"u{i % 2}" for i in range(140)], created_at=times
+    )
+    first = [*rows.row(0)]
+    first[0], first[rows.columns.index("created_at")] = "old", datetime(2026, 2, 1)
+    first[rows.columns.index("at_precision")] = "month"
+    rows = pl.concat([rows, pl.DataFrame([first], schema=rows.schema, orient="row")])
+    vector = pl.DataFrame(
+        {"text_hash": text["text_hash"], "model": "m", "rung": "static", "vector": [[1.0, 0.0]] * text.height}
+    )
+    con = on_frames(rows, text, vector)
+    choice = Choice(Embedding("m", "static"), read_clock(con), 1, has_communities=False, by_tenure=True)
+    query = f"{_sample_sql(choice).split('candidate AS')[0].rstrip().rstrip(',')} SELECT * FROM post"
+    found = con.sql(query, params={"model": "m", "rung": "static", "tenure": timedelta(weeks=4)}).pl()
+    new = {
+        author: dict(found.filter(pl.col("author") == f"0:{author}").select("period_start", "is_newcomer").rows())
+        for author in ("u0", "u1")
+    }
+    weeks = [monday + week * timedelta(weeks=1) for week in range(10)]
+    # Came on 1 February at the earliest, on 28 February at the latest; the other on 2 March.
+    assert [new["u0"][week] for week in weeks] == [None] * 4 + [False] * 6
+    assert [new["u1"][week] for week in weeks] == [True] * 4 + [False] * 6
 
 
 def test_newcomers_stand_off_and_come_near():

@@ -11,12 +11,14 @@ from convergence_corpora import messages_of, on_corpus, on_frames, with_template
 from scipy import stats
 
 from pipeline.activity.row import Sampling
+from pipeline.inference.result import Fit
 from pipeline.language.clock import read_clock
 from pipeline.language.convergence_sample import Choice, Embedding, period_texts
 from pipeline.language.newcomers import dealt, once_each, tenure_cells
 from pipeline.language.norm_trend_estimates import (
     ENTROPY_SPECIFICATIONS,
     NEWCOMER_SPECIFICATIONS,
+    _dealt_fit,
     corpus_slope,
     trend_estimates,
 )
@@ -136,6 +138,37 @@ def test_planted_templates_and_trend_are_found():
     assert own["newcomer_gap_permutation"].warnings == "model_unavailable"
     specs = (*NEWCOMER_SPECIFICATIONS, *ENTROPY_SPECIFICATIONS)
     assert set(own) == {spec.spec_id for spec in specs}
+
+
+def test_where_no_two_posts_share_a_template_there_is_nothing_to_test():
+    """All write afresh: the entropy is 1 whoever is dealt where, but for rounding."""
+    con = templated(1, own=-1.0)
+    found = estimates(con)
+    for spec_id in ("template_entropy_dealt", "template_entropy_placebo"):
+        row = found[spec_id]
+        assert row.estimate == pytest.approx(1.0, abs=1e-9)
+        assert row.estimate <= 1
+        assert (row.p_value, row.conf_low, row.null_sd) == (None, None, None)
+        assert "no_variation" in row.warnings.split(",")
+    rows = trend_measures(Trends(con, read_clock(con), SAMPLING))
+    entropies = [row for row in rows if row.measure_id == "template_entropy"]
+    assert len(entropies) == 14  # six weeks and eight communities
+    for row in entropies:
+        assert row.value == pytest.approx(1.0, abs=1e-9)
+        assert row.value <= 1
+        assert (row.p_value, row.ci_high) == (None, None)
+        assert "no_variation" in row.warnings.split(",")
+
+
+def test_a_share_of_the_maximum_has_no_interval_above_one():
+    con = templated(1, communities=6, periods=3, own=-0.2)
+    rows = trend_measures(Trends(con, read_clock(con), SAMPLING))
+    by_period = [row for row in rows if row.measure_id == "template_entropy" and row.unit == "corpus"]
+    assert [row.ci_high for row in by_period] == [1.0] * 3  # t-intervals of means near 1 reach beyond it
+    drawn = np.random.default_rng(1).uniform(0.92, 0.98, 99)
+    fit = _dealt_fit(0.975, drawn, 0.95, Fit(n_obs=4, n_clusters=4))
+    assert (fit.conf_high, fit.p_value) == (1.0, pytest.approx(0.2, abs=0.2))
+    assert 0.9 < fit.conf_low < fit.estimate
 
 
 def test_planted_newcomers_are_found_and_their_size_is_covered():

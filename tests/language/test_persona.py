@@ -277,6 +277,17 @@ def test_without_votes_or_times_the_tests_that_need_them_say_so():
     assert words["shuffled_personas"] == "static_vectors"
 
 
+def test_tests_of_time_say_that_messages_dated_to_the_month_are_left_out():
+    tables = simulate_persona(PersonaTruth(agents=40), seed=1)
+    precision = pl.when(pl.col("message_id").hash() % 3 == 0).then(pl.lit("month")).otherwise("at_precision")
+    message = tables["message"].with_columns(at_precision=precision)
+    _, rows = estimates_of({**tables, "message": message})
+    said = {row.estimator: "coarse_times_dropped" in (row.warnings or "") for row in rows if row.estimate is not None}
+    timed = {name for name in said if name.endswith(("slope", "slope_iid", "event", "dose"))}
+    assert len(timed) > 3
+    assert {name for name, is_said in said.items() if is_said} == timed
+
+
 def test_texts_in_other_languages_are_refused():
     tables = simulate_persona(PersonaTruth(agents=40), seed=1)
     con = aligned({**tables, "text": tables["text"].with_columns(language=pl.lit("zh"))})

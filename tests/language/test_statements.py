@@ -50,6 +50,14 @@ def goal_world(seed, *, constancy=0.0, agents=40, statements=5):
     return corpus(texts, who, days)
 
 
+def test_statements_dated_to_the_month_have_no_order():
+    con = goal_world(1)
+    assert read_statements(con, read_clock(con), GOAL, seed=1, least=2).agent.size == 200
+    con.execute("UPDATE message SET at_precision = 'month' WHERE message_id < 'p2'")
+    left = con.sql("SELECT count(*) FROM message WHERE at_precision IS NULL").fetchall()[0][0]
+    assert read_statements(con, read_clock(con), GOAL, seed=1, least=1).agent.size == left < 200
+
+
 def goals(con, seed=3, null_draws=100):
     sampling = Sampling(seed=seed, null_draws=null_draws, bootstrap_draws=100)
     return {row.measure_id: row for row in goal_measures(con, read_clock(con), sampling, [])}

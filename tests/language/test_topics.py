@@ -17,7 +17,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from pipeline.activity.row import Sampling
 from pipeline.inference.slices import BUILT_IN_SLICES, SliceRule
-from pipeline.language.clock import read_clock
+from pipeline.language.clock import read_clock, warn_coarse
 from pipeline.language.topic_clusters import assign, choose_number, fit, one_thread, principal_space, silhouette
 from pipeline.language.topic_drift import drift_estimates, topic_drift
 from pipeline.language.topic_measures import (
@@ -37,6 +37,7 @@ from pipeline.language.topic_texts import read_posts
 from pipeline.language.topic_words import Vocabulary, class_weights, coherence, cut_words, pair_npmi, top_words
 from pipeline.language.topics import make_topics
 from pipeline.published.load import load_measure_dictionary
+from pipeline.schema import Measure
 
 MODEL = "planted"
 # Spread along axes as measured on vectors of real posts: a steep start and a long tail.
@@ -163,6 +164,49 @@ def test_topics_of_a_corpus_have_their_words_and_no_names_or_keys():
     everything = ", ".join(made["topic"]["words"])
     assert re.fullmatch(r"[a-z, ]+", everything)
     assert not {"clawdking", "proj", "onlyme", "number"} & set(everything.split(", "))
+
+
+def dated(frames, months, precision="month"):
+    """The corpus with the posts of its first days dated to the month: to its first instant, as such dates are read."""
+    rows, *others = frames
+    is_old = pl.col("created_at") < datetime(2026, 1, 5) + timedelta(days=months)
+    rows = rows.with_columns(
+        created_at=pl.when(is_old).then(datetime(2025, 12, 1)).otherwise("created_at"),
+        at_precision=pl.when(is_old).then(pl.lit(precision)).otherwise(pl.lit("day")),
+    )
+    return rows.cast({"created_at": pl.Datetime("us")}), *others
+
+
+def test_posts_dated_to_the_month_are_in_no_day_and_in_no_drift():
+    rows, text, embedding, _ = corpus(drift=True)
+    measures, estimates = results(dated((rows, text, embedding), 4))
+    timed = [row for row in measures if row.period == "day" and row.measure_id == "topic_entropy_bits"]
+    assert min(row.period_start for row in timed) == datetime(2026, 1, 9)
+    assert sum(row.n for row in timed if row.slice_id == "all") == 216  # six of ten days of 360 posts
+    primary = next(row for row in estimates if row.role == "primary")
+    assert primary.n_obs == 216
+    assert "coarse_times_dropped" in primary.warnings
+    whole = {row.n for row in measures if row.measure_id == "topic_share" and row.slice_id == "all" and not row.period}
+    assert whole == {360}  # whole corpora need no time
+
+
+def test_posts_that_are_all_dated_to_the_month_have_no_days_and_no_drift():
+    rows, text, embedding, _ = corpus()
+    measures, estimates = results(dated((rows, text, embedding), 11))
+    timed = [row for row in measures if row.period is not None]
+    assert all(row.value is None and row.warnings == "time_too_coarse" for row in timed)
+    assert all(row.estimate is None and row.warnings == "time_too_coarse" for row in estimates)
+
+
+def test_rows_by_period_say_that_posts_are_left_out():
+    rows, text, embedding, _ = corpus()
+    con, plain = connected(*dated((rows, text, embedding), 4)), connected(rows, text, embedding)
+    period = {"family": FAMILY, "measure_id": "topic_share", "n": 1, "n_unit": "posts", "value": 0.5, "period": "day"}
+    assert [row.warnings for row in warn_coarse(con, [Measure(**period)])] == ["coarse_times_dropped"]
+    assert [row.warnings for row in warn_coarse(plain, [Measure(**period)])] == [None]
+    refusal = Measure(**{**period, "value": None, "warnings": "time_too_coarse"})
+    assert [row.warnings for row in warn_coarse(con, [refusal, Measure(**{**period, "period": None})])] == [
+        "time_too_coarse", None]  # fmt: skip
 
 
 def test_topics_are_the_same_in_any_order_of_rows():

@@ -7,12 +7,15 @@ import math
 import re
 import xml.etree.ElementTree as ET
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.report.html.charts import Interval, Line, interval_chart, line_chart
 from pipeline.report.html.numbers import count, interval, moment, number, probability
+from pipeline.report.html.page import ROW_MOST, Column, all_of, table
+from pipeline.report.html.source import Source
 from pipeline.report.html.svg import Scale, log_ticks, round_ticks, scale_over, time_ticks
 
 DAYS = [dt.datetime(2026, 1, 26) + dt.timedelta(days=i) for i in range(5)]
@@ -101,3 +104,29 @@ def test_numbers_as_text() -> None:
     assert [probability(v) for v in (None, 0.0, 0.0321)] == ["–", "< 0.001", "0.032"]
     assert moment(dt.datetime(2026, 2, 1)) == "2026-02-01"
     assert scale_over([], 0, 1).low < scale_over([], 0, 1).high
+
+
+def test_what_counts_is_shown_without_decimals() -> None:
+    con = duckdb.connect()
+    con.execute("CREATE SCHEMA analysis")
+    con.execute("""
+        CREATE TABLE analysis.measure_dictionary AS SELECT * FROM (VALUES
+            ('batch_count', 'Batches', 'batches', 'count'), ('degree_mean', 'Partners', 'partners', 'mean'),
+            ('degree_median', 'Partners', 'partners', 'median'), ('cov_above_20_share', 'x', 'share of agents', 'share')
+        ) AS t (measure_id, title, unit, statistic)
+    """)
+    source = Source(con, "x")
+    counts = [source.value("batch_count", value) for value in (0.0, 6.0, 1234567.0, None)]
+    assert counts == ["0", "6", "1,234,567", "–"]
+    assert [source.value("degree_median", value) for value in (2.5, 3.0)] == ["2.500", "3"]
+    others = [source.value(name, 3.0) for name in ("degree_mean", "cov_above_20_share", "unknown")]
+    assert others == ["3.000"] * 3
+
+
+def test_a_long_table_says_how_much_of_it_is_shown() -> None:
+    rows = [[str(i)] for i in range(ROW_MOST + 99)]
+    assert all_of(5, "rows") == "All 5 rows"
+    assert all_of(len(rows), "rows") == "The first 200 of 299 rows"
+    cut, whole = table("Rows", [Column("x")], rows), table("Rows", [Column("x")], rows, most=len(rows))
+    assert (str(cut).count("<tr>"), "The first 200 of 299 rows" in str(cut)) == (201, True)
+    assert (str(whole).count("<tr>"), "The first" in str(whole)) == (300, False)

@@ -138,6 +138,25 @@ def test_times_known_to_the_month_give_monthly_rows_and_no_growth():
     assert "time_too_coarse" in growth.warnings
 
 
+def test_lifespans_and_busy_hours_need_exact_times():
+    names = ("account_lifespan_minutes_median", "peak_hours_post_share")
+
+    def found(change="step = step"):
+        con = corpus(1)
+        con.execute("UPDATE message SET created_at = created_at + INTERVAL 1 HOUR * (length(message_id) * depth + 3)")
+        con.execute("UPDATE message SET created_at = created_at + INTERVAL 20 HOUR WHERE sha256(message_id) < '8'")
+        con.execute(f"UPDATE message SET {change}")
+        return {row.measure_id: row for row in participation_rows(con, FEW)}
+
+    whole = found()
+    assert all(whole[name].value is not None and whole[name].warnings is None for name in names)
+    coarse = found("at_precision = 'month', created_at = date_trunc('month', created_at)")
+    assert all((coarse[name].value, coarse[name].warnings) == (None, "time_too_coarse") for name in names)
+    some = found("at_precision = 'day' WHERE agent_id IN ('agent-000', 'agent-031')")
+    assert all(some[name].value is not None and some[name].warnings == "coarse_times_dropped" for name in names)
+    assert some[names[0]].n == whole[names[0]].n - 2
+
+
 def test_networks_stand_beside_their_printed_values():
     rows = [
         Measure(family="structure", measure_id="path_length", unit="network", unit_id="reply_any", value=2.5, n=9,

@@ -28,6 +28,7 @@ def test_nothing_of_a_forgotten_corpus_stays(warehouse: Warehouse) -> None:
             warehouse.publish_and_build(corpus_id)
     with connect(read_only=False, settings=warehouse.settings) as con:
         con.execute("CREATE TABLE scratch.mine AS SELECT 1 AS x")
+    warehouse.write("published", "*", make_rows("published", 1), PRINT)  # a table about the project
     with pytest.raises(UnknownCorpusError, match=r"'missing' is not in the store; known: forget-me, keep-me"):
         warehouse.forget("missing")
     with pytest.raises(WarehouseError, match="cannot be forgotten"):

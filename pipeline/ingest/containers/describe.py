@@ -27,6 +27,7 @@ from pipeline.ingest.recognise import (
     of_database,
     of_head,
     table_of,
+    what_it_is,
 )
 
 if TYPE_CHECKING:
@@ -55,9 +56,11 @@ class Inside:
             return replace(file, status="ignored", reason="side file of the system")
         rule = rule_of(self.rules, name) if self.rules else None
         if rule is not None:
-            container, reason = mapped_container(name, entry.stream.peek(HEAD_BYTES), b"PAR1", 1, rule)
+            head = entry.stream.peek(HEAD_BYTES)
+            container, reason = mapped_container(name, head, b"PAR1", 1, rule)
             if reason is not None:
-                return replace(file, container=container, status="unreadable", reason=reason)
+                what = what_it_is(head)
+                return replace(file, container=container, status="unreadable", reason=reason, detail=what)
             file = replace(file, header_row=rule.header_row, encoding=rule.encoding)
             return replace(file, container=container, format=MAPPED)
         is_text = name.lower().endswith(".txt")
@@ -76,7 +79,7 @@ class Inside:
             return replace(file, status="ignored", reason=NOT_BY_NAME)
         file = replace(file, container=container)
         if reason is not None:
-            return replace(file, status="unreadable", reason=reason)
+            return replace(file, status="unreadable", reason=reason, detail=what_it_is(head))
         return self._recognised(entry.stream, file, head)
 
     def _recognised(self, stream: Stream, file: SourceFile, head: bytes) -> SourceFile:

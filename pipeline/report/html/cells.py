@@ -55,7 +55,9 @@ def measure_table(source: Source, caption: object, rows: Iterable[Row], names: S
 def measure_cells(source: Source, head: object, row: Row) -> list[object]:
     """Return the cells of one measure; without a value they say so, and the warnings why."""
     unit = corpus_unit(row["n_unit"])
-    value: object = number(row["value"]) if row["value"] is not None else tag("span", "not computed", class_="soft")
+    value: object = tag("span", "not computed", class_="soft")
+    if row["value"] is not None:
+        value = source.value(str(row["measure_id"]), row["value"])
     ends = interval(row["ci_low"], row["ci_high"])
     if ends != MISSING and row["ci_level"] is not None and abs(row["ci_level"] - 0.95) > 1e-9:
         ends += f" ({100 * row['ci_level']:g} %)"

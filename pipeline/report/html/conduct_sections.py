@@ -8,7 +8,7 @@ import polars as pl
 
 from pipeline.report.html.cells import ESTIMATE_COLUMNS, estimate_cells, measure_table, refused
 from pipeline.report.html.markup import Html, corpus_label, join, tag
-from pipeline.report.html.page import Section, empty, more, table
+from pipeline.report.html.page import Section, all_of, empty, more, table
 from pipeline.report.html.panels import panels
 from pipeline.report.html.source import Row, Source
 from pipeline.report.persona_curve import MINTING_PANELS
@@ -27,7 +27,7 @@ def specifications(source: Source, family: str) -> Html | None:
     if not rows:
         return None
     listed = table("All specifications", ESTIMATE_COLUMNS, [estimate_cells(source, row) for row in rows])
-    return more(f"All {len(rows):,} specifications", listed)
+    return more(all_of(len(rows), "specifications"), listed)
 
 
 def token_mint(source: Source) -> Section:

@@ -8,7 +8,7 @@ from pipeline.report.html.cells import ESTIMATE_COLUMNS, estimate_cells, measure
 from pipeline.report.html.charts import Interval, interval_chart
 from pipeline.report.html.markup import Html, corpus_text, join, tag
 from pipeline.report.html.numbers import number
-from pipeline.report.html.page import Column, Section, empty, figure, more, table
+from pipeline.report.html.page import Column, Section, all_of, empty, figure, more, table
 from pipeline.report.html.source import Row, Source
 
 _CLASSES = (
@@ -41,7 +41,7 @@ def coordination(source: Source) -> Section:
     if estimates.height:
         cells = [estimate_cells(source, row) for row in estimates.sort("role", "model").iter_rows(named=True)]
         caption = "Shares of agents under every choice of the grid; p is against posting at random moments"
-        blocks.append(more(f"All {len(cells)} specifications", table(caption, ESTIMATE_COLUMNS, cells)))
+        blocks.append(more(all_of(len(cells), "specifications"), table(caption, ESTIMATE_COLUMNS, cells)))
     return Section("coordination", title, blocks)
 
 

@@ -7,7 +7,7 @@ import polars as pl
 from pipeline.report.html.cells import ESTIMATE_COLUMNS, estimate_cells, measure_table, refused
 from pipeline.report.html.charts import Interval, interval_chart
 from pipeline.report.html.markup import Html, corpus_text, join, tag
-from pipeline.report.html.page import Section, empty, figure, more, table
+from pipeline.report.html.page import Section, all_of, empty, figure, more, table
 from pipeline.report.html.source import Source
 from pipeline.report.html.stacked import Part, stacked_chart
 
@@ -100,7 +100,7 @@ def _shares(source: Source, estimates: pl.DataFrame) -> list[Html]:
         blocks.append(empty("The process could not be fitted; the rows say why."))
     cells = [estimate_cells(source, row) for row in estimates.sort("role", "outcome", "term").iter_rows(named=True)]
     made = table("Shares, and effects per week and tie", ESTIMATE_COLUMNS, cells)
-    return [*blocks, more(f"All {len(cells)} rows", made)]
+    return [*blocks, more(all_of(len(cells), "rows"), made)]
 
 
 def _bars(estimates: pl.DataFrame) -> list[Interval]:

@@ -10,7 +10,7 @@ from pipeline.report.html.cells import ESTIMATE_COLUMNS, estimate_cells, measure
 from pipeline.report.html.charts import Interval, interval_chart
 from pipeline.report.html.markup import Html, corpus_text, tag
 from pipeline.report.html.numbers import number
-from pipeline.report.html.page import Column, Section, empty, figure, more, table
+from pipeline.report.html.page import Column, Section, all_of, empty, figure, more, table
 from pipeline.report.html.source import Row, Source
 
 _PUBLISHED = "SELECT value FROM analysis.published WHERE measure_id = 'norm_cluster_community_share' ORDER BY paper"
@@ -60,7 +60,7 @@ def norms(source: Source) -> Section:
     blocks.append(refused(source, whole.iter_rows(named=True)))
     if rows:
         listed = table("All specifications", ESTIMATE_COLUMNS, [estimate_cells(source, row) for row in rows])
-        blocks.append(more(f"All {len(rows):,} specifications", listed))
+        blocks.append(more(all_of(len(rows), "specifications"), listed))
     return Section("norms", title, [*blocks, _communities(frame)])
 
 

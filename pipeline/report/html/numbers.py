@@ -31,6 +31,11 @@ def number(value: object) -> str:
     return text.replace("-", _MINUS)
 
 
+def whole(value: object) -> str:
+    """Return a value of a measure that counts: without decimals where it has none, as any number otherwise."""
+    return number(int(value)) if isinstance(value, float) and value.is_integer() else number(value)
+
+
 def interval(low: object, high: object) -> str:
     """Return an interval, a dash when an end is missing."""
     if low is None or high is None:

@@ -77,7 +77,7 @@ class Column:
     kind: str | None = None
 
 
-def table(caption: object, columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> Html:
+def table(caption: object, columns: Sequence[Column], rows: Sequence[Sequence[object]], most: int = ROW_MOST) -> Html:
     """Return a table whose first column heads its rows; a long one is cut, and says so.
 
     Parameters
@@ -88,13 +88,15 @@ def table(caption: object, columns: Sequence[Column], rows: Sequence[Sequence[ob
         The columns.
     rows
         Cells by row; what is not `Html` is escaped.
+    most
+        Rows that are shown.
     """
     head = tag("tr", *(tag("th", column.heading, scope="col", class_=column.kind) for column in columns))
     body = [
         tag("tr", *(_cell(i, column, cell) for i, (column, cell) in enumerate(zip(columns, row, strict=True))))
-        for row in rows[:ROW_MOST]
+        for row in rows[:most]
     ]
-    cut = f" The first {ROW_MOST:,} of {len(rows):,} rows." if len(rows) > ROW_MOST else None
+    cut = f" The first {most:,} of {len(rows):,} rows." if len(rows) > most else None
     parts = (tag("caption", caption, cut), tag("thead", head), tag("tbody", *body))
     return scroll(tag("table", *parts), "Table")
 
@@ -113,6 +115,11 @@ def figure(drawing: Html, caption: object, *, is_wide: bool = False) -> Html:
     """Return a drawing with its caption."""
     box = scroll(drawing, "Figure", f"scroll {'wide-figure' if is_wide else 'figure-box'}")
     return tag("figure", box, tag("figcaption", caption))
+
+
+def all_of(n: int, noun: str) -> str:
+    """Return what a table of `n` rows shows: all of them, or the first."""
+    return f"All {n:,} {noun}" if n <= ROW_MOST else f"The first {ROW_MOST:,} of {n:,} {noun}"
 
 
 def more(summary: str, *content: object) -> Html:

@@ -13,7 +13,7 @@ from pipeline.report.html.charts import Interval, Line, interval_chart, line_cha
 from pipeline.report.html.curve import curve
 from pipeline.report.html.markup import Html, corpus_label, tag
 from pipeline.report.html.numbers import moment, number
-from pipeline.report.html.page import Column, Section, empty, figure, more, table
+from pipeline.report.html.page import Column, Section, all_of, empty, figure, more, table
 from pipeline.report.html.share_choices import share_choices
 from pipeline.report.html.source import IS_WHOLE, Row, Source
 from pipeline.report.share_curve import AIRS_GROUPS
@@ -94,7 +94,7 @@ def _airs_choices(source: Source) -> list[object]:
         if drawn is None
         else figure(drawn, caption, is_wide=True)
     )
-    return [shown, more(f"All {len(rows):,} specifications", listed)]
+    return [shown, more(all_of(len(rows), "specifications"), listed)]
 
 
 def _by_slice(frame: pl.DataFrame) -> list[Line]:
@@ -142,7 +142,7 @@ def enforcement(source: Source) -> Section:
         lead = "Negative controls and placebos: expect no effect"
         blocks.append(table(lead, _COLUMNS, _cells(source, controls)))
     blocks.append(
-        more(f"All {len(rows):,} specifications", table("All specifications", _COLUMNS, _cells(source, rows)))
+        more(all_of(len(rows), "specifications"), table("All specifications", _COLUMNS, _cells(source, rows)))
     )
     return Section("enforcement", title, blocks)
 

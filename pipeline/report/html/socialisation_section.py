@@ -7,7 +7,7 @@ import polars as pl
 from pipeline.report.html.cells import ESTIMATE_COLUMNS, estimate_cells, measure_table, refused
 from pipeline.report.html.charts import Interval, interval_chart
 from pipeline.report.html.markup import Html, join, tag
-from pipeline.report.html.page import Section, empty, figure, more, table
+from pipeline.report.html.page import Section, all_of, empty, figure, more, table
 from pipeline.report.html.panels import ROLE_ORDER, panels
 from pipeline.report.html.source import Row, Source
 from pipeline.report.persona_curve import SOCIAL_PANELS
@@ -65,7 +65,7 @@ def _choices(source: Source) -> list[object]:
         "is an association."
     )
     drawings = panels(split, titles, lambda row: str(row["model"]))
-    return [tag("p", about), *drawings, more(f"All {len(rows):,} specifications", listed)]
+    return [tag("p", about), *drawings, more(all_of(len(rows), "specifications"), listed)]
 
 
 def _head(source: Source, row: Row) -> Html:

@@ -211,7 +211,8 @@ def replication(source: Source) -> Section:
         caption += f"; the {len(shown)} closest in definition and window" if len(shown) < len(rows) else ""
         blocks.append(table(caption, columns, [_replicated(source, row) for row in shown]))
     if len(shown) < len(rows):
-        listed = table("All printed values and ours", columns, [_replicated(source, row) for row in rows])
+        cells = [_replicated(source, row) for row in rows]
+        listed = table("All printed values and ours", columns, cells, most=len(cells))
         blocks.append(more(f"All {len(rows):,} rows", listed))
     return Section("replication", title, blocks)
 
@@ -220,18 +221,18 @@ def _replicated(source: Source, row: dict[str, Any]) -> list[object]:
     return [
         source.title(row["measure_id"]),
         corpus_text(row["paper"], 60),
-        _ends(row["published_value"], row["published_low"], row["published_high"]),
+        _ends(number(row["published_value"]), row["published_low"], row["published_high"]),
         row["evidence"],
-        _ends(row["value"], row["ci_low"], row["ci_high"]),
+        _ends(source.value(str(row["measure_id"]), row["value"]), row["ci_low"], row["ci_high"]),
         number(row["ratio"]),
         corpus_text(row["cause"], 260),
         source.glossary.words(row["warnings"]),
     ]
 
 
-def _ends(value: object, low: object, high: object) -> Html:
+def _ends(value: str, low: object, high: object) -> Html:
     ends = interval(low, high)
-    parts: list[object] = [number(value)]
+    parts: list[object] = [value]
     if ends != MISSING:
         parts += [tag("br"), tag("span", f"[{ends}]", class_="soft small")]
     return join(parts)

@@ -9,9 +9,19 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from pipeline.report.html.numbers import number, whole
 from pipeline.report.html.page import Glossary
 
-_TITLES = "SELECT measure_id, title, unit FROM analysis.measure_dictionary ORDER BY measure_id"
+_TITLES = "SELECT measure_id, title, unit, statistic FROM analysis.measure_dictionary ORDER BY measure_id"
+# What counts whole things, and is no mean of them.
+_COUNTED = frozenset({
+    *("agents", "authors", "batches", "clusters", "comments", "communities", "events", "groups", "levels", "messages"),
+    *("partners", "posts", "spells of ties", "texts", "threads", "ties", "tokens", "topics", "triads", "types"),
+})  # fmt: skip
+_WHOLE = frozenset({
+    *("count", "maximum", "minimum", "mode", "median", "quantile"),
+    *("largest core number", "minimum Kolmogorov-Smirnov distance", "Louvain, resolution 1"),
+})  # fmt: skip
 _MEASURES = "SELECT * FROM analysis.measure WHERE corpus_id = $corpus_id AND family = $family ORDER BY ALL"
 _ESTIMATES = "SELECT * FROM analysis.estimate WHERE corpus_id = $corpus_id AND family = $family ORDER BY ALL"
 
@@ -37,6 +47,7 @@ class Source:
     corpus_id: str
     glossary: Glossary = field(default_factory=Glossary)
     titles: dict[str, str] = field(default_factory=dict)
+    counts: set[str] = field(default_factory=set)
 
     def frame(self, query: str, **bound: object) -> pl.DataFrame:
         """Return the rows of a query; ``$corpus_id`` is bound when the query names it."""
@@ -58,6 +69,18 @@ class Source:
 
     def title(self, measure_id: str) -> str:
         """Return the title of a measure from the dictionary, its id in words when it has none."""
-        if not self.titles:
-            self.titles.update({row["measure_id"]: row["title"] for row in self.rows(_TITLES)})
+        self._read_dictionary()
         return self.titles.get(measure_id) or measure_id.replace("_", " ")
+
+    def value(self, measure_id: str, value: object) -> str:
+        """Return a value as text: that of a measure which counts without decimals."""
+        self._read_dictionary()
+        return whole(value) if measure_id in self.counts else number(value)
+
+    def _read_dictionary(self) -> None:
+        if self.titles:
+            return
+        for row in self.rows(_TITLES):
+            self.titles[row["measure_id"]] = row["title"]
+            if row["unit"] in _COUNTED and row["statistic"] in _WHOLE:
+                self.counts.add(row["measure_id"])

@@ -114,7 +114,9 @@ def _cells(source: Source, row: Row, printed: Mapping[str, Sequence[str]]) -> li
     name = str(row["measure_id"])
     full = f"{name}_{row['unit_id']}" if row["unit"] == "network" else name
     beside = "; ".join(printed.get(full, ()))
-    value: object = number(row["value"]) if row["value"] is not None else tag("span", "not computed", class_="soft")
+    value: object = tag("span", "not computed", class_="soft")
+    if row["value"] is not None:
+        value = source.value(name, row["value"])
     return [
         source.title(name),
         value,
