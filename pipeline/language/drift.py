@@ -16,6 +16,7 @@ What is left to chance is the places: they are taken as exchangeable among agent
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,6 +30,8 @@ Ints = NDArray[np.int64]
 
 FEWEST_AGENTS = 20
 """With fewer agents a mean over agents has neither test nor interval."""
+MOST_PAIRS = 1_000_000
+"""Agents and placebo places that are held at once."""
 EXACT_SIZE = 12
 """Up to so many posts, agents are matched on the very number; above, on quarters of a doubling."""
 
@@ -81,9 +84,13 @@ class Matched:
     kept: Floats
 
 
-def change_at(series: Series, agents: Ints, place: Ints, window: int) -> Floats:
-    """Return the mean of the `window` posts after a place less that of those before; nan without room."""
-    total = np.concatenate([[0.0], np.cumsum(series.values)])
+def change_at(series: Series, agents: Ints, place: Ints, window: int, total: Floats | None = None) -> Floats:
+    """Return the mean of the `window` posts after a place less that of those before; nan without room.
+
+    `total` is the running sum of all values from 0 on, where it is at hand.
+    """
+    if total is None:
+        total = np.concatenate([[0.0], np.cumsum(series.values)])
     room = (place >= window) & (place + window < series.sizes[agents])
     at = np.where(room, series.starts[agents] + place, 0)
     low, high = np.where(room, at - window, 0), np.where(room, at + window + 1, 0)
@@ -109,19 +116,23 @@ def donor_places(event: Ints, sizes: Ints, to_sizes: Ints, window: int) -> Ints:
     return (window + np.floor(share * (to_sizes - 1 - 2 * window) + 0.5)).astype(np.int64)
 
 
-def pairs(series: Series, window: int) -> tuple[Ints, Ints, Ints]:
-    """Return agent, place and donor of every placebo: each agent with each other one of its stratum."""
+def pairs(series: Series, window: int) -> Iterator[tuple[Ints, Ints]]:
+    """Yield agent and place of every placebo, each agent with each other one of its stratum, some agents at a time.
+
+    Strata of a large corpus have thousands of agents, so that all pairs at once would not fit into memory; all those of
+    an agent are in one part.
+    """
     chosen = usable(series, window)
     groups = strata(series.sizes[chosen])
-    found: list[tuple[Ints, Ints]] = []
     for group in np.unique(groups):
         members = chosen[groups == group]
-        own, donor = (side.ravel() for side in np.meshgrid(members, members, indexing="ij"))
-        found.append((own[own != donor], donor[own != donor]))
-    own = np.concatenate([part[0] for part in found]) if found else np.zeros(0, np.int64)
-    donor = np.concatenate([part[1] for part in found]) if found else np.zeros(0, np.int64)
-    place = donor_places(series.event[donor], series.sizes[donor], series.sizes[own], window)
-    return own, place, donor
+        at_once = max(1, MOST_PAIRS // len(members))
+        for start in range(0, len(members), at_once):
+            own, donor = (
+                side.ravel() for side in np.meshgrid(members[start : start + at_once], members, indexing="ij")
+            )
+            own, donor = own[own != donor], donor[own != donor]
+            yield own, donor_places(series.event[donor], series.sizes[donor], series.sizes[own], window)
 
 
 def matched(series: Series, window: int) -> Matched:
@@ -134,13 +145,17 @@ def matched(series: Series, window: int) -> Matched:
     window
         Posts on each side.
     """
-    own, place, _ = pairs(series, window)
-    agents, code, counts = np.unique(own, return_inverse=True, return_counts=True)
-    placebo = change_at(series, own, place, window)
-    mean = np.bincount(code, weights=placebo, minlength=len(agents)) / counts
-    leaked = np.bincount(code, weights=step_at(place - series.event[own], window), minlength=len(agents)) / counts
-    change = change_at(series, agents, series.event[agents], window)
-    return Matched(agents.astype(np.int64), change, change - mean, 1 - leaked)
+    total = np.concatenate([[0.0], np.cumsum(series.values)])
+    counts = np.zeros(len(series.sizes), dtype=np.int64)
+    placebo, leaked = np.zeros(len(counts)), np.zeros(len(counts))
+    for own, place in pairs(series, window):
+        counts += np.bincount(own, minlength=len(counts))
+        changes = change_at(series, own, place, window, total)
+        placebo += np.bincount(own, weights=changes, minlength=len(counts))
+        leaked += np.bincount(own, weights=step_at(place - series.event[own], window), minlength=len(counts))
+    agents = np.flatnonzero(counts).astype(np.int64)
+    change = change_at(series, agents, series.event[agents], window, total)
+    return Matched(agents, change, change - placebo[agents] / counts[agents], 1 - leaked[agents] / counts[agents])
 
 
 def step_at(distance: Ints, window: int) -> Floats:
@@ -193,11 +208,11 @@ def one_placebo(series: Series, window: int, rng: np.random.Generator) -> Series
 
     Agents without a partner keep no room for an event, so that they drop out.
     """
-    own, place, _ = pairs(series, window)
     event = np.full(len(series.sizes), -1, dtype=np.int64)
-    order = np.lexsort((rng.random(len(own)), own))
-    first = np.unique(own[order], return_index=True)[1]
-    event[own[order][first]] = place[order][first]
+    for own, place in pairs(series, window):
+        order = np.lexsort((rng.random(len(own)), own))
+        first = np.unique(own[order], return_index=True)[1]
+        event[own[order][first]] = place[order][first]
     return series.at(event)
 
 
@@ -256,17 +271,22 @@ def event_curve(series: Series, reach: int, window: int) -> list[CurvePoint]:
     window
         Room that an event needs, as in `matched`.
     """
-    own, place, _ = pairs(series, window)
-    points = []
-    for offset in range(-reach, reach + 1):
-        agents = np.unique(own)
+    offsets = range(-reach, reach + 1)
+    n_agents = len(series.sizes)
+    paired = np.zeros(n_agents, dtype=np.bool_)
+    sums, counts = np.zeros((len(offsets), n_agents)), np.zeros((len(offsets), n_agents), dtype=np.int64)
+    for own, place in pairs(series, window):
+        paired[own] = True
+        for row, offset in enumerate(offsets):
+            placebo = _value_at(series, own, place + offset)
+            is_there = np.isfinite(placebo)
+            counts[row] += np.bincount(own[is_there], minlength=n_agents)
+            sums[row] += np.bincount(own[is_there], weights=placebo[is_there], minlength=n_agents)
+    agents, points = np.flatnonzero(paired), []
+    for row, offset in enumerate(offsets):
         real = _value_at(series, agents, series.event[agents] + offset)
-        placebo = _value_at(series, own, place + offset)
-        is_there = np.isfinite(placebo)
-        code = np.searchsorted(agents, own[is_there])
-        counts = np.bincount(code, minlength=len(agents))
         with np.errstate(invalid="ignore", divide="ignore"):
-            mean = np.bincount(code, weights=placebo[is_there], minlength=len(agents)) / counts
+            mean = sums[row, agents] / counts[row, agents]
         net = (real - mean)[np.isfinite(real) & np.isfinite(mean)]
         if len(net) >= FEWEST_AGENTS:
             error = float(net.std(ddof=1) / np.sqrt(len(net)))

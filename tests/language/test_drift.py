@@ -82,6 +82,26 @@ def test_changes_equal_those_of_a_plain_loop(window):
     assert ours == pytest.approx(np.array([expected[i] for i in sorted(expected)]), abs=1e-10)
 
 
+def test_what_is_held_at_once_changes_nothing(monkeypatch):
+    """All pairs of a stratum of thousands of agents would not fit into memory; parts give the very same numbers."""
+    rng = np.random.default_rng(3)
+    sizes = rng.integers(1, 60, 300)
+    series = Series(
+        rng.normal(size=sizes.sum()), np.cumsum(sizes) - sizes, sizes, (rng.random(300) * sizes).astype(int)
+    )
+
+    def results():
+        found = matched(series, 3)
+        moved = one_placebo(series, 3, np.random.default_rng(1)).event
+        return [*(part.tolist() for part in (found.agents, found.change, found.net, found.kept, moved)),
+                event_curve(series, 5, 3)]  # fmt: skip
+
+    at_once = results()
+    monkeypatch.setattr("pipeline.language.drift.MOST_PAIRS", 50)
+    assert results() == at_once
+    assert len(at_once[0]) > 100
+
+
 def test_a_change_without_room_is_none():
     series = of_lists([1, 2, 4, 8, 16], event=[2])
     assert change_at(series, np.array([0]), np.array([2]), 2).tolist() == [12 - 1.5]
