@@ -87,14 +87,12 @@ def persona_estimates(
     covered = corpus_coverage(con)
     rows = Rows(read_aligned(con, min(spec.least_tokens for spec in grid), seed), seed, ci_level)
     word = refusal(con, rows.aligned) or (WORD if covered.is_refused else None)
-    keys = {(spec.kind, spec.sample) for spec in grid if spec.estimator == "shuffled_personas"}
-    samples = {key: sampled(of_kind(rows.aligned, key[0]), key[1]) for key in sorted(keys)}
-    sums = {} if word else agent_sums(con, samples)
+    shuffled = {} if word else _all_shuffled(con, rows, grid)
     found = []
     for spec in grid:
         progress(f"persona: {spec.formula}")
         chosen = _chosen(rows, spec)
-        fit = Fit(n_obs=0, n_agents=0, warnings=(word,)) if word else _fit(rows, spec, chosen, sums)
+        fit = Fit(n_obs=0, n_agents=0, warnings=(word,)) if word else _fit(rows, spec, chosen, shuffled)
         words = [*fit.warnings, *(covered.words if fit.n_obs else [])]
         found.append(_row(spec, chosen, replace(fit, warnings=tuple(words)), ci_level))
     return adjust(found)
@@ -115,11 +113,21 @@ def _chosen(rows: Rows, spec: PersonaSpecification) -> pl.DataFrame:
     return sampled(of_kind(long_enough, spec.kind), spec.sample)
 
 
-def _fit(rows: Rows, spec: PersonaSpecification, chosen: pl.DataFrame, sums: dict[tuple[str, str], AgentSums]) -> Fit:
+def _all_shuffled(con: duckdb.DuckDBPyConnection, rows: Rows, grid: Sequence[PersonaSpecification]) -> dict[str, Fit]:
+    """Return the fits against dealt descriptions by specification; sums of one sample are held at a time."""
+    chosen = [spec for spec in grid if spec.estimator == "shuffled_personas"]
+    found: dict[str, Fit] = {}
+    for key in sorted({(spec.kind, spec.sample) for spec in chosen}):
+        sums = agent_sums(con, {key: sampled(of_kind(rows.aligned, key[0]), key[1])})[key]
+        found |= {spec.spec_id: _shuffled(rows, spec, sums) for spec in chosen if (spec.kind, spec.sample) == key}
+    return found
+
+
+def _fit(rows: Rows, spec: PersonaSpecification, chosen: pl.DataFrame, shuffled: dict[str, Fit]) -> Fit:
     if chosen.is_empty():
         return Fit(n_obs=0, n_agents=0, warnings=("few_replies" if spec.kind == "comment" else "few_posts",))
     if spec.estimator == "shuffled_personas":
-        return _shuffled(rows, spec, sums[spec.kind, spec.sample])
+        return shuffled[spec.spec_id]
     if spec.estimator == "rank_correlation":
         by_agent = chosen.group_by("author", maintain_order=True).agg(
             n=pl.len(), mean=pl.col(SIMILARITY).mean().round(9)

@@ -184,6 +184,7 @@ PERSONA_STEPS = (
         ),
         libraries=_STATISTICS,
         prepare=_grid,
+        memory_share=MODELS_LEAVE,  # sums of vectors by agent are held beside what DuckDB sorts
         description="Are messages like the description of their author, does that wane, and do votes move it?",
     ),
 )
