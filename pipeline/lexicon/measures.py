@@ -204,7 +204,8 @@ def _disclosing(hit: Floats, base: Base, sums: Sums, level: float) -> Measure:
         words.append("few_agents" if n < FEWEST_AGENTS else "no_variation")
     else:
         reach = float(stats.t.ppf((1 + level) / 2, n - 1)) * error
-        interval = Interval(float(share.mean()) - reach, float(share.mean()) + reach, "t_agents")
+        low, high = max(0.0, float(share.mean()) - reach), min(1.0, float(share.mean()) + reach)
+        interval = Interval(low, high, "t_agents")
     value = float(share.mean()) if n else None
     return row(FAMILY, "self_disclosing_ratio_mean", value, n, "agents", level=level, interval=interval, warnings=words)
 

@@ -74,13 +74,14 @@ def replication(
     records = []
     for printed in published.iter_rows(named=True):
         detail = known.get((printed["paper"], printed["measure_id"], printed["window"]))
-        mine = by_name.get(printed["measure_id"])
+        mine, linked = by_name.get(printed["measure_id"]), None
         if mine is None and detail is not None and detail.ours:
             mine = by_unit.get(detail.ours)
+            linked = "ours is {} of {}".format(*detail.ours.split("@", 1))
         if mine is None:
             continue
         is_same_window, window_cause = _window(detail, platform, first_at, last_at)
-        causes = [window_cause, coverage_note(corpus_id), _definition(detail)]
+        causes = [linked, window_cause, coverage_note(corpus_id), _definition(detail)]
         records.append({**_numbers(printed, mine), **_words(printed, mine, causes), "is_same_window": is_same_window})
         records[-1]["is_same_definition"] = detail.is_same_definition if detail else None
     schema = {k: v for k, v in TABLES["replication"].polars_schema.items() if k != "corpus_id"}

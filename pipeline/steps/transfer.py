@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from threadpoolctl import threadpool_limits
+
 from pipeline.activity.gaps import read_gaps, warn_periods
-from pipeline.language.clock import read_clock
+from pipeline.language.clock import coarse_words, read_clock
 from pipeline.language.covered import corpus_coverage, warned
-from pipeline.schema import measure_frame
+from pipeline.schema import Measure, measure_frame
 from pipeline.steps.analysis import _sampling
 from pipeline.steps.socialisation import _spaced, _words
 from pipeline.steps.step import Step, StepContext
@@ -24,26 +26,36 @@ from pipeline.warehouse import Data
 
 
 def _transfer(context: StepContext) -> Mapping[str, Data]:
+    with threadpool_limits(limits=1):  # a sum that is split over threads is added in another order
+        spaced, english = _rows(context)
+    con = context.con
+    rows = [*warned(spaced, corpus_coverage(con, _spaced(con))), *warned(english, corpus_coverage(con))]
+    return {"measure": measure_frame(warn_periods(rows, read_gaps(con).of("post", "comment")))}
+
+
+def _rows(context: StepContext) -> tuple[list[Measure], list[Measure]]:
+    """Return the rows about languages that are written with spaces, and those about English."""
     con, clock, sampling = context.con, read_clock(context.con), _sampling(context.settings)
     words, order = _words(con), read_order(con)
+    ordered = [*words, *(coarse_words(con, "order") if order.is_timed else [])]
+    dated = [*words, *(coarse_words(con, clock.name) if clock.period else [])]
     make_messages(con, order)
     try:
         make_words(con)
         context.progress("the words of texts are listed")
-        spaced = transfer_measures(con, order, sampling, words)
+        spaced = transfer_measures(con, order, sampling, ordered)
         context.progress("rare terms are followed from who answers to who is answered")
-        spaced += partner_measures(con, order, sampling, words)
+        spaced += partner_measures(con, order, sampling, ordered)
         context.progress("answers are aligned with partners")
-        english = trajectory_measures(con, order, sampling, words)
-        english += recall_measures(con, order, sampling, words)
+        english = trajectory_measures(con, order, sampling, ordered)
+        english += recall_measures(con, order, sampling, ordered)
     finally:
         drop_tables(con)
     context.progress("beliefs are followed")
     english += state_measures(con, sampling, words)
-    english += retention_measures(con, clock, sampling, words)
-    spaced += [*opening_measures(con, clock, sampling, words), adoption_measure(con, clock, sampling, words)]
-    rows = [*warned(spaced, corpus_coverage(con, _spaced(con))), *warned(english, corpus_coverage(con))]
-    return {"measure": measure_frame(warn_periods(rows, read_gaps(con).of("post", "comment")))}
+    english += retention_measures(con, clock, sampling, dated)
+    spaced += [*opening_measures(con, clock, sampling, dated), adoption_measure(con, clock, sampling, dated)]
+    return spaced, english
 
 
 TRANSFER_STEPS = (

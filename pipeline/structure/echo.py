@@ -85,7 +85,7 @@ def echo_rows(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> list[Measur
     list of Measure
         ``echo_decay``, the rate λ per step of depth, and ``echo_half_life``, ln 2 / λ, with jackknife intervals over 16
         groups of authors of posts (of the logarithm). Null where fewer than `LEAST_DEPTHS` depths have messages
-        enough, and where words do not decay.
+        enough, and where words do not decay; no interval where they do not without one of the groups.
     """
     emit = partial(row, FAMILY, n_unit="messages", level=sampling.level)
     found = con.sql(_WORDS).pl()
@@ -102,16 +102,20 @@ def echo_rows(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> list[Measur
         return [emit(name, None, total, warnings=["not_converged"]) for name in NAMES]
     left = [_rate(np.delete(n[:depths], g, 1).sum(axis=1), np.delete(words[:depths], g, 1).sum(axis=1))
             for g in range(16) if n[:, g].any()]  # fmt: skip
-    spread = jackknife_interval(
-        float(np.log(whole)), np.log(np.array(left)), level=sampling.level, method="jackknife_author_groups"
-    )
+    # Fits that fail are those furthest from the others: an interval of the rest would be too short.
+    is_whole = bool(np.isfinite(left).all())
+    spread = NO_INTERVAL
+    if is_whole:
+        spread = jackknife_interval(
+            float(np.log(whole)), np.log(np.array(left)), level=sampling.level, method="jackknife_author_groups"
+        )
     ends = (spread.low, spread.high)
     rate = half = NO_INTERVAL
     if ends[0] is not None and ends[1] is not None:
         low, high = float(np.exp(ends[0])), float(np.exp(ends[1]))
         rate = Interval(low, high, spread.method)
         half = Interval(float(np.log(2)) / high, float(np.log(2)) / low, spread.method)
-    words_said = [] if rate.low is not None else ["few_agents"]
+    words_said = [] if rate.low is not None else ["few_agents" if is_whole else "not_converged"]
     return [
         emit(NAMES[0], whole, total, interval=rate, warnings=words_said),
         emit(NAMES[1], float(np.log(2)) / whole, total, interval=half, warnings=words_said),

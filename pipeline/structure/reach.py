@@ -121,8 +121,9 @@ def _several(emit: Emit, name: str, posts: pl.DataFrame, unit: str, n_unit: str,
     null = Null(f"{SHUFFLED}({len(draws)})", float(draws.mean()), float(draws.std(ddof=1)), p)
     # Units are authors (or texts) one by one: drawn again, the share is a mean of zeros and ones.
     ones = np.column_stack([several.astype(np.int64), np.ones(n, dtype=np.int64)])
+    method = "cluster_bootstrap_agents" if unit == "author" else "bootstrap_texts"
     interval = cluster_bootstrap(
-        ones, _divided, draws=sampling.bootstrap_draws, rng=rng, level=sampling.level, method="cluster_bootstrap_agents"
+        ones, _divided, draws=sampling.bootstrap_draws, rng=rng, level=sampling.level, method=method
     )
     is_flat = bool(several.all() or not several.any())
     return emit(name, value, n, n_unit, interval=NO_INTERVAL if is_flat else interval, null=null,

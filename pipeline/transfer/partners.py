@@ -88,7 +88,8 @@ class Answers:
     alignment
         Share of the words of what is answered that the answer repeats.
     chance
-        The same for messages that others answered, shape (answers, dealings); not-a-number where there is none.
+        The same for messages that others answered, shape (answers, dealings); not-a-number where a dealing gives
+        none, but not in all of them.
     """
 
     agent: IntArray
@@ -101,6 +102,16 @@ class Answers:
     def corrected(self) -> FloatArray:
         """The alignment less its mean over dealt partners, shape (answers,)."""
         return np.asarray(self.alignment - np.nanmean(self.chance, axis=1), dtype=np.float64)
+
+    @property
+    def dealt_means(self) -> FloatArray:
+        """The mean alignment of each dealing, shape (dealings,).
+
+        An answer that a dealing gives no partner counts with its mean over the others, so that each answer weighs the
+        same in the null as in the value: where most of a cell answer one message, most dealings give it back.
+        """
+        own = np.nanmean(self.chance, axis=1, keepdims=True)
+        return np.asarray(np.where(np.isnan(self.chance), own, self.chance).mean(axis=0), dtype=np.float64)
 
 
 def read_answers(con: duckdb.DuckDBPyConnection, seed: int) -> tuple[Answers, bool]:
@@ -201,7 +212,7 @@ def partner_measures(
 
 
 def _levels(found: Answers, sampling: Sampling, words: list[str]) -> list[Measure]:
-    value, drawn = float(found.alignment.mean()), np.nanmean(found.chance, axis=0)
+    value, drawn = float(found.alignment.mean()), found.dealt_means
     few, interval = _interval(ALIGNMENT, found.agent, found.alignment, sampling)
     rows = [row(FAMILY, ALIGNMENT, value, len(found.agent), "answers", level=sampling.level, interval=interval,
                 null=against(SHUFFLED, value, drawn), warnings=[*words, *few])]  # fmt: skip

@@ -38,7 +38,9 @@ TENSES = (("recalled", RECALL), ("present", BELIEF))
 MOST_AGENTS, ARCHIVE, LEAST_ARCHIVE = 500, 20, 3
 """Authors by hash with one statement each, earlier messages of each by hash, and the fewest that do."""
 POOL, OTHERS, LEAST_OTHERS = 200, 19, 5
-"""Other agents by hash with their archives, and those that a statement is compared with."""
+"""Other agents by hash of one run with their archives, and those that a statement is compared with."""
+MOST_POOL = 600
+"""Other agents of all runs together: of each run the first, of each the second, and so on."""
 POOL_ARCHIVE = 60
 MIN_AGENTS = 10
 NULL, LAGS = "archives_dealt_among_agents", "lags_dealt_within_archive"
@@ -54,15 +56,15 @@ hit AS (
     SELECT text_id, regexp_extract(text, $pattern, 1) AS statement, regexp_matches(text, $recall) AS is_recall FROM said
 ),
 numbered AS (
-    SELECT m.agent, m.moment, m.text_id, h.statement,
+    SELECT m.run_id, m.agent, m.moment, m.text_id, h.statement,
            row_number() OVER (PARTITION BY m.agent ORDER BY sha256($salt || m.message_id), m.message_id) AS i
     FROM {MESSAGES} AS m JOIN hit AS h ON h.text_id = m.text_id AND h.statement <> ''
     WHERE m.rank > {LEAST_ARCHIVE} AND (h.is_recall = $is_recalled)
 )
-SELECT agent, moment, text_id, statement FROM numbered WHERE i = 1
+SELECT run_id, agent, moment, text_id, statement FROM numbered WHERE i = 1
 ORDER BY sha256($salt || agent), agent LIMIT {MOST_AGENTS}
 """
-_STATEMENTS = "SELECT agent, moment, statement FROM transfer_statement ORDER BY agent"
+_STATEMENTS = "SELECT run_id, agent, moment, statement FROM transfer_statement ORDER BY agent"
 # Messages that recall themselves are in no archive: an author that says it twice would recall its own recall.
 _CLEAN = f"""
 SELECT i.text_id, left(t.text, {LONGEST_MESSAGE}) AS text
@@ -83,15 +85,18 @@ SELECT agent, moment, text FROM ranked WHERE i <= {ARCHIVE} ORDER BY agent, i
 _POOL = f"""
 WITH clean AS ({_CLEAN}),
 able AS (
-    SELECT agent FROM {MESSAGES} GROUP BY agent HAVING count(*) > {LEAST_ARCHIVE}
-    ORDER BY sha256($salt || agent), agent LIMIT {POOL}
+    SELECT run_id, agent, sha256($salt || agent) AS place FROM {MESSAGES}
+    WHERE run_id IN (SELECT run_id FROM transfer_statement)
+    GROUP BY run_id, agent HAVING count(*) > {LEAST_ARCHIVE}
 ),
+turned AS (SELECT *, row_number() OVER (PARTITION BY run_id ORDER BY place, agent) AS turn FROM able),
+taken AS (SELECT * FROM turned WHERE turn <= {POOL} ORDER BY turn, place, agent LIMIT {MOST_POOL}),
 ranked AS (
-    SELECT m.agent, m.moment, c.text,
+    SELECT a.run_id, a.place, m.agent, m.moment, c.text,
            row_number() OVER (PARTITION BY m.agent ORDER BY sha256($salt || m.message_id), m.message_id) AS i
-    FROM {MESSAGES} AS m JOIN able AS a ON a.agent = m.agent JOIN clean AS c ON c.text_id = m.text_id
+    FROM {MESSAGES} AS m JOIN taken AS a ON a.agent = m.agent JOIN clean AS c ON c.text_id = m.text_id
 )
-SELECT agent, moment, text FROM ranked WHERE i <= {POOL_ARCHIVE} ORDER BY agent, i
+SELECT run_id, agent, moment, text FROM ranked WHERE i <= {POOL_ARCHIVE} ORDER BY place, agent, i
 """
 
 
@@ -137,12 +142,11 @@ def read_recalls(
     con.execute(_FOUND, {"pattern": pattern, "recall": RECALL, "salt": salt, "is_recalled": is_recalled})
     try:
         said = con.sql(_STATEMENTS).pl()
-        own = con.sql(_OWN, params={"recall": RECALL, "salt": salt}).pl()
+        own, pool = (con.sql(query, params={"recall": RECALL, "salt": salt}).pl() for query in (_OWN, _POOL))
     finally:
         con.execute("DROP TABLE transfer_statement")
-    if not said.height or not own.height:
+    if not own.height or not pool.height:
         return Recalls(np.zeros((0, 1)), np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))
-    pool = con.sql(_POOL, params={"recall": RECALL, "salt": salt}).pl()
     vectors = _vectors([*said["statement"], *own["text"], *pool["text"]])
     parts = (vectors[: said.height], vectors[said.height : said.height + own.height], vectors[-pool.height :])
     return _compared(said, own, pool, parts, 1.0 / MICROSECONDS_PER_HOUR if order.is_timed else 1.0)
@@ -165,16 +169,17 @@ def _compared(
     own_agent, own_at = own["agent"].to_numpy(), own["moment"].to_numpy()
     low, high = (np.searchsorted(own_agent, said["agent"].to_numpy(), side=side) for side in ("left", "right"))
     starts = np.flatnonzero(np.concatenate([[True], pool["agent"].to_numpy()[1:] != pool["agent"].to_numpy()[:-1]]))
-    names, pool_at = pool["agent"].to_numpy()[starts], pool["moment"].to_numpy()
+    names, runs = (pool[name].to_numpy()[starts] for name in ("agent", "run_id"))
+    pool_at = pool["moment"].to_numpy()
     archive = np.cumsum(np.isin(np.arange(pool.height), starts)) - 1
     likeness = np.asarray((statements @ others.T).todense(), dtype=np.float64)
     scores, cosines, lags, place = [], [], [], []
-    for s, (agent, moment) in enumerate(said.select("agent", "moment").iter_rows()):
+    for s, (run, agent, moment) in enumerate(said.select("run_id", "agent", "moment").iter_rows()):
         k = int(high[s] - low[s])
         if k < LEAST_ARCHIVE:
             continue
         like = np.asarray((mine[low[s] : high[s]] @ statements[[s]].T).todense(), dtype=np.float64).ravel()
-        rest = _others(likeness[s], archive, pool_at < moment, names != agent, k)
+        rest = _others(likeness[s], archive, pool_at < moment, (names != agent) & (runs == run), k)
         if len(rest) < LEAST_OTHERS:
             continue
         scores.append(np.concatenate([[like.max()], rest, np.full(OTHERS - len(rest), np.nan)]))

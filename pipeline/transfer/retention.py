@@ -14,6 +14,7 @@ from functools import partial
 
 import duckdb
 import numpy as np
+import polars as pl
 
 from pipeline.activity.resampling import NO_INTERVAL, FloatArray, IntArray, jackknife_interval, stream
 from pipeline.activity.row import Sampling, row
@@ -30,7 +31,7 @@ LEAST_AGENTS = 10
 LEAST_CELLS = 3
 """Periods of a topic that forgetting needs."""
 MOST_MESSAGES = 200_000
-"""Messages that are read; agents come in the order of hashes."""
+"""Messages that are read; agents come in the order of hashes, and the one that is cut in the middle is left out."""
 MOST_PERIODS = 20
 GROUPS = 16
 
@@ -68,13 +69,17 @@ def read_topics(con: duckdb.DuckDBPyConnection, clock: Clock, seed: int) -> Topi
     query = _READ.format(
         start=clock.start_sql("m"), timed=clock.is_timed_sql("m"), span=f"{MOST_PERIODS} {clock.name.upper()}"
     )
-    found = con.sql(query, params={"salt": f"{seed}:retention:", "most": MOST_MESSAGES}).pl()
-    group = found["place"].str.slice(0, 1).str.to_integer(base=16, strict=False) if found.height else found["topic_id"]
+    found = con.sql(query, params={"salt": f"{seed}:retention:", "most": MOST_MESSAGES + 1}).pl()
+    is_sampled = found.height > MOST_MESSAGES
+    if is_sampled and found["agent"][0] != found["agent"][-1]:
+        found = found.filter(pl.col("agent") != found["agent"][-1])
+    # The last digit of the hash: agents are taken in the order of the first.
+    group = found["place"].str.slice(-1).str.to_integer(base=16, strict=False) if found.height else found["topic_id"]
     period, topic = (
         np.unique(found[name].to_physical().to_numpy(), return_inverse=True)[1].astype(np.int64)
         for name in ("period_start", "topic_id")
     )
-    agent, is_sampled = found["agent"].rle_id().to_numpy().astype(np.int64), found.height == MOST_MESSAGES
+    agent = found["agent"].rle_id().to_numpy().astype(np.int64)
     return Topics(agent, period, topic, group.to_numpy().astype(np.int64), is_sampled)
 
 

@@ -99,3 +99,24 @@ def test_the_self_disclosing_ratio_is_the_mean_over_agents() -> None:
     assert found.ci_high is not None
     assert found.ci_high - shares.mean() == pytest.approx(reach, rel=1e-3)
     assert "self_disclosing_ratio_mean" in set(load_measure_dictionary()["measure_id"])
+
+
+def test_the_interval_of_a_share_stays_between_0_and_1():
+    card = parse_card({
+        **MINIMAL, "id": "self_disclosure", "language": "en", "total": "total",
+        "categories": [{"name": "a", "entries": ["i feel"]}],
+    })  # fmt: skip
+    for rare, usual, end in (("i feel so", "nothing here", "ci_low"), ("nothing here", "i feel so", "ci_high")):
+        frame = frame_of([rare, usual]).with_columns(language=pl.lit("en"))
+        message = pl.DataFrame({
+            "message_id": [str(n) for n in range(40)], "agent_id": [f"u{n}" for n in range(40)],
+            "text_hash": [f"{int(n > 0):08d}" for n in range(40)],
+        })  # fmt: skip
+        with duckdb.connect() as con:
+            con.register("message", message.to_arrow())
+            con.register("text", frame.to_arrow())
+            con.register("lexicon_score", Engine([card]).score(frame).to_arrow())
+            (found,) = (r for r in lexicon_measures(con, [card]) if r.measure_id == "self_disclosing_ratio_mean")
+        # One of 40: .025 with a t-interval of .05 on either side.
+        assert getattr(found, end) == (0.0 if end == "ci_low" else 1.0)
+        assert found.value == pytest.approx(1 / 40 if end == "ci_low" else 39 / 40)

@@ -185,7 +185,8 @@ def test_a_number_of_another_name_stands_beside_the_row_that_is_named():
     assert frame.height == 2
     assert frame["value"].unique().to_list() == [0.13]
     assert frame["is_same_definition"].to_list() == [False, False]
-    assert all("lexicon" in cause or "rule" in cause for cause in frame["cause"])
+    assert all("ours is lexicon_message_share of crypto/total; " in cause for cause in frame["cause"])
+    assert all("lexicon_message_share of" not in cause for cause in beside(row("reciprocity_reply_any", 0.18))["cause"])
     named = {r.ours for r in published_rows() if r.ours}
     described = set(load_measure_dictionary()["measure_id"])
     assert {name.split("@")[0] for name in named} <= described

@@ -197,6 +197,15 @@ def test_a_planted_echo_is_found_and_flat_lengths_are_refused():
         assert [(row.value, row.warnings) for row in rows] == [(None, "few_replies")] * 2
 
 
+def test_no_interval_where_a_fit_without_a_group_fails(monkeypatch):
+    words = [round(100 * curve(d, 0.8, 0.9, 0.2)) for d in range(5)]
+    con, fits, decay = connect(threads(np.random.default_rng(7), words)), [], echo.decay
+    monkeypatch.setattr(echo, "decay", lambda *given: fits.append(given) or (None if len(fits) == 4 else decay(*given)))
+    rows = echo.echo_rows(con, SAMPLING)
+    assert len(fits) > 12
+    assert [(row.value is None, row.ci_low, row.warnings) for row in rows] == [(False, None, "not_converged")] * 2
+
+
 # Caps, votes, communities
 
 
@@ -244,6 +253,8 @@ def test_shares_are_those_of_loops():
         assert rows[name].n == len(places)
     for row in rows.values():
         assert row.ci_low < row.value < row.ci_high, row.measure_id
+    assert rows["cross_posted_text_share"].ci_method == "bootstrap_texts"
+    assert rows["cross_posting_author_share"].ci_method == "cluster_bootstrap_agents"
     # Authors have a community of their own for 70 % of their posts: fewer stray than when places are dealt out.
     authors = rows["cross_posting_author_share_all"]
     assert authors.value < authors.null_mean - 2 * authors.null_sd

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from planted_transfer import START, believers, connect, letters, rememberers
 
 from pipeline.activity.row import Sampling
+from pipeline.transfer import recall
 from pipeline.transfer.order import make_messages, read_order
 from pipeline.transfer.recall import BELIEF, RECALL, ranks, read_recalls, recall_measures, slopes
 from pipeline.transfer.trajectories import largest_cut, read_trajectories, significant, trajectory_measures
@@ -98,6 +100,27 @@ def test_archives_hold_earlier_messages_without_recalls():
     assert not np.isclose(found.own, 1).any()
     none = read_recalls(con, prepared(con), BELIEF, 1, is_recalled=False)
     assert none.scores.shape[0] == 0
+
+
+def test_other_archives_are_of_the_same_run_in_the_order_of_hashes(monkeypatch):
+    """In the second run all say what authors of the first recall; agents of the first do not."""
+    rows = [{"message_id": f"{run}-m{a}-{i}", "run_id": run, "agent_id": f"a{a:02d}",
+             "content": f"{letters(a) if run == 'one' else ' '.join(letters(b) for b in range(30))} and {a} {i} {run}",
+             "created_at": START + timedelta(hours=i)}
+            for run in ("one", "two") for a in range(30) for i in range(6)]  # fmt: skip
+    rows += [{"message_id": f"s{a}", "run_id": "one", "agent_id": f"a{a:02d}",
+              "content": f"I once believed that {letters(a)} is really it",
+              "created_at": START + timedelta(hours=5.5)} for a in range(30)]  # fmt: skip
+    con, pools = connect(rows), []
+    compared = recall._compared
+    monkeypatch.setattr(recall, "_compared", lambda *given: pools.append(given[2]) or compared(*given))
+    found = read_recalls(con, prepared(con), RECALL, 1, is_recalled=True)
+    assert found.scores.shape == (30, 20)
+    assert (found.scores[:, 0] > 0.5).all()
+    assert (found.scores[:, 1:] == 0).all()
+    agents = pools[0]["agent"].unique(maintain_order=True).to_list()
+    assert agents == sorted(agents, key=lambda a: hashlib.sha256(f"1:recall:{a}".encode()).hexdigest())
+    assert {a.split("\n")[0] for a in agents} == {"one"}
 
 
 def test_ranks_and_slopes_by_definition():

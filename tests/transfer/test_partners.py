@@ -72,10 +72,32 @@ def test_planted_difference_is_found_and_covered():
 
 def test_without_alignment_there_is_no_ratio():
     rows = measured(conversations(np.random.default_rng(3), repeats=0.6))
-    assert rows["partner_alignment", "corpus"].p_value > 0.01
+    overall = rows["partner_alignment", "corpus"]
+    # Of 720 answers with shares of standard deviation .1: three standard errors of the mean are .011.
+    assert overall.value == pytest.approx(overall.null_mean, abs=0.012)
     assert rows["partner_generality", "corpus"].value is None
     assert rows["partner_generality", "corpus"].warnings == "no_alignment"
     assert rows["partner_alignment_difference", "corpus"].value is not None
+
+
+def test_cells_weigh_the_same_in_the_null_as_in_the_value():
+    """Alignment is chance in either cell, a half and an eighth; most answers of the first are to one message."""
+    rows = []
+    for day, shared, answered in ((0, 4, [30, 3, 3]), (1, 1, [3] * 12)):
+        common, agents = [f"k{letters(10 * day + i)}" for i in range(shared)], iter(range(100 * day, 100 * day + 100))
+        for post, n in enumerate(answered):
+            own = [f"o{letters(500 * day + 10 * post + i)}" for i in range(8 - shared)]
+            rows.append({"message_id": f"p{day}-{post}", "agent_id": f"a{next(agents)}", "community_id": "x",
+                         "content": " ".join([*common, *own]), "created_at": START + timedelta(days=day)})  # fmt: skip
+            for i in range(n):
+                rows.append({"message_id": f"c{day}-{post}-{i}", "agent_id": f"a{next(agents)}", "kind": "comment",
+                             "content": " ".join([*common, f"z{letters(500 * day + 40 * post + i)}"]),
+                             "community_id": "x", "parent_id": f"p{day}-{post}", "root_id": f"p{day}-{post}",
+                             "created_at": START + timedelta(days=day, hours=2)})  # fmt: skip
+    found = measured(connect(rows))["partner_alignment", "corpus"]
+    assert found.n == 72
+    assert found.value == pytest.approx((36 / 2 + 36 / 8) / 72)
+    assert found.null_mean == pytest.approx(found.value)
 
 
 def test_partner_refusals_and_sampling():

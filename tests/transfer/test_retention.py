@@ -9,7 +9,7 @@ from planted_transfer import START, connect, template_users, topic_writers
 from pipeline.activity.row import Sampling
 from pipeline.language.clock import read_clock
 from pipeline.transfer.adoption import adoption_measure, read_cells
-from pipeline.transfer.retention import dealt_periods, retention, retention_measures, summaries
+from pipeline.transfer.retention import dealt_periods, read_topics, retention, retention_measures, summaries
 
 SAMPLING = Sampling(seed=4, bootstrap_draws=200, null_draws=99)
 
@@ -59,6 +59,20 @@ def test_topics_that_are_dropped_are_forgotten():
     still = kept(topic_writers(np.random.default_rng(2)))
     assert all(row.p_value > 0.01 for row in still.values())
     assert all(row.ci_low < row.value < row.ci_high for row in still.values())
+
+
+def test_groups_are_filled_evenly_where_agents_are_left_out(monkeypatch):
+    """Of 1,000 agents with 4 messages 320 are read; were groups the digit that orders agents, 10 of 16 were empty."""
+    monkeypatch.setattr("pipeline.transfer.retention.MOST_MESSAGES", 1282)
+    con = topic_writers(np.random.default_rng(5), agents=1000, days=2, per_day=2)
+    found = read_topics(con, read_clock(con), 4)
+    assert found.is_sampled
+    assert np.bincount(found.agent).tolist() == [4] * 320
+    group = found.group[::4]
+    # Counts with a mean of 20: below 6 or above 40 has a probability of .0004 in each of 16.
+    assert 6 <= np.bincount(group, minlength=16).min() <= np.bincount(group, minlength=16).max() <= 40
+    monkeypatch.setattr("pipeline.transfer.retention.MOST_MESSAGES", 4000)
+    assert not read_topics(con, read_clock(con), 4).is_sampled
 
 
 def test_adoption_follows_planted_votes():
