@@ -209,7 +209,8 @@ def test_the_section_draws_the_path_and_says_why_naive_rows_are_not_believed():
         con.register("given", frame.with_columns(corpus_id=pl.lit("one")))
         con.execute(f"CREATE TABLE analysis.{name} AS SELECT * FROM given")
         con.unregister("given")
-    con.execute("CREATE TABLE analysis.measure_dictionary (measure_id VARCHAR, title VARCHAR, unit VARCHAR, statistic VARCHAR)")
+    columns = "measure_id VARCHAR, title VARCHAR, unit VARCHAR, statistic VARCHAR"
+    con.execute(f"CREATE TABLE analysis.measure_dictionary ({columns})")
     html = str(influence(Source(con, "one")).html())
     assert html.count("<svg") == 1 and "Influence by rolling windows: log length" in html
     assert "placebo: ties that did not stand yet" in html and "two-way fixed effects, not believed" in html
