@@ -167,5 +167,5 @@ def _risk(con: duckdb.DuckDBPyConnection, turns: Turns, sampling: Sampling) -> P
         null = against("sanctions_dealt_within_airs_level", float(change[label == 1].mean()), null_draws)
     words = [turns.refusal_of_order] if turns.refusal_of_order else []
     mean = share_row("sanctioned_risk_change", change[label == 1], author[label == 1], "posts", sampling,
-                     few="few_posts", words=["regression_to_the_mean", *words], null=null)  # fmt: skip
+                     few="few_posts", words=["regression_to_the_mean", *words], null=null, is_share=False)  # fmt: skip
     return [mean], [Contrast(RISK, informative(change.astype(np.float64), label, stratum, author), words=tuple(words))]

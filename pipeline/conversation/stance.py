@@ -140,7 +140,7 @@ def stance_rows(
     con.execute("DROP TABLE conversation_exchange")
     shift, author = ints(frame, "after") - ints(frame, "before"), ints(frame, "author")
     measures = [
-        share_row("stance_exchange_change", shift, author, "exchanges", sampling, words=words),
+        share_row("stance_exchange_change", shift, author, "exchanges", sampling, words=words, is_share=False),
         share_row("stance_personal_share", ints(frame, "is_personal"), author, "exchanges", sampling, words=words),
     ]
     estimates = list(_estimates(frame, clock, sampling, min(n_draws, MOST_DRAWS), words))

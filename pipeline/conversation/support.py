@@ -190,6 +190,6 @@ def _uplift(frame: pl.DataFrame, sampling: Sampling, words: tuple[str, ...]) -> 
         ("support_uplift_backward", rise, ints(some, "author"), None),
     )
     return [
-        share_row(name, value, cluster, "posts", sampling, few="few_posts", words=words, null=beside)
+        share_row(name, value, cluster, "posts", sampling, few="few_posts", words=words, null=beside, is_share=False)
         for name, value, cluster, beside in kinds
     ]
