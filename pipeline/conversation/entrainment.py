@@ -150,10 +150,11 @@ def entrainment_rows(
     -------
     tuple of list
         Measure ``entrainment_overlap`` (null: answered replies dealt anew within threads, those by the author itself
-        left out; threads weigh as observed); estimates of `GROWTH`: with all content words, at equal length, and without words of the post.
+        left out and threads weighing as observed); estimates of `GROWTH`: with all content words, at equal length, and
+        without words of the post.
     """
     pairs, words, roots = _read(con, sampling.seed)
-    late = (turns.refusal_of_order,) if turns.refusal_of_order else ()
+    late = turns.words_of_order
     said, answered = words.rows(ints(pairs, "id")), words.rows(ints(pairs, "parent"))
     value = overlaps(said, answered)
     dyad, turn = codes(pairs, "one", "other"), codes(pairs, "thread", "one", "other")

@@ -80,7 +80,7 @@ def exchange_rows(
     }  # fmt: skip
     frame = con.sql(_FLOOR, params=bound).pl()
     pairs = con.sql(_EXCHANGES).pl()
-    late = (turns.refusal_of_order,) if turns.refusal_of_order else ()
+    late = turns.words_of_order
     dyad, returned = codes(pairs, "one", "other"), ints(pairs, "returned")
     measures = [
         *_entropy(frame, sampling, late),
@@ -159,11 +159,10 @@ def group_gini(group: Ints, counts: Ints) -> Floats:
 def _entropy(frame: pl.DataFrame, sampling: Sampling, late: tuple[str, ...]) -> list[Measure]:
     dated = frame.filter(pl.col("moment").is_not_null())
     if not dated.height or not dated["partner"].count():
-        words = late or ("few_replies",)
         nothing = np.zeros(0)
         return [
             share_row(
-                "addressee_entropy", nothing, nothing.astype(np.int64), "threads", sampling, words=words, is_share=False
+                "addressee_entropy", nothing, nothing.astype(np.int64), "threads", sampling, words=late, is_share=False
             )
         ]
     thread, author = codes(dated, "thread"), ints(dated, "author")
@@ -179,7 +178,7 @@ def _entropy(frame: pl.DataFrame, sampling: Sampling, late: tuple[str, ...]) -> 
     if not is_reply.any():
         nothing = np.zeros(0)
         return [share_row("addressee_entropy", nothing, nothing.astype(np.int64), "threads", sampling,
-                          words=(*late, "few_replies"), is_share=False)]  # fmt: skip
+                          words=late, is_share=False)]  # fmt: skip
     partner = dated["partner"].fill_null(0).to_numpy().astype(np.int64)
     groups, answering = speakers.size, np.flatnonzero(is_reply)
     has_replies = np.bincount(thread, weights=is_reply, minlength=groups) > 0

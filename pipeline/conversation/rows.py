@@ -19,6 +19,8 @@ from pipeline.schema import Estimate, Measure, join_warnings
 
 MOST_DRAWS = 499
 """Draws of each permutation of an estimate."""
+DEALT = "labels dealt anew within strata once"
+"""What a placebo is where nothing else is said."""
 
 
 def ratio(sums: FloatArray) -> FloatArray:
@@ -79,7 +81,8 @@ def share_row(
             # Drawing clusters again never shows what no cluster has; three in a hundred may (rule of three).
             interval = Interval(0.0, min(1.0, -float(np.log(1 - sampling.level)) / len(totals)), "rule_of_three")
         elif is_share:
-            interval = Interval(*wilson(len(totals), len(totals), sampling.level), f"wilson_{units}")
+            low, high = wilson(len(totals), len(totals), sampling.level)
+            interval = Interval(low, high, f"wilson_{units}")
         else:
             warnings.append("no_variation")
     mean = float(value.mean()) if size else None
@@ -109,12 +112,15 @@ class Question:
 
     def estimate(
         self, role: str, estimator: str, fit: Fit, sampling: Sampling, clock: Clock, *,
-        variant: str = "", model: str | None = None, words: Iterable[str] = (),
+        variant: str = "", model: str | None = None, words: Iterable[str] = (), placebo: str = DEALT,
     ) -> Estimate:  # fmt: skip
-        """Return a row of ``analysis.estimate`` for one fit; `variant` tells rows of one role and estimator apart."""
+        """Return a row of ``analysis.estimate`` for one fit; `variant` tells rows of one role and estimator apart.
+
+        `placebo` says in the row of a placebo what was done in place of the real thing.
+        """
         parts = [f"{fit.n_perm} dealings, seed {sampling.seed}"] if fit.n_perm else []
         if role == "placebo":
-            parts.append(f"labels dealt anew within strata once, seed {sampling.seed}")
+            parts.append(f"{placebo}, seed {sampling.seed}" if "dealt" in placebo else placebo)
         parts += [fit.sampling] if fit.sampling else []
         return Estimate(
             spec_id="_".join(part for part in (self.hypothesis_id, estimator, variant, role) if part), family=FAMILY,

@@ -10,7 +10,10 @@ from scipy import sparse
 from pipeline.activity.row import Sampling
 from pipeline.conversation.entrainment import _others
 from pipeline.conversation.exchange import Earlier, _entropy
-from pipeline.conversation.rows import share_row
+from pipeline.conversation.rows import Question, share_row
+from pipeline.inference.result import Fit
+from pipeline.language.clock import Clock
+from pipeline.steps.conversation import _beside
 
 SAMPLING = Sampling(seed=5, bootstrap_draws=50, null_draws=99)
 
@@ -82,7 +85,7 @@ def test_words_shared_by_chance_stand_at_their_null() -> None:
 
 
 def test_a_mean_of_equal_values_has_the_interval_of_its_kind() -> None:
-    cluster, zero, one = np.arange(24), np.zeros(40, dtype=np.int64), np.ones(40, dtype=np.int64)
+    cluster, zero, one = np.arange(40), np.zeros(40, dtype=np.int64), np.ones(40, dtype=np.int64)
     none = share_row("sanction_reply_share", zero, cluster, "replies", SAMPLING)
     assert (none.ci_low, none.ci_high) == (0.0, pytest.approx(-np.log(0.05) / 40))
     every = share_row("sanction_reply_share", one, cluster, "replies", SAMPLING)
@@ -90,3 +93,31 @@ def test_a_mean_of_equal_values_has_the_interval_of_its_kind() -> None:
     for value in (zero, one):
         signed = share_row("returned_stance", value, cluster, "exchanges", SAMPLING, is_share=False)
         assert (signed.ci_low, signed.ci_high, signed.warnings) == (None, None, "no_variation")
+
+
+def test_a_placebo_that_fails_is_told_by_the_contrasts_it_is_of() -> None:
+    question = Question("support_lifts_valence", "", "y", "x", "s", "c")
+
+    def row(role: str, variant: str, p_value: float, **more: str):
+        fit = Fit(n_obs=50, estimate=1.0, std_error=1.0, p_value=p_value)
+        return question.estimate(role, "within_strata", fit, SAMPLING, Clock(None), variant=variant, **more)
+
+    rows = [
+        row("primary", "", 0.5), row("placebo", "", 0.5), row("robustness", "in_the_thread", 0.5),
+        row("placebo", "in_the_thread", 0.5), row("robustness", "bare", 0.5),
+        row("placebo", "message_before", 0.01, placebo="the message before the post"),
+    ]  # fmt: skip
+
+    def failed(found) -> list[str]:
+        return [e.spec_id for e in _beside(found, 0.95) if "placebo_failed" in (e.warnings or "")]
+
+    def name(variant: str, role: str) -> str:
+        return "_".join(part for part in ("support_lifts_valence_within_strata", variant, role) if part)
+
+    assert failed(rows) == [name("", "primary"), name("bare", "robustness")]
+    rows[-1] = row("placebo", "message_before", 0.5, placebo="the message before the post")
+    assert failed(rows) == []
+    rows[3] = row("placebo", "in_the_thread", 0.01)
+    assert failed(rows) == [name("in_the_thread", "robustness")]
+    assert rows[-1].sampling == "the message before the post"
+    assert rows[1].sampling == "labels dealt anew within strata once, seed 5"
