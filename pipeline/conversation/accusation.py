@@ -130,7 +130,7 @@ def _piled(con: duckdb.DuckDBPyConnection, turns: Turns, sampling: Sampling) -> 
             drawn.append(pile_on(accuses[order], author[order], group))
         observed, null = pile_on(accuses, author, group), np.stack(drawn)
         nulls = [against(ORDER, float(observed[i]), null[:, i]) for i in range(2)]
-    words = [turns.refusal_of_order] if turns.refusal_of_order else []
+    words = turns.words_of_order
     return [
         share_row(name, accuses[rows], thread[rows], "replies", sampling, few="few_events", words=words, null=null,
                   units="threads")

@@ -73,7 +73,7 @@ def deliberation_rows(con: duckdb.DuckDBPyConnection, turns: Turns, gaps: Gaps, 
     )
     authors = int(frame["author"].n_unique())
     if turns.refusal_of_latency or authors < LEAST_AUTHORS:
-        words = [turns.refusal_of_latency or "few_replies"]
+        words = turns.words_of_latency if turns.refusal_of_latency else (*turns.words_of_latency, "few_replies")
         return [
             row(FAMILY, name, None, frame.height, "replies", level=sampling.level, warnings=words) for name in NAMES
         ]
@@ -93,7 +93,7 @@ def deliberation_rows(con: duckdb.DuckDBPyConnection, turns: Turns, gaps: Gaps, 
         row(
             FAMILY, name, float(observed[i]), frame.height, "replies", level=sampling.level,
             interval=_interval(totals, i, sampling), null=against("latencies_dealt_in_threads", float(observed[i]),
-            draws[:, i]), warnings=[] if np.isfinite(observed[i]) else ["no_variation"],
+            draws[:, i]), warnings=[*turns.words_of_latency, *([] if np.isfinite(observed[i]) else ["no_variation"])],
         )
         for i, name in enumerate(NAMES)
     ]  # fmt: skip

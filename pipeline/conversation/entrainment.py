@@ -150,17 +150,28 @@ def entrainment_rows(
     -------
     tuple of list
         Measure ``entrainment_overlap`` (null: answered replies dealt anew within threads, those by the author itself
-        left out); estimates of `GROWTH`: with all content words, at equal length, and without words of the post.
+        left out and threads weighing as observed); estimates of `GROWTH`: with all content words, at equal length, and
+        without words of the post.
     """
     pairs, words, roots = _read(con, sampling.seed)
-    late = (turns.refusal_of_order,) if turns.refusal_of_order else ()
+    late = turns.words_of_order
     said, answered = words.rows(ints(pairs, "id")), words.rows(ints(pairs, "parent"))
     value = overlaps(said, answered)
     dyad, turn = codes(pairs, "one", "other"), codes(pairs, "thread", "one", "other")
     place = ints(pairs, "place")
     null = _others(pairs, said, answered, sampling)
     measures = [
-        share_row("entrainment_overlap", value, dyad, "replies", sampling, words=late, null=null, units="dyads")
+        share_row(
+            "entrainment_overlap",
+            value,
+            dyad,
+            "replies",
+            sampling,
+            words=late,
+            null=null,
+            units="dyads",
+            is_share=False,
+        )
     ]
     rest = words.rows(roots)
     own, theirs = said - said.multiply(rest), answered - answered.multiply(rest)
@@ -199,13 +210,18 @@ def _others(
     """Set the mean overlap beside that with replies of the thread dealt anew; own words are nobody's entrainment."""
     if not pairs.height:
         return None
-    author, partner = ints(pairs, "author"), ints(pairs, "partner")
-    places, deal = np.arange(pairs.height), dealer(codes(pairs, "thread"))
+    author, partner, thread = ints(pairs, "author"), ints(pairs, "partner"), codes(pairs, "thread")
+    places, deal = np.arange(pairs.height), dealer(thread)
     rng = stream(sampling.seed, "conversation/entrainment")
+    held = overlaps(said, answered)
+    size = np.bincount(thread)
+    standing = np.bincount(thread, weights=held) / size
     null = []
     for _ in range(affordable(sampling.null_draws, 10 * max(int(said.nnz + answered.nnz), 1))):
         drawn = deal(places, rng)
         kept = np.flatnonzero(partner[drawn] != author)
-        null.append(float(overlaps(said[kept], answered[drawn[kept]]).mean()) if kept.size else float("nan"))
-    observed = float(overlaps(said, answered).mean())
-    return against("answered_replies_dealt_in_threads", observed, np.array(null))
+        total = np.bincount(thread[kept], weights=overlaps(said[kept], answered[drawn[kept]]), minlength=size.size)
+        n = np.bincount(thread[kept], minlength=size.size)
+        # A thread weighs as observed whatever was left out of it; one of which nothing is left stands as it is.
+        null.append(float((size * np.divide(total, n, out=standing.copy(), where=n > 0)).sum() / size.sum()))
+    return against("answered_replies_dealt_in_threads", float(held.mean()), np.array(null))

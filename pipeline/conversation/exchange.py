@@ -7,6 +7,8 @@ the exchanges of a dyad stands for the adaptation within a dyad of row 36, which
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import duckdb
 import numpy as np
 import polars as pl
@@ -78,12 +80,12 @@ def exchange_rows(
     }  # fmt: skip
     frame = con.sql(_FLOOR, params=bound).pl()
     pairs = con.sql(_EXCHANGES).pl()
-    late = (turns.refusal_of_order,) if turns.refusal_of_order else ()
+    late = turns.words_of_order
     dyad, returned = codes(pairs, "one", "other"), ints(pairs, "returned")
     measures = [
         *_entropy(frame, sampling, late),
         *_floor(frame, sampling),
-        share_row("returned_stance", returned, dyad, "exchanges", sampling, words=late, units="dyads"),
+        share_row("returned_stance", returned, dyad, "exchanges", sampling, words=late, units="dyads", is_share=False),
     ]
     found = informative(returned.astype(np.float64), ints(pairs, "place"), dyad, dyad)
     return measures, list(Contrast(SLOPE, found, words=late)(sampling, clock, n_draws))
@@ -100,6 +102,50 @@ def group_entropy(group: Ints, member: Ints, groups: int) -> Floats:
     return np.where(total > 0, np.nan_to_num(found), 0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The earlier turns of a thread by others than the author of a turn.
+
+    Attributes
+    ----------
+    start
+        Place of the first turn of the thread, shape (n,).
+    others
+        Number of earlier turns by others, shape (n,).
+    speaker
+        Code of the thread and author, shape (n,).
+    keys
+        Sorted: speaker times (n + 1) plus the turns by others before each turn of that speaker, shape (n,).
+    first
+        Place of the first key of each speaker, shape (speakers,).
+    """
+
+    start: Ints
+    others: Ints
+    speaker: Ints
+    keys: Ints
+    first: Ints
+
+    @classmethod
+    def of(cls, thread: Ints, author: Ints, place: Ints) -> Earlier:
+        """Return the earlier turns of threads; rows are sorted by thread and place, places begin at 0."""
+        n = thread.size
+        speaker = np.unique(thread * (int(author.max(initial=0)) + 1) + author, return_inverse=True)[1].astype(np.int64)
+        order = np.argsort(speaker, kind="stable")
+        first = np.searchsorted(speaker[order], np.arange(int(speaker.max(initial=-1)) + 1)).astype(np.int64)
+        others = np.empty(n, dtype=np.int64)
+        others[order] = place[order] - (np.arange(n) - first[speaker[order]])
+        return cls(np.arange(n) - place, others, speaker, (speaker * (n + 1) + others)[order], first)
+
+    def drawn(self, rows: Ints, rng: np.random.Generator) -> Ints:
+        """Return for each row one earlier turn by another, all alike, shape (rows,); each row needs one."""
+        others, speaker = self.others[rows], self.speaker[rows]
+        # The k-th turn by others comes after as many own ones as have at most k turns by others before them.
+        k = np.minimum((rng.random(rows.size) * others).astype(np.int64), others - 1)
+        own = np.searchsorted(self.keys, speaker * (self.keys.size + 1) + k, side="right") - self.first[speaker]
+        return (self.start[rows] + k + own).astype(np.int64)
+
+
 def group_gini(group: Ints, counts: Ints) -> Floats:
     """Return the Gini coefficient of the counts of each group, shape (groups,); groups are codes from 0."""
     order = np.lexsort((counts, group))
@@ -113,9 +159,12 @@ def group_gini(group: Ints, counts: Ints) -> Floats:
 def _entropy(frame: pl.DataFrame, sampling: Sampling, late: tuple[str, ...]) -> list[Measure]:
     dated = frame.filter(pl.col("moment").is_not_null())
     if not dated.height or not dated["partner"].count():
-        words = late or ("few_replies",)
         nothing = np.zeros(0)
-        return [share_row("addressee_entropy", nothing, nothing.astype(np.int64), "threads", sampling, words=words)]
+        return [
+            share_row(
+                "addressee_entropy", nothing, nothing.astype(np.int64), "threads", sampling, words=late, is_share=False
+            )
+        ]
     thread, author = codes(dated, "thread"), ints(dated, "author")
     starts = np.r_[True, thread[1:] != thread[:-1]]
     place = np.arange(thread.size) - np.maximum.accumulate(np.where(starts, np.arange(thread.size), 0))
@@ -123,29 +172,44 @@ def _entropy(frame: pl.DataFrame, sampling: Sampling, late: tuple[str, ...]) -> 
         thread[dated.select(pl.struct("thread", "author").is_first_distinct()).to_series().to_numpy()]
     )
     most = np.log2(np.maximum(speakers, 2))  # an answer to oneself has no addressee, but all speakers may be addressed
-    is_reply = dated["partner"].is_not_null().to_numpy()
+    earlier = Earlier.of(thread, author, place)
+    # What answers a turn that is not before it has nothing that it could be dealt.
+    is_reply = dated["partner"].is_not_null().to_numpy() & (earlier.others > 0)
+    if not is_reply.any():
+        nothing = np.zeros(0)
+        return [share_row("addressee_entropy", nothing, nothing.astype(np.int64), "threads", sampling,
+                          words=late, is_share=False)]  # fmt: skip
     partner = dated["partner"].fill_null(0).to_numpy().astype(np.int64)
-    groups = speakers.size
+    groups, answering = speakers.size, np.flatnonzero(is_reply)
     has_replies = np.bincount(thread, weights=is_reply, minlength=groups) > 0
-    value = (group_entropy(thread[is_reply], partner[is_reply], groups) / most)[has_replies]
-    rng, first = stream(sampling.seed, "conversation/entropy"), np.arange(thread.size) - place
+    value = (group_entropy(thread[answering], partner[answering], groups) / most)[has_replies]
+    rng = stream(sampling.seed, "conversation/entropy")
     null = []
     for _ in range(affordable(sampling.null_draws, 4 * thread.size)):
-        # Each turn after the first answers an earlier one of its thread, any of them alike.
-        drawn = author[first + (rng.random(thread.size) * np.maximum(place, 1)).astype(np.int64)]
-        kept = is_reply & (place > 0) & (drawn != author)
-        null.append(float((group_entropy(thread[kept], drawn[kept], groups) / most)[has_replies].mean()))
+        drawn = author[earlier.drawn(answering, rng)]
+        null.append(float((group_entropy(thread[answering], drawn, groups) / most)[has_replies].mean()))
     beside = against("any_earlier_turn_answered", float(value.mean()), np.array(null))
     numbers = np.arange(value.size)
     return [share_row("addressee_entropy", value, numbers, "threads", sampling, words=late, null=beside,
-                      units="threads")]  # fmt: skip
+                      units="threads", is_share=False)]  # fmt: skip
 
 
 def _floor(frame: pl.DataFrame, sampling: Sampling) -> list[Measure]:
     held = frame.group_by("thread", "author").agg(n=pl.len()).sort("thread", "author")
     thread, counts = codes(held, "thread"), ints(held, "n")
     if not thread.size:
-        return [share_row("floor_share_gini", counts, thread, "threads", sampling, few="few_replies", units="threads")]
+        return [
+            share_row(
+                "floor_share_gini",
+                counts,
+                thread,
+                "threads",
+                sampling,
+                few="few_replies",
+                units="threads",
+                is_share=False,
+            )
+        ]
     value = group_gini(thread, counts)
     speakers, turns = np.bincount(thread), np.bincount(thread, weights=counts).astype(np.int64)
     first, spare = np.cumsum(speakers) - speakers, turns - speakers
@@ -158,4 +222,6 @@ def _floor(frame: pl.DataFrame, sampling: Sampling) -> list[Measure]:
         null.append(float(group_gini(thread, 1 + np.bincount(taken, minlength=thread.size)).mean()))
     beside = against("further_turns_any_speaker", float(value.mean()), np.array(null))
     numbers = np.arange(value.size)
-    return [share_row("floor_share_gini", value, numbers, "threads", sampling, null=beside, units="threads")]
+    return [
+        share_row("floor_share_gini", value, numbers, "threads", sampling, null=beside, units="threads", is_share=False)
+    ]

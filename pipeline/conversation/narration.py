@@ -75,6 +75,7 @@ def narration_rows(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> list[M
         draws = reversals(share, author, affordable(sampling.null_draws, share.size), rng)
         null = against("told_backwards_by_author", float(share.mean()), draws)
     found = share_row("narrated_order_consistency", share, author, "texts", sampling, few="few_texts", words=words,
+                      is_share=False,
                       null=null)  # fmt: skip
     return [found]
 

@@ -12,12 +12,15 @@ from pipeline.activity.resampling import NO_INTERVAL, FloatArray, Interval, Null
 from pipeline.activity.row import Sampling, row
 from pipeline.conversation.turns import FAMILY
 from pipeline.conversation.within import Strata, dealt, difference, permuted_difference
+from pipeline.inference.intervals import wilson
 from pipeline.inference.result import FEWEST_BOOTSTRAP_UNITS, Fit, Floats, Ints
 from pipeline.language.clock import Clock
 from pipeline.schema import Estimate, Measure, join_warnings
 
 MOST_DRAWS = 499
 """Draws of each permutation of an estimate."""
+DEALT = "labels dealt anew within strata once"
+"""What a placebo is where nothing else is said."""
 
 
 def ratio(sums: FloatArray) -> FloatArray:
@@ -37,6 +40,7 @@ def share_row(
     words: Iterable[str] = (),
     null: Null | None = None,
     units: str = "agents",
+    is_share: bool = True,
 ) -> Measure:
     """Return a mean, shares among them, with an interval that draws clusters with replacement.
 
@@ -56,6 +60,9 @@ def share_row(
         What stands beside the mean.
     units
         What the clusters are: agents or threads.
+    is_share
+        Whether the outcome of a unit is 0 or 1. A share of all zeros or all ones has an interval though no cluster
+        differs (rule of three; Wilson's); another mean of equal values has none.
     """
     size = value.size
     warnings = [*words] if size else [*words, few]
@@ -70,9 +77,14 @@ def share_row(
                 totals, ratio, draws=sampling.bootstrap_draws, rng=stream(sampling.seed, measure_id),
                 level=sampling.level, method=f"cluster_bootstrap_{units}",
             )  # fmt: skip
-        elif not value.any():
+        elif is_share and not value.any():
             # Drawing clusters again never shows what no cluster has; three in a hundred may (rule of three).
             interval = Interval(0.0, min(1.0, -float(np.log(1 - sampling.level)) / len(totals)), "rule_of_three")
+        elif is_share:
+            low, high = wilson(len(totals), len(totals), sampling.level)
+            interval = Interval(low, high, f"wilson_{units}")
+        else:
+            warnings.append("no_variation")
     mean = float(value.mean()) if size else None
     return row(
         FAMILY, measure_id, mean, size, n_unit, level=sampling.level, interval=interval, null=null, warnings=warnings
@@ -100,12 +112,15 @@ class Question:
 
     def estimate(
         self, role: str, estimator: str, fit: Fit, sampling: Sampling, clock: Clock, *,
-        variant: str = "", model: str | None = None, words: Iterable[str] = (),
+        variant: str = "", model: str | None = None, words: Iterable[str] = (), placebo: str = DEALT,
     ) -> Estimate:  # fmt: skip
-        """Return a row of ``analysis.estimate`` for one fit; `variant` tells rows of one role and estimator apart."""
+        """Return a row of ``analysis.estimate`` for one fit; `variant` tells rows of one role and estimator apart.
+
+        `placebo` says in the row of a placebo what was done in place of the real thing.
+        """
         parts = [f"{fit.n_perm} dealings, seed {sampling.seed}"] if fit.n_perm else []
         if role == "placebo":
-            parts.append(f"labels dealt anew within strata once, seed {sampling.seed}")
+            parts.append(f"{placebo}, seed {sampling.seed}" if "dealt" in placebo else placebo)
         parts += [fit.sampling] if fit.sampling else []
         return Estimate(
             spec_id="_".join(part for part in (self.hypothesis_id, estimator, variant, role) if part), family=FAMILY,

@@ -144,14 +144,14 @@ def _direct(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> Part:
 
 def _switch(con: duckdb.DuckDBPyConnection, turns: Turns, sampling: Sampling) -> Part:
     frame = con.sql(_NEXT_PARTNER).pl()
-    words = [turns.refusal_of_order] if turns.refusal_of_order else []
+    words = turns.words_of_order
     label, switch, author = (ints(frame, name) for name in ("is_sanction", "is_switch", "author"))
     rows = [
         share_row(name, switch[label == side], author[label == side], "replies", sampling, words=words)
         for name, side in (("sanctioned_switch_share", 1), ("unsanctioned_switch_share", 0))
     ]
     found = informative(switch.astype(np.float64), label, codes(frame, "next_id", "thread"), author)
-    return rows, [Contrast(SWITCH, found, words=tuple(words))]
+    return rows, [Contrast(SWITCH, found, words=words)]
 
 
 def _risk(con: duckdb.DuckDBPyConnection, turns: Turns, sampling: Sampling) -> Part:
@@ -165,7 +165,7 @@ def _risk(con: duckdb.DuckDBPyConnection, turns: Turns, sampling: Sampling) -> P
         deal = dealer(stratum)
         null_draws = np.array([change[deal(label, rng) == 1].mean() for _ in range(draws)])
         null = against("sanctions_dealt_within_airs_level", float(change[label == 1].mean()), null_draws)
-    words = [turns.refusal_of_order] if turns.refusal_of_order else []
+    words = turns.words_of_order
     mean = share_row("sanctioned_risk_change", change[label == 1], author[label == 1], "posts", sampling,
-                     few="few_posts", words=["regression_to_the_mean", *words], null=null)  # fmt: skip
-    return [mean], [Contrast(RISK, informative(change.astype(np.float64), label, stratum, author), words=tuple(words))]
+                     few="few_posts", words=["regression_to_the_mean", *words], null=null, is_share=False)  # fmt: skip
+    return [mean], [Contrast(RISK, informative(change.astype(np.float64), label, stratum, author), words=words)]

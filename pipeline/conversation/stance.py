@@ -133,14 +133,14 @@ def stance_rows(
         hypothesis `STANCE`: with controls, without them, for words that the author has not just used, with
         personalisation dealt anew among the answers of each partner, and a placebo of one such dealing.
     """
-    frame, words = _read(con, sampling.seed), [turns.refusal_of_order] if turns.refusal_of_order else []
+    frame, words = _read(con, sampling.seed), [*turns.words_of_order]
     if turns.refusal_of_order is None and not frame.height:
         has_exchanges = con.sql("SELECT count(*) FROM conversation_exchange").fetchall()[0][0]
         words += ["no_descriptions"] if has_exchanges else ["few_replies"]
     con.execute("DROP TABLE conversation_exchange")
     shift, author = ints(frame, "after") - ints(frame, "before"), ints(frame, "author")
     measures = [
-        share_row("stance_exchange_change", shift, author, "exchanges", sampling, words=words),
+        share_row("stance_exchange_change", shift, author, "exchanges", sampling, words=words, is_share=False),
         share_row("stance_personal_share", ints(frame, "is_personal"), author, "exchanges", sampling, words=words),
     ]
     estimates = list(_estimates(frame, clock, sampling, min(n_draws, MOST_DRAWS), words))
@@ -184,7 +184,8 @@ def _estimates(
         fit = shift_fit(shift, label, beside, author, level)
         model = _CONTROLLED if beside.shape[1] else "change of stance ~ 1[personalised]"
         yield STANCE.estimate(
-            role, "ordinal_logit", fit, sampling, clock, variant=variant, model=model, words=words
+            role, "ordinal_logit", fit, sampling, clock, variant=variant, model=model, words=words,
+            placebo="labels dealt anew once among the answers of each partner",
         )  # fmt: skip
     for variant, label in (("", personal), ("words_not_echoed", new)):
         fit = _dealt_fit(shift, label, controls, author, partner, level, n_draws, rng)

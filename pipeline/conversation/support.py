@@ -10,8 +10,6 @@ dealt anew among such posts, and the rise backward, to the author's message befo
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import duckdb
 import numpy as np
 import polars as pl
@@ -122,15 +120,15 @@ def support_rows(
     stratum = codes(replies, "author", "length")
     first = Contrast(DRAWS, informative(supportive.astype(np.float64), distress, stratum, author))
     estimates = list(first(sampling, clock, n_draws))
-    words = tuple(word for word in ("regression_to_the_mean", turns.refusal_of_order) if word)
+    words = ("regression_to_the_mean", *turns.words_of_order)
     frame = _alike(con.sql(_returns("author")).pl())
     measures += _uplift(frame, sampling, words)
     estimates += Contrast(UPLIFT, _strata(frame, "back"), words=words)(sampling, clock, n_draws)
     known = frame.filter(pl.col("before").is_not_null())
     backward = difference(_strata(known, "before"), sampling.level)
     estimates.append(UPLIFT.estimate(
-        "placebo", "within_strata", replace(backward, sampling="the message before the post in place of the next one"),
-        sampling, clock, variant="message_before", words=words,
+        "placebo", "within_strata", backward, sampling, clock, variant="message_before", words=words,
+        placebo="the message before the post in place of the next one",
     ))  # fmt: skip
     within = _alike(con.sql(_returns("author, thread")).pl())
     estimates += Contrast(UPLIFT, _strata(within, "back"), "in_the_thread", words)(sampling, clock, n_draws)
@@ -190,6 +188,6 @@ def _uplift(frame: pl.DataFrame, sampling: Sampling, words: tuple[str, ...]) -> 
         ("support_uplift_backward", rise, ints(some, "author"), None),
     )
     return [
-        share_row(name, value, cluster, "posts", sampling, few="few_posts", words=words, null=beside)
+        share_row(name, value, cluster, "posts", sampling, few="few_posts", words=words, null=beside, is_share=False)
         for name, value, cluster, beside in kinds
     ]

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import duckdb
 
+from pipeline.language.clock import COARSE, ORDER_PRECISIONS, coarse_words, is_precise_sql
+
 FAMILY = "conversation"
 TURN, REPLY, SAID = "conversation_turn", "conversation_reply", "conversation_said"
 
-_ORDERING = "('us', 'ms', 's', 'minute', 'hour')"
-"""Precisions that tell the order of an agent's messages."""
-_EXACT = "('us', 'ms', 's')"
+_ORDERED = is_precise_sql("m", ORDER_PRECISIONS)
+_EXACT = ("us", "ms", "s")
 """Precisions that tell how long a reply took: the median is below a minute on real platforms."""
 
 _TURN = f"""
@@ -43,9 +44,7 @@ thread AS (
     FROM (SELECT DISTINCT COALESCE(root_id, message_id) AS root_id FROM message) AS r
 )
 SELECT n.id, p.id AS parent, m.message_id, m.kind, m.agent_id, m.text_hash, w.author, h.thread,
-       CASE WHEN m.created_at IS NULL THEN m.step
-            WHEN m.at_precision IS NULL OR m.at_precision IN {_ORDERING} THEN epoch_us(m.created_at) END AS moment,
-       CASE WHEN m.at_precision IS NULL OR m.at_precision IN {_EXACT} THEN epoch_us(m.created_at) END AS exact_us,
+       {{moment}} AS moment, CASE WHEN {is_precise_sql("m", _EXACT)} THEN epoch_us(m.created_at) END AS exact_us,
        t.n_tokens, COALESCE(c.class IN ('enforce', 'toxic'), FALSE) AS is_sanction,
        CAST(COALESCE(s.airs, 0) AS BIGINT) AS airs,
        CAST(SIGN(COALESCE(s.agreement, 0) - COALESCE(s.disagreement, 0)) AS BIGINT) AS stance,
@@ -61,6 +60,11 @@ LEFT JOIN score AS s ON s.text_hash = m.text_hash
 LEFT JOIN addressing AS y ON y.text_hash = m.text_hash
 LEFT JOIN reply_class AS c ON c.message_id = m.message_id
 WHERE m.kind <> 'repost'
+"""
+_COUNTS = f"""
+SELECT count(created_at), count(step), count(*) FILTER (WHERE {_ORDERED}),
+       count(*) FILTER (WHERE {is_precise_sql("m", _EXACT)})
+FROM message AS m
 """
 _REPLY = f"""
 SELECT c.id, c.author, c.thread, c.moment, c.exact_us, c.n_tokens, c.is_sanction, c.stance, c.is_judging,
@@ -110,12 +114,26 @@ class Turns:
         Word that says why the order of messages is not known; ``None`` where it is.
     refusal_of_latency
         Word that says why it is not known how long replies took; ``None`` where it is.
+    coarse_order, coarse_latency
+        ``coarse_times_dropped`` where some messages are dated too coarsely to tell their order, or how long they took.
     """
 
     messages: int
     replies: int
     refusal_of_order: str | None
     refusal_of_latency: str | None
+    coarse_order: tuple[str, ...] = ()
+    coarse_latency: tuple[str, ...] = ()
+
+    @property
+    def words_of_order(self) -> tuple[str, ...]:
+        """The warnings of rows that need the order of messages."""
+        return (self.refusal_of_order,) if self.refusal_of_order else self.coarse_order
+
+    @property
+    def words_of_latency(self) -> tuple[str, ...]:
+        """The warnings of rows that need to know how long replies took."""
+        return (self.refusal_of_latency,) if self.refusal_of_latency else self.coarse_latency
 
 
 def make_turns(con: duckdb.DuckDBPyConnection) -> Turns:
@@ -124,23 +142,26 @@ def make_turns(con: duckdb.DuckDBPyConnection) -> Turns:
     Distress is more entries of sadness and fear than of joy and affection (card ``emotion``); a clarification request
     is an entry of category ``clarification`` in a text with a question; an accusation is one of card ``accusation``, or
     of that category of card ``conflict`` in a text that says "you"; valence is w/√(w² + 15) of the summed weights of
-    card ``sentiment``, the normalisation of VADER (Hutto & Gilbert 2014), from −1 to 1.
+    card ``sentiment``, the normalisation of VADER (Hutto & Gilbert 2014), from −1 to 1. A moment is in microseconds
+    since 1970 where any message of the corpus is timed to the hour or finer, and a step elsewhere: never both.
 
     Parameters
     ----------
     con
         Connection with the views ``message``, ``text``, ``lexicon_score`` and ``reply_class`` of one corpus.
     """
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {TURN} AS {_TURN}")
+    timed, stepped, precise, fine = con.sql(_COUNTS).fetchall()[0]
+    moment = f"CASE WHEN {_ORDERED} THEN epoch_us(m.created_at) END" if precise else "m.step"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {TURN} AS {_TURN.format(moment=moment)}")
     con.execute(f"CREATE OR REPLACE TEMP TABLE {REPLY} AS {_REPLY}")
     con.execute(f"CREATE OR REPLACE TEMP TABLE {SAID} AS {_SAID}", {"question": _QUESTION})
     messages, ordered = con.sql(f"SELECT count(*), count(moment) FROM {TURN}").fetchall()[0]
     replies, exact = con.sql(f"SELECT count(*), count(exact_us + answered_us) FROM {REPLY}").fetchall()[0]
-    timed, stepped = con.sql("SELECT count(created_at), count(step) FROM message").fetchall()[0]
     coarse = "time_too_coarse" if timed else "clock_is_step" if stepped else "no_times"
     return Turns(
-        messages, replies, None if ordered or not messages else coarse, None if exact or not replies else coarse
-    )
+        messages, replies, None if ordered or not messages else coarse, None if exact or not replies else coarse,
+        tuple(coarse_words(con, "order")) if precise else (), (COARSE,) if fine < timed else (),
+    )  # fmt: skip
 
 
 def drop_turns(con: duckdb.DuckDBPyConnection) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
 
+from threadpoolctl import threadpool_limits
+
 from pipeline.activity.gaps import read_gaps
 from pipeline.conversation.accusation import accusation_rows
 from pipeline.conversation.attribution import attribution_rows
@@ -19,6 +21,7 @@ from pipeline.conversation.sanctions import sanction_rows
 from pipeline.conversation.stance import stance_rows
 from pipeline.conversation.support import support_rows
 from pipeline.conversation.turns import FAMILY, drop_turns, make_turns
+from pipeline.inference.beside import beside_placebos
 from pipeline.inference.multiplicity import adjust
 from pipeline.language.clock import read_clock
 from pipeline.language.covered import corpus_coverage, warned
@@ -31,6 +34,11 @@ T = TypeVar("T", Measure, Estimate)
 
 
 def _conversation(context: StepContext) -> Mapping[str, Data]:
+    with threadpool_limits(limits=1):  # a sum that is split over threads is added in another order
+        return _computed(context)
+
+
+def _computed(context: StepContext) -> Mapping[str, Data]:
     con, clock, sampling = context.con, read_clock(context.con), _sampling(context.settings)
     n_draws = context.settings.permutation_draws
     turns = make_turns(con)
@@ -50,8 +58,23 @@ def _conversation(context: StepContext) -> Mapping[str, Data]:
     drop_turns(con)
     found, missing = corpus_coverage(con), _coverage(context)
     noted = [_noted(row, missing) for row in warned(measures, found)]
-    tested = [_noted(row, [*found.words, *missing]) for row in adjust(estimates)]
+    tested = [_noted(row, [*found.words, *missing]) for row in adjust(_beside(estimates, sampling.level))]
     return {"measure": measure_frame(noted), "estimate": estimate_frame(tested)}
+
+
+def _beside(rows: list[Estimate], level: float) -> list[Estimate]:
+    """Return the estimates with ``placebo_failed`` where a placebo of their own contrast, or the first one, fails."""
+    names = [
+        row.spec_id.removeprefix(f"{row.hypothesis_id}_{row.estimator}").removesuffix(row.role).strip("_")
+        for row in rows
+    ]
+    both = [(row.hypothesis_id, name) for row, name in zip(rows, names, strict=True)]
+    placebo = [row.role == "placebo" for row in rows]
+    # A contrast without a placebo, and a placebo without a contrast, belong to the first contrast of the hypothesis.
+    own = {key for key, is_it in zip(both, placebo, strict=True) if is_it}
+    own &= {key for key, is_it in zip(both, placebo, strict=True) if not is_it}
+    keys = [key if key in own else (key[0], "") for key in both]
+    return beside_placebos(rows, keys, placebo, level)
 
 
 def _noted(row: T, words: list[str]) -> T:
@@ -73,6 +96,8 @@ CONVERSATION_STEPS = (
             "pipeline.activity.row",
             "pipeline.conversation",
             "pipeline.coordination.nulls",
+            "pipeline.inference.beside",
+            "pipeline.inference.intervals",
             "pipeline.inference.multiplicity",
             "pipeline.inference.result",
             "pipeline.language.clock",

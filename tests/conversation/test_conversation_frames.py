@@ -135,6 +135,15 @@ def test_clocks() -> None:
         assert (turns.refusal_of_order, turns.refusal_of_latency) == expected
     steps = make_turns(connect([replace(m, at=None, step=i) for i, m in enumerate(said)]))
     assert (steps.refusal_of_order, steps.refusal_of_latency) == (None, "clock_is_step")
+    # Where any message is timed, a step is no time; the days are left out of the order and the rows say so.
+    some = [*said, Said("d", "c", "p", "p", 9, precision="day"), Said("s", "c", "p", "p", None, step=1)]
+    con = connect(some)
+    mixed = make_turns(con)
+    assert (mixed.words_of_order, mixed.words_of_latency) == (("coarse_times_dropped",),) * 2
+    moments = dict(con.sql(f"SELECT message_id, moment FROM {TURN}").fetchall())
+    assert (moments["d"], moments["s"], moments["r"] - moments["p"]) == (None, None, 9_000_000)
+    minutes = make_turns(connect([*said, Said("d", "c", "p", "p", 9, precision="minute")]))
+    assert (minutes.words_of_order, minutes.words_of_latency) == ((), ("coarse_times_dropped",))
     none = make_turns(connect([replace(m, at=None) for m in said]))
     assert (none.refusal_of_order, none.refusal_of_latency) == ("no_times", "no_times")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -16,7 +18,15 @@ from pipeline.conversation.exchange import group_entropy, group_gini
 from pipeline.conversation.narration import order_shares, reversals
 from pipeline.conversation.ordinal import fit_ordinal
 from pipeline.conversation.stance import shift_fit
-from pipeline.conversation.within import dealt, difference, informative, permuted_difference, slope
+from pipeline.conversation.within import (
+    centred,
+    dealt,
+    dealt_slopes,
+    difference,
+    informative,
+    permuted_difference,
+    slope,
+)
 
 
 def drawn(seed: int, n: int = 400, strata: int = 30, clusters: int = 25, effect: float = 0.0):
@@ -78,6 +88,25 @@ def test_permuted_difference_finds_an_effect_and_its_null_stands_at_zero() -> No
     assert fit.p_value == 1 / 200
     assert abs(fit.null_mean) < 3 * fit.null_sd / np.sqrt(199)
     assert fit.conf_low < 1.0 < fit.conf_high
+
+
+@pytest.mark.parametrize(("most", "is_binary"), [(1, False), (5, False), (1, True), (5, True)])
+def test_slopes_of_dealt_labels_are_those_of_dealing_and_fitting(most, is_binary) -> None:
+    """Mean and spread of 4,000 draws either way: four standard errors; and no label is lost in keys."""
+    value, label, stratum, cluster = drawn(5)
+    value = (value > 0).astype(np.float64) if is_binary else value
+    found = informative(value, label * np.random.default_rng(6).integers(1, most + 1, label.size), stratum, cluster)
+    quick = dealt_slopes(found, 4000, np.random.default_rng(1))
+    rng = np.random.default_rng(2)
+    plain = np.array([slope(found, dealt(found.label, found.stratum, rng)) for _ in range(4000)])
+    assert quick.mean() == pytest.approx(plain.mean(), abs=4 * plain.std() * np.sqrt(2 / 4000))
+    assert quick.std() == pytest.approx(plain.std(), rel=4 / np.sqrt(4000))
+    # Outcomes that are alike within strata but for one row: every draw is that row's label less its mean.
+    one = replace(found, value=np.where(np.arange(found.value.size) == 0, 1.0, 0.0))
+    here = found.stratum == found.stratum[0]
+    x = centred(found.label, found.stratum)
+    reached = dealt_slopes(one, 500, rng) * (x @ x) + found.label[here].mean()
+    assert np.allclose(np.unique(reached.round(9)), np.unique(found.label[here]))
 
 
 def test_ordinal_logit_is_that_of_statsmodels() -> None:
