@@ -56,7 +56,7 @@ def shuffled_mean(personas: Floats, sums: Floats) -> Shuffled:
     of the size of the dimensions. The p-value takes the statistic for normal (the combinatorial central limit theorem
     of the same paper).
     """
-    p, s = personas.astype(np.float64), sums.astype(np.float64)
+    p, s = np.asarray(personas, dtype=np.float64), np.asarray(sums, dtype=np.float64)
     agents = len(p)
     mean = float(p.sum(axis=0) @ s.sum(axis=0)) / agents
     pc, sc = p - p.mean(axis=0), s - s.mean(axis=0)
@@ -81,7 +81,7 @@ def excess_error(personas: Floats, sums: Floats, weights: Floats) -> float:
     -----
     Agent a contributes (p_a − p̄)·s_a to a ratio whose denominator is Σ weights, linearised.
     """
-    p, s = personas.astype(np.float64), sums.astype(np.float64)
+    p, s = np.asarray(personas, dtype=np.float64), np.asarray(sums, dtype=np.float64)
     agents = len(p)
     parts = np.einsum("ij,ij->i", p - p.mean(axis=0), s)
     rest = parts - parts.sum() * weights

@@ -39,7 +39,9 @@ class AgentSums:
     tokens: NDArray[np.int64]
 
     def of(self, chosen: NDArray[np.bool_]) -> AgentSums:
-        """Return the rows of some authors."""
+        """Return the rows of some authors; those of all are no copy."""
+        if chosen.all():
+            return self
         return AgentSums(self.personas[chosen], self.sums[chosen], self.counts[chosen], self.tokens[chosen])
 
 
