@@ -7,19 +7,17 @@ from pathlib import Path
 import pytest
 import real_dumps
 
-WHOLE_RUNS = ("end_to_end", "browser", "notebook", "test_cli.py", "test_documents.py")
-
 # Distilling takes most of a minute for each fresh warehouse; the tests of embeddings take the teacher on themselves.
 os.environ.setdefault("ETHOGRAM_TEACHER", "none")
 # No test makes a key of pseudonyms in the folder of the user who runs it.
 os.environ.setdefault("ETHOGRAM_KEY", "a key of tests alone, which hides nothing")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where two workers share the tests, a file stays with one, and so do all whole runs, which need room."""
+    """Where two workers share the tests, a file stays with one: what its tests share is made once."""
     for item in items:
-        is_whole = item.path.parent.name in WHOLE_RUNS or item.path.name in WHOLE_RUNS
-        item.add_marker(pytest.mark.xdist_group("whole runs" if is_whole else item.path.name))
+        item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 REGIONS = {200: (0.015, 0.095), 1000: (0.033, 0.069)}

@@ -91,7 +91,7 @@ def test_headings_and_drawings_can_be_seen(watched: Watched, pages: dict[str, Pa
             assert box is not None
             assert box["width"] > 40
             assert box["height"] > 10
-    assert watched.page.locator("svg[role=img][aria-label]").count() == watched.page.locator("svg").count() == 21
+    assert watched.page.locator("svg[role=img][aria-label]").count() == watched.page.locator("svg").count() == 32
     drawn = watched.page.evaluate("[...document.querySelectorAll('svg text')].every(t => t.getBBox().width > 0)")
     assert drawn
     outside = watched.page.evaluate(
