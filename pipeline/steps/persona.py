@@ -83,6 +83,9 @@ def _measure(context: StepContext) -> Mapping[str, Data]:
 
 def _estimate(context: StepContext) -> Mapping[str, Data]:
     settings = context.settings
+    # Sums of vectors by agent stand beside what DuckDB holds, half a gigabyte for 60,000 agents.
+    limit = int(settings.memory_bytes * MODELS_LEAVE) // 10**6
+    context.con.execute(f"SET memory_limit = '{limit}MB'")
     with threadpool_limits(limits=1):
         rows = persona_estimates(
             context.con,
@@ -184,7 +187,6 @@ PERSONA_STEPS = (
         ),
         libraries=_STATISTICS,
         prepare=_grid,
-        memory_share=MODELS_LEAVE,  # sums of vectors by agent are held beside what DuckDB sorts
         description="Are messages like the description of their author, does that wane, and do votes move it?",
     ),
 )
