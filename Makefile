@@ -41,7 +41,7 @@ report: $(READY)  ## HTML pages of all corpora, or of one: make report [CORPUS=<
 	@$(BIN)/python -m pipeline report $(if $(CORPUS),'$(CORPUS)')
 
 test: $(READY)  ## run the tests; with WORKERS=2 two processes share them
-	@$(BIN)/python -m pytest $(if $(WORKERS),-n $(WORKERS) --dist loadgroup --no-loadscope-reorder) $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(if $(WORKERS),-n $(WORKERS) --dist loadfile --no-loadscope-reorder) $(PYTEST_ARGS)
 
 fuzz: $(READY)  ## the tests with mutated files, TIMES times as many (100: 20,000 files of each container): make fuzz TIMES=500
 	@ETHOGRAM_FUZZ=$(or $(TIMES),100) $(BIN)/python -m pytest -q tests/ingest/test_fuzz_every_container.py tests/ingest/test_ingest_fuzz.py tests/ingest/test_ingest_fuzz_humans.py tests/ingest/test_containers_fuzz.py

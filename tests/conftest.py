@@ -13,13 +13,6 @@ os.environ.setdefault("ETHOGRAM_TEACHER", "none")
 os.environ.setdefault("ETHOGRAM_KEY", "a key of tests alone, which hides nothing")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where two workers share the tests, a file stays with one: what its tests share is made once."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(str(item.path)))
-
-
 REGIONS = {200: (0.015, 0.095), 1000: (0.033, 0.069)}
 """By the number of runs, where the share that an exact test at 5 % rejects lies with 99 % (STATISTICS 2.7)."""
 NOTED = "a share of runs"
