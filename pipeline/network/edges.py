@@ -83,18 +83,18 @@ def undirected_ties(source: IntArray, target: IntArray, n_nodes: int) -> tuple[I
     """Collapse directed pairs to distinct undirected pairs without self-pairs, smaller node first."""
     low, high = np.minimum(source, target), np.maximum(source, target)
     apart = low != high
-    keys = _distinct(low[apart] * n_nodes + high[apart])
+    keys = distinct(low[apart] * n_nodes + high[apart])
     return keys // max(n_nodes, 1), keys % max(n_nodes, 1)
 
 
 def directed_ties(source: IntArray, target: IntArray, n_nodes: int) -> tuple[IntArray, IntArray]:
     """Collapse directed pairs to distinct ones without self-pairs."""
     apart = source != target
-    keys = _distinct(source[apart] * n_nodes + target[apart])
+    keys = distinct(source[apart] * n_nodes + target[apart])
     return keys // max(n_nodes, 1), keys % max(n_nodes, 1)
 
 
-def _distinct(keys: IntArray) -> IntArray:
+def distinct(keys: IntArray) -> IntArray:
     """Sort and drop repeats: `np.unique`, which hashes first and takes ten times as long on such keys."""
     if keys.size == 0:
         return keys

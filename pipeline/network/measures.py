@@ -6,6 +6,7 @@ not comparable between rules (METHODS section 5), so the rule is part of every m
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import duckdb
@@ -27,7 +28,9 @@ from pipeline.network.runs import run_numbers
 from pipeline.network.structure import (
     BoolArray,
     FloatArray,
+    closed_at,
     clustering,
+    clustering_of,
     degree_assortativity,
     reciprocated,
     reciprocity,
@@ -199,17 +202,28 @@ def _undirected_without_groups(
     u: IntArray, v: IntArray, network: Network, corners: tuple[IntArray, IntArray, IntArray]
 ) -> FloatArray:
     """Assortativity, transitivity and local clustering without each group, shape (groups, 3)."""
-    corner_groups = [network.group[corner] for corner in corners]
-    labels = iter(np.unique(network.group))
+    n_nodes, closed = network.n_nodes, closed_at(corners, network.n_nodes)
+    lost = iter(_closed_with(corners, network.group, n_nodes))
 
     def statistic(a: IntArray, b: IntArray, _kept: IntArray) -> tuple[float, ...]:
-        label = next(labels)
-        inside = np.flatnonzero(np.logical_and.reduce([part != label for part in corner_groups]))
-        first, second, third = (corner[inside] for corner in corners)
-        closure, local = clustering(a, b, network.n_nodes, (first, second, third))
-        return (degree_assortativity(a, b, network.n_nodes), closure, local)
+        closure, local = clustering_of(a, b, n_nodes, closed - next(lost))
+        return (degree_assortativity(a, b, n_nodes), closure, local)
 
     return without_groups(u, v, network.group, statistic)
+
+
+def _closed_with(corners: tuple[IntArray, IntArray, IntArray], group: IntArray, n_nodes: int) -> Iterator[IntArray]:
+    """Yield for each group that has a node how many triangles with a node of it each node is in, shape (nodes,)."""
+    first, second, third = (group[corner] for corner in corners)
+    places = (np.arange(len(first)), np.flatnonzero(second != first),
+              np.flatnonzero((third != first) & (third != second)))  # fmt: skip
+    label = np.concatenate([first, second[places[1]], third[places[2]]])
+    order = np.argsort(label, kind="stable")
+    place, ordered = np.concatenate(places)[order], label[order]
+    for wanted in np.unique(group):
+        low, high = np.searchsorted(ordered, [wanted, wanted + 1])
+        a, b, c = (corner[place[low:high]] for corner in corners)
+        yield closed_at((a, b, c), n_nodes)
 
 
 def _undirected_null(

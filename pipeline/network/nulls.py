@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.activity.resampling import Null
 from pipeline.network.edges import IntArray
+from pipeline.network.kernels import offer_swaps
 
 FloatArray = NDArray[np.float64]
 
@@ -99,41 +100,11 @@ def _round(
     if of is not None:  # neighbours in this order are of one run, but for one pair in each run
         order = order[np.argsort(of[order], kind="stable")]
         order = np.concatenate([order[0 : 2 * half : 2], order[1 : 2 * half : 2], order[2 * half :]])
-    first, second, rest = order[:half], order[half : 2 * half], order[2 * half :]
     if not is_directed:  # which end is swapped must not depend on how the tie happens to be stored
-        turn = np.flatnonzero(rng.integers(0, 2, size=len(u), dtype=np.int8))
-        u[turn], v[turn] = v[turn], u[turn]
-
-    def key(a: IntArray, b: IntArray) -> IntArray:
-        return a * n_nodes + b if is_directed else np.minimum(a, b) * n_nodes + np.maximum(a, b)
-
-    a, b, c, d = u[first], v[first], u[second], v[second]
-    refused = (a == d) | (c == b)
-    if of is not None:
-        refused |= of[first] != of[second]
-    # Ties of the network are distinct, so a key that stands twice among old and new ones is a new tie that
-    # exists or is offered twice: whoever gives or takes it is refused. The ties are listed in the order of
-    # their swaps, so that the place in the list modulo `half` is the swap.
-    keys = np.concatenate([key(a, d), key(c, b), key(a, b), key(c, d), key(u[rest], v[rest])])
-    clashes = _repeated(keys)
-    clashes = clashes[clashes < 4 * half] % max(half, 1)
-    refused[clashes] = True
-    accepted = ~refused
-    v[first[accepted]], v[second[accepted]] = d[accepted], b[accepted]
-    return int(accepted.sum())
-
-
-def _repeated(keys: IntArray) -> IntArray:
-    """Places of the keys that stand more than once, in no order; sorts key and place as one integer."""
-    bits = int(keys.size).bit_length()
-    if int(keys.max(initial=0)).bit_length() + bits > 62:
-        places = np.argsort(keys, kind="stable")
-        ordered = keys[places]
-    else:
-        packed = np.sort((keys << bits) | np.arange(keys.size))
-        places, ordered = packed & ((1 << bits) - 1), packed >> bits
-    same = ordered[1:] == ordered[:-1]
-    return np.concatenate([places[1:][same], places[:-1][same]])
+        turned = (u ^ v) * rng.integers(0, 2, size=len(u), dtype=np.int8)
+        u ^= turned
+        v ^= turned
+    return offer_swaps(u, v, order, of, n_nodes, ordered=is_directed)
 
 
 def swaps_model(run: IntArray | None) -> str:
@@ -191,8 +162,8 @@ def without_groups(
     ndarray
         Shape (groups that have a node, k).
     """
-    values = []
+    values, of_u, of_v = [], group[u], group[v]
     for label in np.unique(group):
-        kept = np.flatnonzero((group[u] != label) & (group[v] != label))
+        kept = np.flatnonzero((of_u != label) & (of_v != label))
         values.append(statistics(u[kept], v[kept], kept))
     return np.array(values, dtype=np.float64)

@@ -22,6 +22,7 @@ _MODULES = (
     "pipeline.activity.resampling",
     "pipeline.activity.row",
     "pipeline.network.edges",
+    "pipeline.network.kernels",
     "pipeline.network.nulls",
     "pipeline.network.structure",
     "pipeline.network.clock",

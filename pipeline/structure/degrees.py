@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.network.edges import IntArray
+from pipeline.structure import kernels
 
 FloatArray = NDArray[np.float64]
 
@@ -185,22 +186,7 @@ def rich_club(u: IntArray, v: IntArray, n_nodes: int, share: float) -> float:
 
 
 def core_numbers(u: IntArray, v: IntArray, n_nodes: int) -> IntArray:
-    """Return the core number of each node of a simple undirected network (Seidman 1983), shape (nodes,).
-
-    Every node starts with its degree and takes the h-index of its neighbours' values until nothing changes (Lü, Zhou,
-    Zhang & Stanley 2016, Nat. Commun. 7, 10168): whole arrays at a time, exact when it stops.
-    """
+    """Return the core number of each node of a simple undirected network (Seidman 1983), shape (nodes,)."""
     ego, alter = np.concatenate([u, v]), np.concatenate([v, u])
-    value = np.bincount(ego, minlength=n_nodes)
-    starts = np.concatenate([[0], np.cumsum(value)])[:-1]
-    rank = np.arange(len(ego)) + 1 - np.repeat(starts, np.bincount(ego, minlength=n_nodes))
     by_ego = np.argsort(ego, kind="stable")
-    ego, alter = ego[by_ego], alter[by_ego]
-    base = int(value.max(initial=0)) + 1
-    while True:
-        ordered = np.sort(ego * base + (base - 1 - value[alter]))  # within an ego the largest values first
-        reached = base - 1 - ordered % base >= rank
-        following = np.bincount(ego[reached], minlength=n_nodes)
-        if np.array_equal(following, value):
-            return value
-        value = following
+    return kernels.core_numbers(np.searchsorted(ego[by_ego], np.arange(n_nodes + 1)), alter[by_ego])

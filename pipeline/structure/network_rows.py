@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.activity.resampling import NO_INTERVAL, Interval, Null, gini, jackknife_interval, stream
 from pipeline.activity.row import CENSUS
-from pipeline.network.edges import IntArray
+from pipeline.network.edges import IntArray, distinct
 from pipeline.network.measures import MIN_TIES
 from pipeline.network.nulls import set_against, swaps_model
 from pipeline.schema import Measure
@@ -141,7 +141,7 @@ def _degrees(emit: Emitter, u: IntArray, v: IntArray) -> list[Measure]:
         into, out = np.bincount(target, minlength=nodes), np.bincount(source, minlength=nodes)
         if not graph.is_directed:
             return _inequality("degree", into + out)
-        both = np.unique(np.minimum(source, target) * nodes + np.maximum(source, target))
+        both = distinct(np.minimum(source, target) * nodes + np.maximum(source, target))
         joint = np.bincount(both // nodes, minlength=nodes) + np.bincount(both % nodes, minlength=nodes)
         parts = (_inequality("degree", joint), _inequality("in_degree", into), _inequality("out_degree", out))
         return {key: value for part in parts for key, value in part.items()}
@@ -171,9 +171,9 @@ def _spread(degree: IntArray) -> dict[str, float]:
 
 
 def _inequality(name: str, held: IntArray) -> dict[str, float]:
-    distinct, copies = np.unique(held, return_counts=True)
+    levels, copies = np.unique(held, return_counts=True)
     found = {
-        f"{name}_gini": float(gini(distinct, copies)),
+        f"{name}_gini": float(gini(levels, copies)),
         f"{name}_top1_share": top_share(held, 0.01),
         f"{name}_evenness": evenness(held),
     }

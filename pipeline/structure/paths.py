@@ -13,12 +13,12 @@ from scipy.sparse import csgraph
 
 from pipeline.activity.resampling import NO_INTERVAL, Interval
 from pipeline.network.edges import IntArray
+from pipeline.structure.kernels import WORD, search
 
 MOST_EXACT = 10_000
 """Nodes of the largest component up to which distances are taken from every node."""
 SAMPLED = 1_024
 """Nodes that a larger component is sampled by."""
-_WORD = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +94,14 @@ def distances(
 
     Notes
     -----
-    64 searches share a machine word: a step of all of them is one gather and one bitwise reduction over the arcs.
+    64 searches share a machine word: a step of all of them is one bitwise "or" over the arcs.
     """
     wanted = sources or (n_nodes if n_nodes <= MOST_EXACT else SAMPLED)
     is_exact = wanted >= n_nodes
     starts = np.arange(n_nodes) if is_exact else np.sort(rng.choice(n_nodes, wanted, replace=False))
     order = np.argsort(target, kind="stable")
-    into, first = source[order], np.flatnonzero(np.diff(target[order], prepend=-1))
-    receivers = target[order][first]
-    parts = [
-        _search(into, first, receivers, n_nodes, starts[i : i + _WORD * _AT_ONCE])
-        for i in range(0, len(starts), _WORD * _AT_ONCE)
-    ]
+    into, first = source[order], np.searchsorted(target[order], np.arange(n_nodes + 1))
+    parts = [search(first, into, starts[i : i + WORD * _AT_ONCE]) for i in range(0, len(starts), WORD * _AT_ONCE)]
     if not parts:
         none = np.zeros(0, dtype=np.int64)
         return Distances(none, none, none, n_nodes, is_exact)
@@ -114,37 +110,3 @@ def distances(
 
 
 _AT_ONCE = 8  # words per node and step: the arcs of 100,000 ties fit into the cache
-
-
-def _search(
-    into: IntArray, first: IntArray, receivers: IntArray, n_nodes: int, starts: IntArray
-) -> tuple[IntArray, IntArray, IntArray]:
-    words = -(-len(starts) // _WORD)
-    column = np.arange(len(starts))
-    bit = np.left_shift(np.uint64(1), (column % _WORD).astype(np.uint64))
-    seen = np.zeros((n_nodes, words), dtype=np.uint64)
-    np.bitwise_or.at(seen, (starts, column // _WORD), bit)
-    edge = seen.copy()
-    total, reached, farthest = (np.zeros(len(starts), dtype=np.int64) for _ in range(3))
-    step = 0
-    while True:
-        step += 1
-        found = np.zeros_like(seen)
-        if len(first):
-            found[receivers] = np.bitwise_or.reduceat(edge[into], first, axis=0)
-        found &= ~seen
-        per = _per_source(found, len(starts))
-        if not per.any():
-            return total, reached, farthest
-        total += step * per
-        reached += per
-        farthest[per > 0] = step
-        seen |= found
-        edge = found
-
-
-def _per_source(found: np.ndarray[tuple[int, ...], np.dtype[np.uint64]], n: int) -> IntArray:
-    """Count the set bits of each column of bits."""
-    rows = found[found.any(axis=1)]
-    bits = np.unpackbits(rows.view(np.uint8), axis=1, bitorder="little")
-    return np.asarray(bits.sum(axis=0, dtype=np.int64)[:n])

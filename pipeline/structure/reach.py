@@ -14,6 +14,7 @@ import polars as pl
 
 from pipeline.activity.resampling import NO_INTERVAL, FloatArray, IntArray, Null, cluster_bootstrap, stream
 from pipeline.activity.row import Sampling, row
+from pipeline.network.edges import distinct
 from pipeline.schema import Measure
 from pipeline.structure.emitter import FAMILY
 
@@ -133,5 +134,5 @@ def _several(emit: Emit, name: str, posts: pl.DataFrame, unit: str, n_unit: str,
 def in_several(who: IntArray, where: IntArray) -> FloatArray:
     """Return 1 for each unit that is in two communities or more, else 0, shape (units,)."""
     width = int(where.max()) + 1
-    pairs = np.unique(who * width + where)
+    pairs = distinct(who * width + where)
     return np.asarray(np.bincount(pairs // width) >= 2, dtype=np.float64)

@@ -27,6 +27,7 @@ from pipeline.activity.resampling import (
     stream,
 )
 from pipeline.activity.row import Sampling, row
+from pipeline.network.edges import distinct
 from pipeline.schema import Measure, join_warnings
 from pipeline.structure.cascades import Shapes, branching, reentry, replied_back, shapes, thread_classes
 from pipeline.structure.echo import echo_rows
@@ -201,7 +202,7 @@ def _spam(threads: Threads, found: Shapes) -> Mask:
 
 def _distinct(tree: IntArray, code: IntArray, n_trees: int) -> IntArray:
     width = int(code.max(initial=0)) + 2
-    keys = np.unique(tree * width + code + 1)
+    keys = distinct(tree * width + code + 1)
     return np.bincount(keys // width, minlength=n_trees)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.network.edges import IntArray
-from pipeline.network.structure import triangles
+from pipeline.network.structure import triangles_with_ties
 
 TRIADS = (
     "003", "012", "102", "021D", "021U", "021C", "111D", "111U", "030T", "030C", "201", "120D", "120U", "120C", "210",
@@ -52,11 +52,9 @@ def dyads(source: IntArray, target: IntArray, n_nodes: int) -> Dyads:
     return Dyads(keys[places] // size, keys[places] % size, kind.astype(np.int64))
 
 
-def _kinds(pairs: Dyads, a: IntArray, b: IntArray, n_nodes: int) -> IntArray:
-    """How a is tied to b, as seen from a: 1 sends, 2 receives, 3 both."""
-    keys = pairs.low * n_nodes + pairs.high
-    place = np.searchsorted(keys, np.minimum(a, b) * n_nodes + np.maximum(a, b))
-    kind = pairs.kind[place]
+def _kinds(pairs: Dyads, tie: IntArray, a: IntArray, b: IntArray) -> IntArray:
+    """How a is tied to b, as seen from a: 1 sends, 2 receives, 3 both; `tie` is the place of their pair."""
+    kind = pairs.kind[tie]
     return np.where((a > b) & (kind < 3), 3 - kind, kind)
 
 
@@ -78,9 +76,9 @@ class Triangles:
 
 def list_triangles(pairs: Dyads, n_nodes: int) -> Triangles:
     """List the triangles of the connected pairs of a network."""
-    corners = triangles(pairs.low, pairs.high, n_nodes)
+    corners, ties = triangles_with_ties(pairs.low, pairs.high, n_nodes)
     a, b, c = corners
-    kinds = (_kinds(pairs, a, b, n_nodes), _kinds(pairs, b, c, n_nodes), _kinds(pairs, c, a, n_nodes))
+    kinds = (_kinds(pairs, ties[0], a, b), _kinds(pairs, ties[1], b, c), _kinds(pairs, ties[2], c, a))
     return Triangles(corners, kinds)
 
 

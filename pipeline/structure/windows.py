@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from pipeline.network.edges import IntArray
+from pipeline.network.edges import IntArray, distinct
 from pipeline.structure.degrees import FloatArray
 from pipeline.structure.graphs import UNKNOWN, Graph, Spells
 
@@ -99,7 +99,7 @@ def window_ties(graph: Graph, windows: Windows) -> Iterator[tuple[IntArray, IntA
             inside = (spells.start < closes) & (spells.end >= closes)
         else:
             inside = (spells.start >= opens) & (spells.start < closes)
-        keys = np.unique(low[inside] * size + high[inside])
+        keys = distinct(low[inside] * size + high[inside])
         yield keys // size, keys % size
 
 
@@ -144,9 +144,9 @@ def densification(
     ties = np.searchsorted(np.sort(start), marks, side="right")
     nodes = np.searchsorted(np.sort(arrival), marks, side="right")
     grown = np.unique(np.column_stack([nodes, ties])[nodes > 1], axis=0)
-    distinct = len(np.unique(grown[:, 0]))
-    if distinct < MIN_SNAPSHOTS:
-        return float("nan"), distinct
+    sizes = len(np.unique(grown[:, 0]))
+    if sizes < MIN_SNAPSHOTS:
+        return float("nan"), sizes
     x, y = np.log(grown[:, 0]), np.log(grown[:, 1])
     centred = x - x.mean()
-    return float((centred * (y - y.mean())).sum() / np.square(centred).sum()), distinct
+    return float((centred * (y - y.mean())).sum() / np.square(centred).sum()), sizes

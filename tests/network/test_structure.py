@@ -48,8 +48,7 @@ def test_equal_to_networkx(seed):
     assert mixing == pytest.approx(nx.degree_assortativity_coefficient(graph), abs=SUMMED)
 
 
-def test_triangles_in_several_blocks(monkeypatch):
-    monkeypatch.setattr(structure, "_WEDGES_AT_ONCE", 7)
+def test_triangles_are_the_cliques_of_three():
     source, target = random_ties(3)
     u, v = undirected_ties(source, target, 60)
     graph = nx.Graph(zip(u.tolist(), v.tolist(), strict=True))
