@@ -10,6 +10,7 @@ from __future__ import annotations
 import duckdb
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from pipeline.activity.gaps import Gaps
 from pipeline.activity.resampling import NO_INTERVAL, FloatArray, Interval, cluster_bootstrap, stream
@@ -78,7 +79,7 @@ def deliberation_rows(con: duckdb.DuckDBPyConnection, turns: Turns, gaps: Gaps, 
             row(FAMILY, name, None, frame.height, "replies", level=sampling.level, warnings=words) for name in NAMES
         ]
     author, thread, latency = (ints(frame, name) for name in ("author", "thread", "latency"))
-    author = np.unique(author, return_inverse=True)[1].astype(np.int64)
+    author, latency = (np.unique(codes, return_inverse=True)[1].astype(np.int64) for codes in (author, latency))
     length = within_ranks(ints(frame, "n_tokens"), author)
     thought = within_ranks(ints(frame, "deliberation") / ints(frame, "n_tokens"), author)
     observed = correlations(moments(within_ranks(latency, author), length, thought))
@@ -101,16 +102,28 @@ def deliberation_rows(con: duckdb.DuckDBPyConnection, turns: Turns, gaps: Gaps, 
 
 def within_ranks(values: Ints | FloatArray, author: Ints) -> FloatArray:
     """Return mean ranks within authors (codes from 0), less their mean, over the author's number of replies, (n,)."""
-    order = np.lexsort((values, author))
-    v, a = values[order], author[order]
-    is_first = np.r_[True, (v[1:] != v[:-1]) | (a[1:] != a[:-1])]
+    order, is_first = _ordered(values, author)
+    a = author[order]
     tie = np.cumsum(is_first) - 1
-    place = np.bincount(tie, weights=np.arange(v.size)) / np.bincount(tie)
+    place = np.bincount(tie, weights=np.arange(a.size)) / np.bincount(tie)
     n = np.bincount(a)
     middle = np.cumsum(n) - n + (n - 1) / 2
-    out = np.empty(v.size)
+    out = np.empty(a.size)
     out[order] = (place[tie] - middle[a]) / n[a]
     return out
+
+
+def _ordered(values: Ints | FloatArray, author: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+    """Return the places of the values in their order within authors, and whether each differs from the one before."""
+    bits, span = int(values.size).bit_length(), int(values.max(initial=0)) + 1
+    is_short = (int(author.max(initial=0)) + 1) * span < 1 << (62 - bits)
+    if np.issubdtype(values.dtype, np.integer) and is_short and values.min(initial=0) >= 0:
+        packed = np.sort(((author * span + values).astype(np.int64) << bits) | np.arange(values.size))
+        keys = packed >> bits
+        return packed & ((1 << bits) - 1), np.r_[True, keys[1:] != keys[:-1]]
+    order = np.lexsort((values, author))
+    v, a = values[order], author[order]
+    return order, np.r_[True, (v[1:] != v[:-1]) | (a[1:] != a[:-1])]
 
 
 def _products(latency: FloatArray, length: FloatArray, thought: FloatArray) -> tuple[FloatArray, ...]:

@@ -18,7 +18,7 @@ import polars as pl
 
 from pipeline.activity.resampling import NO_INTERVAL, Interval, stream
 from pipeline.activity.row import Sampling, row
-from pipeline.conversation.ordinal import fit_ordinal
+from pipeline.conversation.ordinal import OrdinalFit, fit_ordinal
 from pipeline.conversation.rows import MOST_DRAWS, Question, ints, share_row
 from pipeline.conversation.turns import FAMILY, REPLY, TURN, Turns
 from pipeline.conversation.within import LEAST_CLUSTERS, LEAST_LABELLED, against_draws, dealer, dealt
@@ -204,8 +204,11 @@ def _dealt_fit(
     if base.estimate is None:
         return base
     deal = dealer(partner)
-    drawn = [shift_fit(shift, deal(label, rng), controls, author, level).estimate for _ in range(n_draws)]
-    null = np.array([np.nan if value is None else value for value in drawn])
+    null = np.full(n_draws, np.nan)
+    for i in range(n_draws):
+        fit, error = _fitted(shift, deal(label, rng), controls, author)
+        if not _why_not(fit, error):
+            null[i] = fit.beta[0]
     counts = Fit(n_obs=base.n_obs, n_events=base.n_events, n_clusters=int(np.unique(partner).size))
     return against_draws(base.estimate, null, level, counts)
 
@@ -240,12 +243,9 @@ def shift_fit(shift: Ints, label: Ints, controls: Floats, cluster: Ints, level: 
         return replace(base, warnings=("no_variation",))
     if (base.n_clusters or 0) < LEAST_CLUSTERS:
         return replace(base, warnings=("few_clusters",))
-    varying = controls[:, np.ptp(controls, axis=0) > 0]
-    x = np.column_stack([label.astype(np.float64), varying - varying.mean(axis=0)])
-    fit = fit_ordinal(x, y.astype(np.int64), cluster)
-    error = float(np.sqrt(max(fit.covariance[0, 0], 0.0)))
-    if not fit.converged or fit.is_separated or not np.isfinite(error) or not error > 0:
-        return replace(base, converged=fit.converged, warnings=("separation" if fit.is_separated else "not_converged",))
+    fit, error = _fitted(shift, label, controls, cluster)
+    if reason := _why_not(fit, error):
+        return replace(base, converged=fit.converged, warnings=reason)
     test = wald(float(fit.beta[0]), error, level, fit.n_clusters - 1)
     few = ("few_clusters",) if fit.n_clusters < FEW_CLUSTERS else ()
     moved = int((shift != np.bincount(y).argmax() + values[0]).sum()) if values.size else 0
@@ -254,3 +254,19 @@ def shift_fit(shift: Ints, label: Ints, controls: Floats, cluster: Ints, level: 
         p_value=test.p_value, conf_low=test.low, conf_high=test.high, converged=True,
         warnings=(*few, *(("few_events",) if moved < LEAST_LABELLED else ())),
     )  # fmt: skip
+
+
+def _fitted(shift: Ints, label: Ints, controls: Floats, cluster: Ints) -> tuple[OrdinalFit, float]:
+    """Return the ordinal logit and the standard error of the label."""
+    y = np.unique(shift, return_inverse=True)[1].astype(np.int64)
+    varying = controls[:, np.ptp(controls, axis=0) > 0]
+    x = np.column_stack([label.astype(np.float64), varying - varying.mean(axis=0)])
+    fit = fit_ordinal(x, y, cluster)
+    return fit, float(np.sqrt(max(fit.covariance[0, 0], 0.0)))
+
+
+def _why_not(fit: OrdinalFit, error: float) -> tuple[str, ...]:
+    """Return why a fit gives no number; empty where it does."""
+    if fit.converged and not fit.is_separated and np.isfinite(error) and error > 0:
+        return ()
+    return ("separation",) if fit.is_separated else ("not_converged",)

@@ -131,11 +131,33 @@ def dealer(stratum: Ints) -> Callable[[Ints, np.random.Generator], Ints]:
     order = np.argsort(stratum, kind="stable")
 
     def deal(label: Ints, rng: np.random.Generator) -> Ints:
+        keys = stratum + rng.random(stratum.size)
         out = np.empty_like(label)
-        out[order] = label[np.argsort(stratum + rng.random(stratum.size))]
+        if label.size and label.min() >= 0 and label.max() < 4:
+            out[order] = _carried(keys, label)
+        else:
+            out[order] = label[np.argsort(keys)]
         return out
 
     return deal
+
+
+_BASE = 0x300 << 52
+"""Bits of 2**-255: keys of a dealing are larger or zero."""
+
+
+def _carried(keys: Floats, label: Ints) -> Ints:
+    """Return labels of 0 to 3 in the order of keys, which are not negative: sorted as whole numbers that carry them.
+
+    The bits of floats that are not negative are in the order of the floats; less those of the smallest they leave two
+    bits free. To sort these is faster than to sort places.
+    """
+    packed = np.maximum(keys.view(np.int64) - _BASE, 0)
+    packed <<= 2
+    packed |= label
+    packed.sort()
+    packed &= 3
+    return packed
 
 
 def dealt(label: Ints, stratum: Ints, rng: np.random.Generator) -> Ints:
