@@ -6,7 +6,7 @@ thread. What does not: any share, model or test.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import duckdb
@@ -74,6 +74,7 @@ class Corpus:
     """
 
     messages: pl.DataFrame
+    _rates: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False)
 
     @cached_property
     def posts(self) -> pl.DataFrame:
@@ -131,8 +132,13 @@ class Corpus:
         -------
         polars.DataFrame
             message_id, author_rate, community_rate. Rates are drawn to the mean of the corpus (`AUTHOR_PRIOR`); of an
-            author without another thread it is that mean.
+            author without another thread it is that mean. Computed once for each outcome.
         """
+        if outcome not in self._rates:
+            self._rates[outcome] = self._base_rates(outcome)
+        return self._rates[outcome]
+
+    def _base_rates(self, outcome: str) -> pl.DataFrame:
         marked = self.messages.select("message_id", "agent_id", "root_id", y=mark(outcome))
         place = self.posts.select(pl.col("message_id").alias("root_id"), pl.col("community_id").alias("place"))
         marked = marked.join(place, on="root_id", how="left", maintain_order="left")

@@ -19,7 +19,6 @@ from pipeline.inference.logit import fit_logit
 from pipeline.inference.random_intercept import fit_random_intercept
 from pipeline.inference.result import FEW_CLUSTERS, Fit, Floats, Ints, events_warning, wald
 from pipeline.inference.specification import BINARY_EXPOSURES, GridSettings, Specification
-from pipeline.language.covered import coverage
 
 ENTANGLED_CORRELATION = 0.2
 """An exposure that correlates with log length by more than this is called entangled with it."""
@@ -71,13 +70,11 @@ def fit_specification(task: Task) -> Fit:
 
 
 def _n_agents(task: Task) -> int:
-    name = "post_author" if task.spec.unit in ("target_post", "pair") else "agent"
-    frame = task.rows if name == "post_author" else task.sample.replies
-    return frame.filter(pl.col(f"is_{name}_known"))[name].n_unique()
+    return task.sample.post_authors if task.spec.unit in ("target_post", "pair") else task.sample.agents
 
 
 def _sample_warnings(task: Task, fit: Fit) -> list[str]:
-    spec, out = task.spec, coverage(task.sample.replies["language"]).words
+    spec, out = task.spec, [*task.sample.words]
     if spec.role == "naive":
         out += ["not_evidence", "replies_clustered"]
     if spec.unit in ("target_post", "pair"):

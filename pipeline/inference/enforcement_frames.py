@@ -16,6 +16,7 @@ import polars as pl
 from pipeline.inference.event_aligned import Threads
 from pipeline.inference.result import Ints
 from pipeline.language.clock import ORDER_PRECISIONS, is_precise
+from pipeline.language.covered import coverage
 
 CLASSES = ("toxic", "enforce", "endorse", "other")
 _EVEN = ("0", "2", "4", "6", "8", "a", "c", "e")
@@ -167,6 +168,21 @@ class Sample:
         post = integers(timed, "post")
         starts = np.flatnonzero(np.r_[np.ones(min(1, post.size), dtype=bool), post[1:] != post[:-1]])
         return Threads(integers(timed, "reply_airs"), integers(timed, "enforce"), starts.astype(np.int64))
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """The warnings about the languages of the replies."""
+        return tuple(coverage(self.replies["language"]).words)
+
+    @cached_property
+    def agents(self) -> int:
+        """Known authors of replies."""
+        return self.replies.filter("is_agent_known")["agent"].n_unique()
+
+    @cached_property
+    def post_authors(self) -> int:
+        """Known authors of posts with a reply."""
+        return self.target_posts.filter("is_post_author_known")["post_author"].n_unique()
 
 
 def integers(frame: pl.DataFrame, column: str) -> Ints:

@@ -82,16 +82,17 @@ def _inverse(matrix: Floats) -> Floats | None:
     return inverse if np.isfinite(inverse).all() else None
 
 
-def _log_likelihood(x: Floats, y: Floats, beta: Floats) -> float:
+def _log_likelihood(x: Floats, y: Floats, beta: Floats) -> tuple[float, Floats]:
+    """Return the log-likelihood and the log odds of each row."""
     eta = x @ beta
-    return float((y * eta - np.logaddexp(0, eta)).sum())
+    return float((y * eta - np.logaddexp(0, eta)).sum()), eta
 
 
 def _newton(x: Floats, y: Floats) -> tuple[Floats, bool]:
     beta = np.zeros(x.shape[1])
-    current = _log_likelihood(x, y, beta)
+    current, eta = _log_likelihood(x, y, beta)
     for _ in range(_MAX_ITERATIONS):
-        p = _expit(x @ beta)
+        p = _expit(eta)
         gradient = x.T @ (y - p)
         inverse = _inverse((x * (p * (1 - p))[:, None]).T @ x)
         if inverse is None:
@@ -100,10 +101,11 @@ def _newton(x: Floats, y: Floats) -> tuple[Floats, bool]:
         if float(gradient @ step) < _TOLERANCE:
             return beta, True
         # A fall within rounding of the sum is no fall.
-        scale, floor, proposed = 1.0, current - 1e-9 - 1e-13 * abs(current), _log_likelihood(x, y, beta + step)
+        scale, floor = 1.0, current - 1e-9 - 1e-13 * abs(current)
+        proposed, eta = _log_likelihood(x, y, beta + step)
         while not proposed >= floor and scale > 1e-6:
             scale /= 2
-            proposed = _log_likelihood(x, y, beta + scale * step)
+            proposed, eta = _log_likelihood(x, y, beta + scale * step)
         beta, current = beta + scale * step, proposed
     return beta, False
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -117,13 +118,13 @@ def order_test(label: Ints, group: Ints, statistic: str, *, n_draws: int, rng: n
         return None
     is_next = np.r_[0, (group[1:] == group[:-1]).astype(np.int64)]
     rows: Any = label if statistic == "adjacent" else residuals(label, is_next)
-    compute: Callable[[Any, Ints], float] = adjacent if statistic == "adjacent" else _before
-    observed = compute(rows, is_next)
+    compute = partial(adjacent, is_next=is_next) if statistic == "adjacent" else _before(is_next)
+    observed = compute(rows)
     n_used = int(min(n_draws, max(LEAST_DRAWS, MOST_CELLS // label.size)))
     draws = np.empty(n_used)
     for i in range(n_used):
         # Sorted by group first, so that each group gets its own rows back, in random order.
-        draws[i] = compute(rows[np.argsort(group + rng.random(label.size), kind="stable")], is_next)
+        draws[i] = compute(rows[np.argsort(group + rng.random(label.size), kind="stable")])
     mean = float(draws.mean())
     # 1e-9: draws that equal the observation up to rounding count as at least as far.
     extreme = int((np.abs(draws - mean) >= abs(observed - mean) - 1e-9).sum())
@@ -160,8 +161,14 @@ def residuals(label: Ints, is_next: Ints) -> Floats:
     return out
 
 
-def _before(rows: Floats, is_next: Ints) -> float:
+def _before(is_next: Ints) -> Callable[[Floats], float]:
+    """Return the function that sums rows times the mean of those before them in their group."""
     starts, lengths, place = _places(is_next)
-    running = np.cumsum(rows, axis=0)
-    before = running - rows - np.repeat(running[starts] - rows[starts], lengths, axis=0)
-    return float((rows * before / np.maximum(place, 1)[:, None]).sum())
+    n_before = np.maximum(place, 1)[:, None]
+
+    def compute(rows: Floats) -> float:
+        running = np.cumsum(rows, axis=0)
+        before = running - rows - np.repeat(running[starts] - rows[starts], lengths, axis=0)
+        return float((rows * before / n_before).sum())
+
+    return compute

@@ -92,15 +92,16 @@ def permute_posts(
     n_draw, k_draw = np.empty((n_draws, size)), np.empty((n_draws, size))
     by_stratum = None if strata is None else np.argsort(strata, kind="stable")
     sorted_exposure = exposure if by_stratum is None else exposure[by_stratum]
-    everyone = np.arange(exposure.size)
+    held, hits = trials.astype(np.float64), successes.astype(np.float64)
     for draw in range(n_draws):
         if strata is None:
-            shuffled, places = rng.permutation(exposure), everyone
+            shuffled, n_of, k_of = rng.permutation(exposure), held, hits
         else:
             # Random order within stratum: the exposures sorted by stratum go to these posts.
-            shuffled, places = sorted_exposure, np.argsort(strata + rng.random(strata.size))
-        n_draw[draw] = np.bincount(shuffled, weights=trials[places], minlength=size)
-        k_draw[draw] = np.bincount(shuffled, weights=successes[places], minlength=size)
+            places = np.argsort(strata + rng.random(strata.size))
+            shuffled, n_of, k_of = sorted_exposure, held[places], hits[places]
+        n_draw[draw] = np.bincount(shuffled, weights=n_of, minlength=size)
+        k_draw[draw] = np.bincount(shuffled, weights=k_of, minlength=size)
     return _test(observed, collapsed_slopes(n_draw, k_draw), ci_level, base)
 
 

@@ -44,7 +44,7 @@ def test_before_against_a_loop():
         own = rows[group == g]
         for k in range(1, len(own)):
             total += float(own[k] @ own[:k].mean(axis=0))
-    assert _before(rows, is_next) == pytest.approx(total, abs=1e-10)
+    assert _before(is_next)(rows) == pytest.approx(total, abs=1e-10)
 
 
 def test_blocks_are_runs_within_threads():
