@@ -24,7 +24,7 @@ from pipeline.activity.row import Sampling
 from pipeline.coordination.nulls import affordable, against
 from pipeline.coordination.posts import Posts, read_posts
 from pipeline.coordination.regularity import FAMILY
-from pipeline.coordination.timing import Intervals, finite_size, intervals, spread
+from pipeline.coordination.timing import Intervals, coefficients, finite_size, intervals
 from pipeline.inference.intervals import wilson
 from pipeline.inference.multiplicity import adjust
 from pipeline.schema import Estimate, join_warnings
@@ -141,8 +141,8 @@ def _with_open(posts: Posts, closed: Intervals) -> Intervals:
 
 
 def _statistics(found: Intervals) -> dict[str, FloatArray]:
-    result = spread(found)
-    return {"cov": result.cov, "finite_size": finite_size(result.cov, result.n)}
+    n, cov = coefficients(found)
+    return {"cov": cov, "finite_size": finite_size(cov, n)}
 
 
 def _share(values: FloatArray, choice: Choice) -> tuple[int, int]:

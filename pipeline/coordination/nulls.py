@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.activity.resampling import FloatArray, Null
 from pipeline.coordination.posts import Posts
-from pipeline.coordination.timing import MIN_INTERVALS, Intervals, intervals, spread
+from pipeline.coordination.timing import MIN_INTERVALS, Intervals, coefficients, intervals, ordered_within
 from pipeline.schema import Measure
 
 MEMORYLESS, PERMUTED = "memoryless_posting", "permuted_authors"
@@ -42,7 +42,8 @@ def memoryless(
     """
     n = counts.astype(np.int64)
     agent = np.repeat(np.arange(len(n)), n)
-    return np.stack([statistic(spread(Intervals(agent, rng.exponential(size=len(agent)))).cov) for _ in range(draws)])
+    drawn = (Intervals(agent, rng.exponential(size=len(agent))) for _ in range(draws))
+    return np.stack([statistic(coefficients(found)[1]) for found in drawn])
 
 
 def permuted(
@@ -54,10 +55,9 @@ def permuted(
     """
     result = []
     for _ in range(draws):
-        at = rng.permutation(posts.at)
-        order = np.lexsort((at, posts.agent))
-        found = spread(intervals(posts.agent, at[order], posts.gaps))
-        result.append(statistic(found.cov[found.n >= MIN_INTERVALS]))
+        at = ordered_within(posts.agent, rng.permutation(posts.at))
+        n, cov = coefficients(intervals(posts.agent, at, posts.gaps))
+        result.append(statistic(cov[n >= MIN_INTERVALS]))
     return np.stack(result)
 
 

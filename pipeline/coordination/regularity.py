@@ -24,7 +24,7 @@ from pipeline.coordination.timing import (
     class_shares,
     grouped_order,
     intervals,
-    memory,
+    remembering,
     spread,
 )
 from pipeline.inference.intervals import wilson
@@ -155,7 +155,8 @@ def _shuffled_memory(between: Intervals, draws: int, sampling: Sampling) -> Floa
     rng = stream(sampling.seed, "post_memory/null")
     means = []
     agent: IntArray = between.agent
+    compute = remembering(agent)
     for _ in range(draws):
-        values = memory(Intervals(agent, between.length[grouped_order(agent, rng)]))
+        values = compute(between.length[grouped_order(agent, rng)])
         means.append(np.nanmean(values) if not np.isnan(values).all() else np.nan)
     return np.array(means)

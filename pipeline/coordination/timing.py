@@ -9,6 +9,7 @@ a class stands beside what random moments give for the same numbers of posts.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,21 +94,35 @@ def spread(found: Intervals) -> Spread:
         nothing = np.zeros(0)
         none = np.zeros(0, dtype=np.int64)
         return Spread(none, none, nothing, nothing, nothing, nothing, nothing)
-    starts = _starts(found.agent)
-    n = np.diff(np.append(starts, found.length.size))
-    mean = np.add.reduceat(found.length, starts) / n
-    squares = np.square(found.length - np.repeat(mean, n))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.where(mean > 0, np.sqrt(np.add.reduceat(squares, starts) / n) / mean, np.nan)
+    agent, n, starts, mean, ratio = _ratios(found)
     return Spread(
-        found.agent[starts],
-        n.astype(np.int64),
+        agent,
+        n,
         mean,
         np.minimum.reduceat(found.length, starts),
         np.where(n >= MIN_INTERVALS, ratio, np.nan),
         np.where(n >= MIN_ORDERED, finite_size(ratio, n), np.nan),
         memory(found),
     )
+
+
+def coefficients(found: Intervals) -> tuple[IntArray, FloatArray]:
+    """Return the number of intervals and the coefficient of variation of each agent: what draws need of `spread`."""
+    if found.length.size == 0:
+        return np.zeros(0, dtype=np.int64), np.zeros(0)
+    _, n, _, _, ratio = _ratios(found)
+    return n, np.where(n >= MIN_INTERVALS, ratio, np.nan)
+
+
+def _ratios(found: Intervals) -> tuple[IntArray, IntArray, NDArray[np.intp], FloatArray, FloatArray]:
+    """Return agents, numbers of intervals, places of the first ones, means, and standard deviations over means."""
+    starts = _starts(found.agent)
+    n = np.diff(np.append(starts, found.length.size))
+    mean = np.add.reduceat(found.length, starts) / n
+    squares = np.square(found.length - np.repeat(mean, n))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.where(mean > 0, np.sqrt(np.add.reduceat(squares, starts) / n) / mean, np.nan)
+    return found.agent[starts], n.astype(np.int64), starts, mean, ratio
 
 
 def finite_size(cov: FloatArray, n: IntArray) -> FloatArray:
@@ -128,26 +143,34 @@ def memory(found: Intervals, min_intervals: int = MIN_ORDERED) -> FloatArray:
     ndarray
         One value per agent, in order; not-a-number with fewer than `min_intervals` intervals or without variation.
     """
-    starts = _starts(found.agent)
-    n = np.diff(np.append(starts, found.length.size))
+    return remembering(found.agent, min_intervals)(found.length)
+
+
+def remembering(agent: IntArray, min_intervals: int = MIN_ORDERED) -> Callable[[FloatArray], FloatArray]:
+    """Return the function from lengths of intervals to the `memory` of each agent; agents are put in order once."""
+    starts = _starts(agent)
+    n = np.diff(np.append(starts, agent.size))
     if not len(n):
-        return np.zeros(0)
-    follows = np.concatenate([[False], found.agent[1:] == found.agent[:-1]])
-    before, after = found.length[:-1][follows[1:]], found.length[1:][follows[1:]]
-    place = np.repeat(np.arange(len(n)), n)[follows]
+        return lambda length: np.zeros(0)
+    later = np.flatnonzero(agent[1:] == agent[:-1])
+    place, pairs = np.repeat(np.arange(len(n)), n)[later + 1], np.maximum(n - 1, 1)
 
     def total(values: FloatArray) -> FloatArray:
         return np.asarray(np.bincount(place, weights=values, minlength=len(n)), dtype=np.float64)
 
-    pairs = np.maximum(n - 1, 1)
-    x = before - (total(before) / pairs)[place]
-    y = after - (total(after) / pairs)[place]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        value = total(x * y) / np.sqrt(total(x * x) * total(y * y))
-    # Intervals that are equal up to rounding have no order; their correlation would be noise of the last digit.
-    scale = np.maximum.reduceat(np.abs(found.length), starts)
-    is_flat = np.minimum(total(x * x), total(y * y)) <= n * np.square(scale * 1e-9)
-    return np.asarray(np.where((n >= min_intervals) & ~is_flat, value, np.nan), dtype=np.float64)
+    def compute(length: FloatArray) -> FloatArray:
+        before, after = length[later], length[later + 1]
+        x = before - (total(before) / pairs)[place]
+        y = after - (total(after) / pairs)[place]
+        xx, yy = total(x * x), total(y * y)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            value = total(x * y) / np.sqrt(xx * yy)
+        # Intervals that are equal up to rounding have no order; their correlation would be noise of the last digit.
+        scale = np.maximum.reduceat(np.abs(length), starts)
+        is_flat = np.minimum(xx, yy) <= n * np.square(scale * 1e-9)
+        return np.asarray(np.where((n >= min_intervals) & ~is_flat, value, np.nan), dtype=np.float64)
+
+    return compute
 
 
 def classify(cov: FloatArray) -> IntArray:
@@ -176,6 +199,16 @@ def grouped_order(group: IntArray, rng: np.random.Generator) -> NDArray[np.intp]
     """
     # One sort of group + fraction: the same as sorting by group and then by chance, at half the time.
     return np.argsort(group + rng.random(len(group)))
+
+
+def ordered_within(group: IntArray, values: IntArray) -> IntArray:
+    """Return values in their order within groups; groups are ascending and not negative, shape (n,)."""
+    low = int(values.min()) if values.size else 0
+    bits = (int(values.max()) - low).bit_length() if values.size else 0
+    if int(group.max(initial=0)).bit_length() + bits > 62:
+        return np.asarray(values[np.lexsort((values, group))], dtype=np.int64)
+    packed = np.sort((group << bits) | (values - low))  # group and value as one number: several times faster
+    return np.asarray((packed & ((1 << bits) - 1)) + low, dtype=np.int64)
 
 
 def _starts(agent: IntArray) -> NDArray[np.intp]:
