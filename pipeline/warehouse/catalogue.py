@@ -10,6 +10,7 @@ import logging
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,8 @@ STORAGE_VERSION = "v1.2.0"
 DATABASE = "ethogram"  # the name under which clients see the file; views of users may say it
 ALWAYS_VIEWS = frozenset({"embedding", "persona_embedding"})  # large, and read by few
 PREFIX = ".ethogram.duckdb-"
+FILLERS = 4
+"""Tables that are filled at a time, at most."""
 
 META_TABLES: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
     "part": (
@@ -189,7 +192,7 @@ def _add_tables(con: duckdb.DuckDBPyConnection, settings: Settings, shown: Seque
     Neither holds a credential: see `clean` and `clean_copies`.
     """
     layout = Layout(settings.warehouse)
-    filled = []
+    filled: list[tuple[int, str]] = []
     add_functions(con)
     con.execute("BEGIN")  # one transaction for all descriptions: each commit waits for the disk
     for table in TABLES.values():
@@ -204,12 +207,23 @@ def _add_tables(con: duckdb.DuckDBPyConnection, settings: Settings, shown: Seque
             order = ", ".join(f"{sql_identifier(name)} NULLS FIRST" for name in table.sort_key)
             if rows:
                 select = clean_select(con, table, files, rows)
-                filled.append(f"INSERT INTO {table.qualified} {select}" + ("" if is_sorted else f" ORDER BY {order}"))
+                ordered = "" if is_sorted else f" ORDER BY {order}"
+                filled.append((rows, f"INSERT INTO {table.qualified} {select}{ordered}"))
         for statement in comments(table, kind):
             con.execute(statement)
     con.execute("COMMIT")
-    for statement in filled:
-        con.execute(statement)
+    # The rows of one table are written in their order, by one thread; so tables are filled beside each other.
+    statements = [statement for _, statement in sorted(filled, key=lambda item: -item[0])]
+    with ThreadPoolExecutor(min(FILLERS, settings.threads)) as fillers:
+        list(fillers.map(lambda statement: _fill(con, statement), statements))
+
+
+def _fill(con: duckdb.DuckDBPyConnection, statement: str) -> None:
+    with con.cursor() as own:
+        own.execute(f"USE {DATABASE}")
+        own.execute("SET TimeZone = 'UTC'")
+        own.execute("SET enable_progress_bar = false")
+        own.execute(statement)
 
 
 def _about() -> dict[str, str]:

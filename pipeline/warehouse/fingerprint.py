@@ -11,7 +11,7 @@ import importlib.metadata
 import importlib.util
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
 
@@ -60,11 +60,16 @@ def fingerprint(
         "config": dict(config or {}),
         "modules": {_name(module): _digest_files(*_sources(module)) for module in modules},
         "files": sorted((path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in files),
-        "tables": {table.qualified: dataclasses.asdict(table) for table in tables},
+        "tables": {table.qualified: _described(table) for table in tables},
         "libraries": {name: importlib.metadata.version(name) for name in libraries},
     }
     text = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:HEX_DIGITS]
+
+
+@cache
+def _described(table: Table) -> dict[str, object]:
+    return dataclasses.asdict(table)
 
 
 def _name(module: ModuleType | str) -> str:
