@@ -7,6 +7,7 @@ not comparable between rules (METHODS section 5), so the rule is part of every m
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 import duckdb
@@ -70,15 +71,17 @@ def network_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> list
     words += ["null_authors"] if anonymous else []
     words += ["dangling_parents"] if dangling else []
     words += pooled_words(con)
-    result: list[Measure] = []
-    for rule in RULES:
-        network = load_network(con, rule)
-        few = ["few_ties"] if len(network.source) < MIN_TIES else []
-        run = run_numbers(con, network.ids)
-        result += _directed(network, run, rule, sampling, [*words, *few])
-        if rule == "reply_any":
-            result += _undirected(network, run, rule, sampling, [*words, *few])
-    return result
+    parts: list[Future[list[Measure]]] = []
+    # Each part has random streams of its own, so that the order in which they are worked on does not matter.
+    with ThreadPoolExecutor(2) as workers:
+        for rule in RULES:
+            network = load_network(con, rule)
+            few = ["few_ties"] if len(network.source) < MIN_TIES else []
+            run = run_numbers(con, network.ids)
+            parts.append(workers.submit(_directed, network, run, rule, sampling, [*words, *few]))
+            if rule == "reply_any":
+                parts.append(workers.submit(_undirected, network, run, rule, sampling, [*words, *few]))
+        return [found for part in parts for found in part.result()]
 
 
 def _directed(network: Network, run: IntArray | None, rule: str, sampling: Sampling, words: list[str]) -> list[Measure]:

@@ -7,6 +7,7 @@ unit_id the name of the network. Measures that family ``network`` has of the sam
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -51,6 +52,8 @@ _ELSEWHERE = {
 """What family ``network`` computes of each rule, as a measure of the corpus with the rule in its name."""
 
 Words = Sequence[str]
+MOST_TIES_BESIDE = 1_000_000
+"""Ties up to which what asks for direction is measured beside what does not: the triangles of both are in memory."""
 
 
 def network_rows(graph: Graph, plan: Plan, words: Words = ()) -> list[Measure]:
@@ -82,10 +85,12 @@ def network_rows(graph: Graph, plan: Plan, words: Words = ()) -> list[Measure]:
     if graph.name == ACTION:
         return _wanted(graph, [*found, *_directed(emit, is_brief=True)])
     found += _degrees(emit, u, v)
-    if graph.is_directed:
-        found += _directed(emit)
-    found += _undirected(emit, u, v)
-    return _wanted(graph, found)
+    if not graph.is_directed:
+        return _wanted(graph, [*found, *_undirected(emit, u, v)])
+    # Each has random streams of its own, so that the order in which they are worked on does not matter.
+    with ThreadPoolExecutor(2 if graph.n_ties <= MOST_TIES_BESIDE else 1) as workers:
+        parts = [workers.submit(_directed, emit), workers.submit(_undirected, emit, u, v)]
+        return _wanted(graph, [*found, *(row for part in parts for row in part.result())])
 
 
 def _wanted(graph: Graph, rows: list[Measure]) -> list[Measure]:
