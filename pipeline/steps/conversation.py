@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from pipeline.activity.gaps import read_gaps
 from pipeline.conversation.accusation import accusation_rows
 from pipeline.conversation.attribution import attribution_rows
+from pipeline.conversation.challenge import challenge_rows
 from pipeline.conversation.deliberation import deliberation_rows
 from pipeline.conversation.entrainment import entrainment_rows
 from pipeline.conversation.exchange import exchange_rows
@@ -46,8 +47,9 @@ def _computed(context: StepContext) -> Mapping[str, Data]:
     estimates: list[Estimate] = []
     for what, compute in (
         ("sanctions", sanction_rows), ("stances", stance_rows), ("attributions", attribution_rows),
-        ("exchanges", exchange_rows), ("repair", repair_rows), ("shared words", entrainment_rows),
-        ("support", support_rows), ("accusations", accusation_rows), ("named states", naming_rows),
+        ("exchanges", exchange_rows), ("repair", repair_rows), ("challenges", challenge_rows),
+        ("shared words", entrainment_rows), ("support", support_rows), ("accusations", accusation_rows),
+        ("named states", naming_rows),
     ):  # fmt: skip
         rows, tests = compute(con, turns, clock, sampling, n_draws)
         measures += rows

@@ -14,6 +14,7 @@ from pipeline.coordination.signals import agent_signals, signal_measures
 from pipeline.schema import estimate_frame, measure_frame
 from pipeline.steps.analysis import _sampling
 from pipeline.steps.step import Step, StepContext
+from pipeline.structure.echo import side_rows
 from pipeline.warehouse import Data
 
 
@@ -37,6 +38,7 @@ def _measure(context: StepContext) -> Mapping[str, Data]:
     rows += commenter_measures(context.con, sampling)
     context.progress("the busiest accounts are measured")
     rows += copy_measures(read_copied(context.con), sampling)
+    rows += side_rows(context.con, FAMILY, sampling)
     return {"measure": measure_frame(rows)}
 
 
@@ -50,6 +52,7 @@ _SHARED = (
     "pipeline.steps.coordination",
     "pipeline.steps.analysis",
     "pipeline.schema.tidy",
+    "pipeline.structure.echo",
     "pipeline.activity.burstiness",
     "pipeline.activity.gaps",
     "pipeline.activity.resampling",

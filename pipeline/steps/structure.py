@@ -65,7 +65,10 @@ STRUCTURE_STEPS = (
     Step(
         key="analysis/measure/structure",
         tables=("measure",),
-        reads=("message", "agent", "interaction", "tie_event", "reaction", "community_snapshot", "collection_gap"),
+        reads=(
+            "message", "agent", "interaction", "tie_event", "reaction", "membership_event", "community_snapshot",
+            "collection_gap",
+        ),
         family="structure",
         compute=_structure,
         modules=_MODULES,
@@ -76,11 +79,11 @@ STRUCTURE_STEPS = (
     Step(
         key="analysis/measure/cascade",
         tables=("measure",),
-        reads=("message", "corpus", "collection_gap"),
+        reads=("message", "agent", "corpus", "collection_gap"),
         family="cascade",
         compute=_cascade,
         modules=_MODULES,
         libraries=_STATISTICS,
         description="Shape and spread of threads, who returns to them, and how fast comments are answered.",
     ),
-)
+)  # fmt: skip
