@@ -2,7 +2,7 @@
 
 What belongs here: joining ``analysis.measure`` (and of ``analysis.estimate`` what `printed_estimates` names) to
 ``analysis.published`` and writing the cause of the gap. A printed value that rests on a secondary summary or on
-inference is said to, in the cause and in the warnings. A printed number of the corpus's platform that no measure of ours
+inference is said to, in the cause and in the warnings. A printed number of the corpus's platform that nothing of ours
 stands beside, in any corpus, has a row as well, without a value and with the reason.
 """
 

@@ -123,10 +123,11 @@ def _shape_rows(threads: Threads, found: Shapes, sampling: Sampling) -> list[Mea
         _ratio(emit, f"thread_{name}_share", shape == place, posts, cluster, sampling, "posts")
         for place, name in enumerate(_CLASSES)
     ]
-    for name, over in (
-        ("replies_per_comment", found.answers - found.direct), ("parallel_monologue_share", found.direct),
-    ):  # fmt: skip
-        rows.append(_ratio(emit, name, over, found.answers, cluster, sampling, "comments"))
+    further = found.answers - found.direct
+    rows += [
+        _ratio(emit, "replies_per_comment", further, found.answers, cluster, sampling, "comments"),
+        _ratio(emit, "parallel_monologue_share", found.direct, found.answers, cluster, sampling, "comments"),
+    ]
     has = found.answers > 0
     few, one = cluster[has], posts[has]
     for name, over in (
