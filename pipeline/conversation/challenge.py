@@ -23,16 +23,29 @@ from pipeline.schema import Estimate, Measure
 NULL = "challenges_dealt_in_threads_and_depth"
 
 _REPLIES = f"""
+WITH answered AS (
+    SELECT b.parent AS id FROM {REPLY} AS b JOIN {REPLY} AS a ON a.id = b.parent AND a.partner = b.author
+    GROUP BY b.parent
+)
 SELECT a.id, a.author, a.partner, a.thread, a.moment, a.is_to_post,
-       CAST(s.is_clarifying OR a.stance < 0 AS BIGINT) AS is_challenge
-FROM {REPLY} AS a JOIN {SAID} AS s ON s.id = a.id WHERE a.moment IS NOT NULL
+       CAST(s.is_clarifying OR a.stance < 0 AS BIGINT) AS is_challenge,
+       CASE WHEN w.id IS NULL THEN 0 ELSE 1 END AS is_answered
+FROM {REPLY} AS a JOIN {SAID} AS s ON s.id = a.id LEFT JOIN answered AS w ON w.id = a.id
+WHERE a.moment IS NOT NULL
 ORDER BY a.id
 """
 _TURNS = f"SELECT author, thread, moment FROM {TURN} WHERE moment IS NOT NULL ORDER BY thread, author, moment"
-_QUESTIONS = f"""
-SELECT t.author, count(*) FILTER (WHERE NOT s.is_question) AS statements,
-       count(*) FILTER (WHERE s.is_question) AS questions
-FROM {TURN} AS t JOIN {SAID} AS s ON s.id = t.id GROUP BY t.author ORDER BY t.author
+_AFTER = r"""(?:[\s"”’)*_\]]|$)"""
+_END = r"[^\s\d.!?。！？][.!?。！？]+" + _AFTER
+"""Marks that end a sentence: after no digit, so that the numbers of lists are none, and at the end of a word."""
+_ASKED = r"[^\s\d.!?。！？][.!。！]*[?？][.!?。！？]*" + _AFTER
+_SENTENCES = f"""
+WITH counted AS (
+    SELECT text_hash, len(regexp_extract_all(text, $ended)) AS ended, len(regexp_extract_all(text, $asked)) AS asked
+    FROM text
+)
+SELECT t.author, CAST(sum(c.ended - c.asked) AS BIGINT) AS statements, CAST(sum(c.asked) AS BIGINT) AS questions
+FROM {TURN} AS t JOIN counted AS c ON c.text_hash = t.text_hash GROUP BY t.author ORDER BY t.author
 """
 
 
@@ -55,8 +68,9 @@ def challenge_rows(
     Returns
     -------
     tuple of list
-        Measures ``author_return_share`` and ``multi_turn_share`` (null of both: challenges dealt anew among the direct,
-        or the further, replies of a thread), and ``statement_question_ratio``; no estimates.
+        Measures ``author_return_share``, ``multi_turn_share`` and ``challenge_answered_share`` (null of each:
+        challenges dealt anew among the direct, or the further, replies of a thread), and
+        ``statement_question_ratio``; no estimates.
     """
     del clock, n_draws
     replies, events = con.sql(_REPLIES).pl(), con.sql(_TURNS).pl()
@@ -71,7 +85,10 @@ def challenge_rows(
             name, value[challenge == 1], partner[challenge == 1], "challenges", sampling, few="few_events",
             words=turns.words_of_order, null=dealt_mean(NULL, value, challenge, place, sampling),
         )
-        for name, value in (("author_return_share", back), ("multi_turn_share", again))
+        for name, value in (
+            ("author_return_share", back), ("multi_turn_share", again),
+            ("challenge_answered_share", ints(replies, "is_answered")),
+        )
     ]  # fmt: skip
     return [*measures, _statements(con, sampling)], []
 
@@ -118,8 +135,8 @@ def returned(events: tuple[Ints, Ints, Ints], replies: tuple[Ints, Ints, Ints, I
 
 
 def _statements(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> Measure:
-    """Return messages without a question over those with one; authors are drawn with replacement."""
-    name, frame = "statement_question_ratio", con.sql(_QUESTIONS).pl()
+    """Return statements over questions, sentences by the mark that ends them; authors are drawn with replacement."""
+    name, frame = "statement_question_ratio", con.sql(_SENTENCES, params={"ended": _END, "asked": _ASKED}).pl()
     totals = np.column_stack([ints(frame, "statements"), ints(frame, "questions")])
     statements, questions = (int(total) for total in totals.sum(axis=0))
     words = [] if questions else ["few_events"]
@@ -132,6 +149,6 @@ def _statements(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> Measure:
             method="cluster_bootstrap_agents",
         )  # fmt: skip
     return row(
-        FAMILY, name, statements / questions if questions else None, statements + questions, "messages",
+        FAMILY, name, statements / questions if questions else None, statements + questions, "sentences",
         level=sampling.level, interval=interval, warnings=words,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Challenged authors who come back, and statements to questions: against loops, planted and not."""
+"""Challenged authors who come back, and statements to questions: against loops and by hand, planted and not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from test_conversation import computed
 from pipeline.conversation.challenge import NULL, challenge_rows
 from pipeline.published.load import load_measure_dictionary
 
-NAMES = ("author_return_share", "multi_turn_share")
+NAMES = ("author_return_share", "multi_turn_share", "challenge_answered_share")
+TEXTS = {  # text: statements and questions in it
+    "see http://a.b?c=d now": (0, 0), "what do you mean?": (0, 1), "I say so. And so! Why?! 1. one 2. two": (2, 1),
+    "Is it? (Yes.) \"No.\"\nreally？ at 3.5 percent.": (3, 2), "wait... what?\nfine.": (2, 1), "": (0, 0),
+}  # fmt: skip
 
 
 def quarrels(seed, *, returns=0.0, threads=150, agents=40, turns=10):
@@ -29,7 +33,7 @@ def quarrels(seed, *, returns=0.0, threads=150, agents=40, turns=10):
             k = int(rng.integers(len(here)))
             kind = int(rng.integers(6))
             scores = {0: {"disagree": 2, "agree": 1}, 1: {"clarify": 1}, 2: {"agree": 1}}.get(kind, {})
-            text = "what do you mean?" if kind == 1 or rng.random() < 0.2 else "see http://a.b?c=d now"
+            text = "what do you mean?" if kind == 1 else list(TEXTS)[int(rng.integers(len(TEXTS)))]
             said_now = Said(f"p{t:03d}c{i:02d}", f"u{who:02d}", parent=here[k].name, root=here[0].name,
                             at=1e5 * t + 60.0 * (i + 1), text=text, scores=scores)  # fmt: skip
             due = speaker[k] if kind < 2 and speaker[k] != who else None
@@ -51,11 +55,12 @@ def by_loops(said):
         if asked is None or asked.agent == m.agent:
             continue
         stance = m.scores.get("agree", 0) - m.scores.get("disagree", 0) - m.scores.get("correct", 0)
-        if not (stance < 0 or ("clarify" in m.scores and m.text.endswith("?"))):
+        if not (stance < 0 or ("clarify" in m.scores)):
             continue
         later = [x for x in threads[m.root] if x.at > m.at and x.agent == asked.agent]
         again = [x for x in threads[m.root] if later and x.at > later[0].at and x.agent == m.agent]
-        found.append((bool(later), bool(again)))
+        answers = [x for x in said if x.parent == m.name and x.agent == asked.agent]
+        found.append((bool(later), bool(again), bool(answers)))
     return np.array(found)
 
 
@@ -69,9 +74,9 @@ def test_returns_are_those_of_loops(seed):
         row = rows[name, NULL]
         assert (row.value, row.n, row.n_unit) == (pytest.approx(value, abs=1e-12), len(expected), "challenges")
         assert row.ci_low < row.value < row.ci_high
-    asked = sum(m.text.endswith("?") for m in said)
+    told, asked = np.sum([TEXTS.get(m.text, (0, 0)) for m in said], axis=0)
     ratio = rows["statement_question_ratio", ""]
-    assert (ratio.value, ratio.n) == (pytest.approx((len(said) - asked) / asked), len(said))
+    assert (ratio.value, ratio.n) == (pytest.approx(told / asked), told + asked)
     assert ratio.ci_low < ratio.value < ratio.ci_high
     assert {name for name, _ in rows} <= set(load_measure_dictionary()["measure_id"])
 

@@ -16,8 +16,8 @@ _GROUPS = (
     ("States of the addressee, said or not, and advice", ("unstated_", "advised_")),
     ("Who is addressed, and who holds the floor", ("addressee_", "floor_")),
     ("Repair, challenges, questions left unanswered, shared words",
-     ("clarification_", "repair_", "unrepaired_", "author_return_", "multi_turn_", "statement_", "question_",
-      "unasked_", "entrainment_")),
+     ("clarification_", "repair_", "unrepaired_", "challenge_", "author_return_", "multi_turn_", "statement_",
+      "question_", "unasked_", "entrainment_")),
     ("Distress, support, and how authors come back", ("distress_", "undistressed_", "support_", "unsupported_")),
     ("Accusations, their evidence, and pile-on", ("accusation_", "unaccusing_", "pile_on_")),
 )  # fmt: skip
