@@ -12,9 +12,10 @@ from synthetic import random_threads
 from test_rhythm_echo_reach import connect, threads
 
 from pipeline.activity.row import Sampling
+from pipeline.published.load import load_measure_dictionary
 from pipeline.structure import echo
 from pipeline.structure.emitter import Plan
-from pipeline.structure.measures import structure_measures
+from pipeline.structure.measures import _actions
 from pipeline.structure.statistics import Draws
 from pipeline.structure.thread_rows import cascade_measures
 
@@ -66,13 +67,16 @@ def test_a_dump_without_claims_says_so(messages):
 
 
 def test_actions_are_counted():
-    con = corpus(2, posts=30, ties=70, likes=60)
-    plan = Plan(seed=1, draws=Draws(3, 3, 3))
-    found = next(r for r in structure_measures(con, plan, FEW) if r.measure_id == "n_actions")
-    assert (found.value, found.ci_method) == (130, "census")
-    none = next(r for r in structure_measures(corpus(2, posts=30, ties=0, likes=0), plan, FEW)
-                if r.measure_id == "n_actions")  # fmt: skip
+    con, plan = corpus(2, posts=5, ties=70, likes=60), Plan(seed=1, draws=Draws(3, 3, 3))
+    joined = pl.DataFrame({"agent_id": ["a", "b", "b"], "community_id": ["c"] * 3, "action": ["join"] * 3,
+                           "origin": ["log", "created_by", None]})  # fmt: skip
+    con.register("joined", joined)
+    con.execute("INSERT INTO membership_event BY NAME SELECT * FROM joined")
+    found = _actions(con, plan)
+    assert (found.value, found.n, found.ci_method) == (132, 132, "census")  # the founder did nothing that was logged
+    none = _actions(corpus(2, posts=5, ties=0, likes=0), plan)
     assert (none.value, none.warnings) == (None, "no_actions")
+    assert "n_actions" in set(load_measure_dictionary()["measure_id"])
 
 
 def test_echoes_by_regularity_are_those_that_are_planted():
