@@ -68,7 +68,10 @@ def decay(depth: FloatArray, value: FloatArray) -> Decay | None:
         floor = float(value.mean() - slope * x.mean())
         return float(np.square(value - slope * x - floor).sum()), slope, floor
 
-    best = int(np.argmin([line(float(rate))[0] for rate in _RATES]))
+    curves = np.exp(-_RATES[:, None] * depth)
+    around = curves - curves.mean(axis=1, keepdims=True)
+    slopes = (around @ value) / np.square(around).sum(axis=1)
+    best = int(np.argmin(np.square(value - value.mean() - slopes[:, None] * around).sum(axis=1)))
     if best in (0, len(_RATES) - 1):
         return None
     low, high = np.log(_RATES[best - 1]), np.log(_RATES[best + 1])
