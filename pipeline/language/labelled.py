@@ -10,17 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
 import polars as pl
-from scipy import stats
 
 from pipeline.activity.resampling import stream
 from pipeline.activity.row import Sampling
-from pipeline.inference.result import Floats
 from pipeline.language.conflict_rules import CONFLICT, EMOTION, LABELS
 from pipeline.schema import Measure, join_warnings
+
+if TYPE_CHECKING:
+    from pipeline.inference.result import Floats
 
 FAMILY = "classifier"
 LABEL_FILE = "conflict_emotion.csv"
@@ -179,6 +181,8 @@ def weighted_share(part: Floats, whole: Floats, level: float) -> tuple[float, tu
     if total <= 0:
         return None
     share, size = float(part.sum()) / total, total**2 / float((whole**2).sum())
+    from scipy import stats
+
     z = float(stats.norm.ppf(0.5 + level / 2))
     centre, scale = share + z * z / (2 * size), 1 + z * z / size
     half = z * float(np.sqrt(max(share * (1 - share), 0.0) / size + z * z / (4 * size * size)))
