@@ -177,12 +177,12 @@ def weighted_share(part: Floats, whole: Floats, level: float) -> tuple[float, tu
     -----
     The effective size is (Σw)²/Σw² (Kish 1965): unequal weights make fewer of the texts, and the interval wider.
     """
+    from scipy import stats
+
     total = float(whole.sum())
     if total <= 0:
         return None
     share, size = float(part.sum()) / total, total**2 / float((whole**2).sum())
-    from scipy import stats
-
     z = float(stats.norm.ppf(0.5 + level / 2))
     centre, scale = share + z * z / (2 * size), 1 + z * z / size
     half = z * float(np.sqrt(max(share * (1 - share), 0.0) / size + z * z / (4 * size * size)))
