@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from threadpoolctl import threadpool_limits
 
 from pipeline.schema import TABLES
 from pipeline.schema.uncertainty import WITH_UNCERTAINTY, uncertainty_problems
@@ -39,6 +41,17 @@ class Throttled:
         if now - self.told >= PROGRESS_SECONDS:
             self.told = now
             self.progress(sentence)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Let numpy and scipy add in one thread: a sum that is split over several is added in another order.
+
+    The limit holds for libraries that are loaded when it is set, so that of scipy is loaded before.
+    """
+    importlib.import_module("scipy.linalg")
+    with threadpool_limits(limits=1):
+        yield
 
 
 @dataclass(frozen=True, slots=True)
