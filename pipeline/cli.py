@@ -1,4 +1,7 @@
-"""The command line behind the Makefile: run, demo, dev, inspect, share, forget, summary and tables."""
+"""The command line behind the Makefile: run, demo, dev, inspect, share, forget, summary and tables.
+
+A verb imports what it needs, so that help and mistakes are told at once.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,14 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from pipeline.ingest.config import PRIVACY, check_corpus_id, load_config
-from pipeline.ingest.erase_list import load_erase_list
-from pipeline.ingest.formats import FORMATS
-from pipeline.settings import Settings
-from pipeline.warehouse import PROJECT, Warehouse, WarehouseError
+from pipeline.settings import PRIVACY, Settings
+
+if TYPE_CHECKING:
+    from pipeline.warehouse import Warehouse
 
 CONSOLE = Console(stderr=True, highlight=False, markup=False)
 CONCURRENT_RUNS = 2
@@ -27,7 +30,7 @@ MOST_PORT = 65535
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__.partition("\n")[0])
     verbs = parser.add_subparsers(dest="verb", required=True)
     run = verbs.add_parser("run", help="materialise everything for one corpus, print a summary")
     run.add_argument("corpus")
@@ -61,8 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     validate.add_argument("--scenario", action="append", default=[], help="a scenario of the design; all by default")
     validate.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     validate.add_argument("--out", help="where the page goes; docs/validation.md without it")
+    options = parser.parse_args(arguments)
+    from pipeline.warehouse.errors import WarehouseError
+
     try:
-        return _VERBS[parser.parse_args(arguments).verb](parser.parse_args(arguments))
+        return _VERBS[options.verb](options)
     except (WarehouseError, FileNotFoundError, ValueError) as error:
         CONSOLE.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         return 1
@@ -96,6 +102,9 @@ def settings_of_a_run() -> Settings:
 
 def materialise(corpus_id: str) -> int:
     """Materialise all assets of one corpus in this process, recorded in the persistent Dagster home."""
+    from pipeline.ingest.config import check_corpus_id, load_config
+    from pipeline.ingest.formats import FORMATS
+
     settings = settings_of_a_run()
     check_corpus_id(corpus_id)
     folder = settings.data / corpus_id
@@ -146,6 +155,7 @@ def _demo(_: argparse.Namespace) -> int:
     from pipeline.report.summary import print_summary
     from pipeline.simulation import DEMOS, write_demos
     from pipeline.steps.publication import is_up_to_date
+    from pipeline.warehouse import Warehouse
 
     settings = settings_of_a_run()
     with CONSOLE.status("writing the demo corpora"):
@@ -215,6 +225,8 @@ def prepare_home(settings: Settings) -> Path:
 
 
 def _share(options: argparse.Namespace) -> int:
+    from pipeline.warehouse import Warehouse
+
     settings = Settings.load()
     out = Path(options.out)
     out = out if out.is_absolute() else settings.home / out
@@ -233,6 +245,9 @@ def _share(options: argparse.Namespace) -> int:
 
 def _require_erased(warehouse: Warehouse, corpora: list[str] | None) -> None:
     """Raise when a corpus that would be shared was read before data/erase.toml said what it says now."""
+    from pipeline.ingest.erase_list import load_erase_list
+    from pipeline.warehouse import WarehouseError
+
     listed = load_erase_list(warehouse.settings.data).digest() or None
     stale = []
     for corpus_id in corpora or warehouse.known_corpora():
@@ -249,6 +264,9 @@ def _require_erased(warehouse: Warehouse, corpora: list[str] | None) -> None:
 
 def _privacy(settings: Settings, corpus_id: str) -> str:
     """Return what corpus.toml says, or the default when the folder is gone."""
+    from pipeline.ingest.config import load_config
+    from pipeline.ingest.formats import FORMATS
+
     return load_config(settings.data / corpus_id, corpus_id, tuple(FORMATS)).privacy
 
 
@@ -256,6 +274,7 @@ def _forget(options: argparse.Namespace) -> int:
     from pipeline.headless import forget_history
     from pipeline.report.html import write_comparison_page
     from pipeline.steps.publication import refresh_across
+    from pipeline.warehouse import PROJECT, Warehouse
 
     warehouse = Warehouse(Settings.load())
     comparison = warehouse.layout.report(PROJECT)

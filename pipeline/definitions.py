@@ -13,6 +13,6 @@ defs = dg.Definitions(
     sensors=[dropped_folders, partial_runs],
     loggers={"console": console},
     resources={"warehouse": WarehouseResource()},
-    # A process per step costs 3 to 5 s on 2 cores; the steps are already parallel inside.
+    # A process per step would load its libraries anew, seconds each; the steps are already parallel inside.
     executor=dg.in_process_executor,
 )

@@ -17,6 +17,9 @@ MOST_THREADS = 8  # more gain nothing at the sizes of a laptop, and each holds i
 
 NO_TEACHER = "none"
 
+PRIVACY = ("pseudonymise", "keep")
+"""What may become of personal data in files that are passed on; the first is the default."""
+
 _MEMORY = re.compile(r"(?P<amount>\d+(\.\d+)?)\s*(?P<unit>[KMGT]i?B)\Z", re.IGNORECASE)
 
 

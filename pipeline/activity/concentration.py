@@ -16,6 +16,7 @@ import powerlaw
 from scipy import stats
 
 from pipeline.activity.burstiness import burstiness_measures
+from pipeline.activity.first_day import first_day_measures
 from pipeline.activity.gaps import NO_GAPS, Gaps
 from pipeline.activity.resampling import NO_INTERVAL, IntArray, Interval, Null, gini, gini_interval, stream
 from pipeline.activity.row import CENSUS, Sampling, row
@@ -98,7 +99,7 @@ def tail_interval(fit: TailFit, level: float) -> Interval:
 
 
 def activity_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling, gaps: Gaps = NO_GAPS) -> list[Measure]:
-    """Compute counts, Gini coefficient and tail of messages per author.
+    """Compute counts, Gini coefficient and tail of messages per author, burstiness, and messages of the first day.
 
     Parameters
     ----------
@@ -134,6 +135,7 @@ def activity_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling, gaps: 
         ),
         *_tail(counts, sampling, words),
         *burstiness_measures(con, sampling, gaps),
+        *first_day_measures(con, sampling, gaps),
     ]
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -171,6 +170,8 @@ def jackknife_interval(
         ``estimate ± t · sqrt((G − 1)/G Σ (θ_g − mean)²)`` with t on G − 1 degrees of freedom. For statistics
         of networks the jackknife over nodes is conservative (Lin, Lunde & Sarkar 2020, arXiv 2004.08935).
     """
+    from scipy import stats
+
     finite = left_out[np.isfinite(left_out)]
     groups = finite.size
     if groups < 10 or not np.isfinite(estimate):
@@ -197,6 +198,8 @@ def median_interval(ordered: FloatArray, *, level: float) -> Interval:
         From the r-th smallest to the r-th largest value with the largest r for which
         ``P(Binomial(n, 1/2) < r) ≤ (1 − level)/2``; empty when n is too small for that (n < 6 at 95 %).
     """
+    from scipy import stats
+
     n = len(ordered)
     tail = (1 - level) / 2
     rank = int(stats.binom.ppf(tail, n, 0.5))

@@ -17,14 +17,14 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-import py3langid
 from numpy.typing import NDArray
-from py3langid.modelio import load_model
-from scipy import sparse
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 LIBRARY = "py3langid"
 UNDETERMINED = "und"
@@ -95,6 +95,9 @@ class Model:
 @functools.cache
 def model() -> Model:
     """Return the model of the installed py3langid, read once; some languages have two columns, by script."""
+    import py3langid
+    from py3langid.modelio import load_model
+
     path = Path(py3langid.__file__).parent / "data" / "model.npz.xz"
     weights, prior, languages, moves, row, feature = load_model(path)
     return Model(
@@ -207,6 +210,8 @@ def _bytes(texts: pl.Series) -> tuple[NDArray[np.uint8], Ints]:
 
 def _features(found: Model, buffer: NDArray[np.uint8], offsets: Ints) -> sparse.csr_array:
     """Return log(1 + count) of every feature in every text, shape (texts, features)."""
+    from scipy import sparse
+
     n, width = len(offsets) - 1, len(found.weights)
     keys = [np.zeros(0, dtype=np.int64), *_walk(found, buffer, offsets)]
     ordered = np.sort(np.concatenate(keys))

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
 import polars as pl
-from scipy import stats
 
 from pipeline.activity.resampling import stream
 from pipeline.activity.row import Sampling
-from pipeline.inference.result import Floats
 from pipeline.language.conflict_rules import CONFLICT, EMOTION, LABELS
 from pipeline.schema import Measure, join_warnings
+
+if TYPE_CHECKING:
+    from pipeline.inference.result import Floats
 
 FAMILY = "classifier"
 LABEL_FILE = "conflict_emotion.csv"
@@ -175,6 +177,8 @@ def weighted_share(part: Floats, whole: Floats, level: float) -> tuple[float, tu
     -----
     The effective size is (Σw)²/Σw² (Kish 1965): unequal weights make fewer of the texts, and the interval wider.
     """
+    from scipy import stats
+
     total = float(whole.sum())
     if total <= 0:
         return None

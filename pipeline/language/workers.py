@@ -29,6 +29,7 @@ def single_threaded(workers: int, per_call: int = 1) -> Iterator[ThreadPoolExecu
         Threads of torch in the thread that calls; one in those of the pool.
     """
     torch = importlib.import_module("torch")
+    importlib.import_module("scipy.linalg")  # a library that is loaded later would not be limited
     limits = importlib.import_module("threadpoolctl").threadpool_limits
     before = torch.get_num_threads()
     try:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from pipeline.activity.resampling import NO_INTERVAL, Interval
-from pipeline.activity.row import row
+from pipeline.activity.row import CENSUS, row
 from pipeline.language.covered import WORD, coverage
 from pipeline.lexicon.model import Card
 from pipeline.schema import Measure
@@ -28,6 +28,13 @@ UNIT = "lexicon"
 FEWEST_AGENTS = 20
 THEMES = "holtz_themes"
 """The card whose shares of distinct texts are also measures of the corpus, since a study printed them."""
+
+SENTIMENT, VALENCE = "sentiment", "valence"
+"""The card and category whose sums of weights are also sorted into positive, neutral and negative messages."""
+VADER_SPREAD, VADER_NEUTRAL = 15, 0.05
+"""Of VADER (Hutto & Gilbert 2014): a sum w becomes w/√(w² + 15), neutral between −.05 and .05."""
+INJECTION, CREDENTIAL = "injection", "credential"
+"""The card and category whose hits are also counted, since a study printed how many credentials leaked."""
 
 DISCLOSURE = "self_disclosure"
 """The card whose share of an agent's messages is averaged over agents, since a study printed that mean."""
@@ -68,7 +75,9 @@ def lexicon_measures(con: duckdb.DuckDBPyConnection, cards: Sequence[Card], *, l
         Of each category, by its id ``card/category``: ``lexicon_message_share`` (messages with a hit),
         ``lexicon_text_share`` (distinct texts with a hit), ``lexicon_token_share`` (mean over messages of the tokens
         inside matches as a share of all), and for cards with weights ``lexicon_weight_mean`` (mean sum of weights);
-        of card self_disclosure also ``self_disclosing_ratio_mean`` of the corpus.
+        of card self_disclosure also ``self_disclosing_ratio_mean`` of the corpus, of card sentiment the shares
+        ``sentiment_positive_share``, ``sentiment_neutral_share`` and ``sentiment_negative_share``, and of card
+        injection ``credential_leaks``.
     """
     texts = read_texts(con)
     held = con.sql(_MESSAGES).pl().join(texts.select("text_hash", "at"), on="text_hash", how="inner")
@@ -82,6 +91,10 @@ def lexicon_measures(con: duckdb.DuckDBPyConnection, cards: Sequence[Card], *, l
             rows += _rows(scores.of(card.id, name), card, name, base, sums, level)
         if card.id == DISCLOSURE and card.total:
             rows.append(_disclosing(scores.of(card.id, card.total)["hit"], base, sums, level))
+        if card.id == SENTIMENT and VALENCE in category_names(card):
+            rows += _sentiment(scores.of(card.id, VALENCE)["weight"], base, sums, level)
+        if card.id == INJECTION and CREDENTIAL in category_names(card):
+            rows.append(_leaks(scores.of(card.id, CREDENTIAL)["weight"], base, sums, level))
     return rows
 
 
@@ -175,11 +188,37 @@ class Base:
         return cls(scored, has_tokens, sums, words)
 
 
+def _common_words(base: Base, sums: Sums) -> list[str]:
+    words = [*base.words, *(["null_authors"] if sums.has_unknown else []), "composition_sensitive"]
+    return [*words, *(["few_agents"] if sums.n_authors < FEWEST_AGENTS else [])]
+
+
+def _sentiment(weight: Floats, base: Base, sums: Sums, level: float) -> Iterator[Measure]:
+    """Yield the shares of messages whose normalised sum of weights is above, near and below zero."""
+    valence = weight / np.sqrt(np.square(weight) + VADER_SPREAD)
+    sides = {
+        "positive": valence >= VADER_NEUTRAL,
+        "neutral": np.abs(valence) < VADER_NEUTRAL,
+        "negative": valence <= -VADER_NEUTRAL,
+    }
+    for name, is_it in sides.items():
+        above = sums.by_author(is_it * base.is_scored)
+        yield _ratio_row(f"sentiment_{name}_share", above, base.messages, "messages", _common_words(base, sums), level,
+                         ("corpus", "corpus"))  # fmt: skip
+
+
+def _leaks(found: Floats, base: Base, sums: Sums, level: float) -> Measure:
+    """Return how many strings of the shape of a credential stand in the messages: each has weight 1."""
+    value, n = float(sums.by_author(found * base.is_scored).sum()), int(base.messages.sum())
+    words = base.words if n else [*base.words, "few_texts"]
+    return row(FAMILY, "credential_leaks", value if n else None, n, "messages", level=level, interval=CENSUS,
+               warnings=words)  # fmt: skip
+
+
 def _rows(
     dense: Mapping[str, Floats], card: Card, name: str, base: Base, sums: Sums, level: float
 ) -> Iterator[Measure]:
-    words = [*base.words, *(["null_authors"] if sums.has_unknown else []), "composition_sensitive"]
-    words += ["few_agents"] if sums.n_authors < FEWEST_AGENTS else []
+    words = _common_words(base, sums)
     where = (UNIT, f"{card.id}/{name}")
     measures = [("lexicon_message_share", "hit", base.messages), ("lexicon_token_share", "share", base.with_tokens)]
     measures += [("lexicon_weight_mean", "weight", base.messages)] if card.is_weighted else []

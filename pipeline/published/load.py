@@ -45,7 +45,7 @@ class PublishedRow:
     is_same_definition
         Whether the definition equals ours; ``None`` when it is not known.
     cause
-        What differs from ours besides the window.
+        What differs from ours besides the window; where nothing of ours stands beside it, why.
     ours
         Where ours has another name: measure and unit of ``analysis.measure``, as
         ``lexicon_message_share@crypto/total``.
@@ -148,6 +148,20 @@ def load_measure_dictionary() -> pl.DataFrame:
         warnings = join_warnings(record.get("warnings", "").split(","))
         records.append({**{name: record.get(name) for name in schema}, "warnings": warnings})
     return pl.DataFrame(records, schema=schema).sort("measure_id")
+
+
+@cache
+def _measured() -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the names of the measures, and how names begin that are a measure and one of its networks."""
+    frame = load_measure_dictionary()
+    of_networks = frame.filter(pl.col("tie_rule").str.contains("unit_id|network_nodes"))["measure_id"]
+    return frozenset(frame["measure_id"]), tuple(f"{name}_" for name in of_networks)
+
+
+def has_counterpart(row: PublishedRow) -> bool:
+    """Tell whether any measure of ours is set beside a printed number, computed for a given corpus or not."""
+    names, of_networks = _measured()
+    return row.ours is not None or row.measure_id in names or row.measure_id.startswith(of_networks)
 
 
 def _dictionaries() -> list[str]:

@@ -2,7 +2,8 @@
 
 What belongs here: joining ``analysis.measure`` (and of ``analysis.estimate`` what `printed_estimates` names) to
 ``analysis.published`` and writing the cause of the gap. A printed value that rests on a secondary summary or on
-inference is said to, in the cause and in the warnings.
+inference is said to, in the cause and in the warnings. A printed number of the corpus's platform that nothing of ours
+stands beside, in any corpus, has a row as well, without a value and with the reason.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pipeline.published.load import (
     PublishedRow,
     coverage_note,
     end_of,
+    has_counterpart,
     published_rows,
     start_of,
 )
@@ -26,6 +28,9 @@ from pipeline.schema import TABLES, join_warnings
 SAME_END = timedelta(hours=1)  # windows that end within an hour of each other count as the same
 SAME_START = timedelta(days=1)  # printed starts are days
 WEAK_EVIDENCE = ("S", "I", "A")
+_NOTHING: dict[str, object] = {
+    "slice_id": "all", "value": None, "ci_low": None, "ci_high": None, "n": None, "n_unit": None
+}  # fmt: skip
 
 
 def replication(
@@ -60,7 +65,8 @@ def replication(
     polars.DataFrame
         The columns of ``analysis.replication`` (without ``corpus_id``): for each printed number whose
         measure the corpus has, both values, their difference and ratio, whether definition and window are
-        known to be the same, and the cause of the gap in words. Sorted by paper, measure and window.
+        known to be the same, and the cause of the gap in words; and for each printed number of the platform that no
+        measure of ours stands beside, a row without a value whose cause says why. Sorted by paper, measure and window.
     """
     is_whole = (pl.col("slice_id") == "all") & (pl.col("unit") == "corpus") & pl.col("period").is_null()
     by_name = {row["measure_id"]: row for row in measures.filter(is_whole).iter_rows(named=True)}
@@ -79,6 +85,8 @@ def replication(
             mine = by_unit.get(detail.ours)
             linked = "ours is {} of {}".format(*detail.ours.split("@", 1))
         if mine is None:
+            if detail is not None and platform == detail.platform and not has_counterpart(detail):
+                records.append(_alone(printed, detail))
             continue
         is_same_window, window_cause = _window(detail, platform, first_at, last_at)
         causes = [linked, window_cause, coverage_note(corpus_id), _definition(detail)]
@@ -95,6 +103,12 @@ def _by_unit(measures: pl.DataFrame, wanted: set[str]) -> dict[str, dict[str, ob
     )
     found = named.filter(pl.col("named").is_in(sorted(wanted)))
     return {str(row["named"]): row for row in found.iter_rows(named=True)}
+
+
+def _alone(printed: dict[str, object], detail: PublishedRow) -> dict[str, object]:
+    """Return the row of a printed number that no measure of ours stands beside."""
+    words = _words(printed, {"value": 0, "warnings": None}, ["nothing of ours stands beside it", detail.cause])
+    return {**_numbers(printed, _NOTHING), **words, "is_same_window": None, "is_same_definition": None}
 
 
 def _numbers(printed: dict[str, object], mine: dict[str, object]) -> dict[str, object]:

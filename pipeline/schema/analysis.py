@@ -193,7 +193,7 @@ ANALYSIS_TABLES: tuple[Table, ...] = (
             c("evidence", "VARCHAR", "Evidence of the printed value.", required=True),
             c("is_same_definition", "BOOLEAN", "True when the definitions are known to be the same."),
             c("is_same_window", "BOOLEAN", "True when the corpus covers the window of the study."),
-            c("cause", "VARCHAR", "What differs, and what it does to the number."),
+            c("cause", "VARCHAR", "What differs, and what it does to the number; or why there is none of ours."),
             c("n", "BIGINT", "Size of our sample."),
             c("n_unit", "VARCHAR", "What n counts."),
             _WARNINGS,

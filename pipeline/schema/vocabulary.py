@@ -62,6 +62,8 @@ WARNINGS: dict[str, str] = {
     "short_tenure": "The corpus spans less than 16 weeks: newcomers are new for a quarter of its span, not 4 weeks.",
     "regression_to_the_mean": "The event is chosen by an extreme; a fall afterwards is expected without cause.",
     "static_vectors": "Computed on the cheap vectors alone, whose cosines are not the teacher's.",
+    "no_actions": "The dump logs no action but messages.",
+    "no_claims": "No record says whether a human claimed the account.",
     "no_scores": "The platform publishes no votes; nothing tells which post was rewarded.",
     "no_descriptions": "No author has a description of its own that is long enough.",
     "rarefied": "The larger slice was brought to the size of the smaller one by a seeded subset of its units.",

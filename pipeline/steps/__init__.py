@@ -1,7 +1,8 @@
 """The steps of the pipeline: what each reads, what computes it, what it writes. No Dagster here.
 
 A step is current when its fingerprint is: inputs, configuration, source of what computes it, versions of the
-libraries named. Assets, the command line and benchmarks all run the same steps.
+libraries named. Assets, the command line and benchmarks all run the same steps. What computes a step is imported
+when it runs, so that importing the steps loads none of the libraries of statistics (docs/decisions.md).
 """
 
 from pipeline.steps.airs import AIRS_STEPS

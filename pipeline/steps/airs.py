@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.inference.airs_estimates import FAMILY, airs_estimates
 from pipeline.lexicon import card_by_id, fingerprint
 from pipeline.schema import estimate_frame
 from pipeline.steps.analysis import _sampling
@@ -21,6 +20,8 @@ def _card(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object], A
 
 
 def _airs(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.inference.airs_estimates import airs_estimates
+
     settings = context.settings
     rows = airs_estimates(context.con, context.state, _sampling(settings), threads=settings.threads)
     return {"estimate": estimate_frame(rows)}
@@ -31,7 +32,7 @@ AIRS_STEPS = (
         key="analysis/estimate/airs",
         tables=("estimate",),
         reads=("message", "text", "lexicon_score"),
-        family=FAMILY,
+        family="airs",
         compute=_airs,
         modules=(
             "pipeline.inference",

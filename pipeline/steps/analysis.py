@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from pipeline.activity.concentration import activity_measures
 from pipeline.activity.gaps import read_gaps, warn_periods
 from pipeline.activity.repetition import text_measures
 from pipeline.activity.row import Sampling
 from pipeline.activity.threads import thread_measures
-from pipeline.inference import airs_measures, enforcement_estimates, load_grid, reply_measures
 from pipeline.inference.slices import read_slices
 from pipeline.language.clock import warn_coarse
 from pipeline.network.measures import network_measures
@@ -39,13 +37,23 @@ def _measures(compute: Callable[[StepContext], list[Measure]]) -> Callable[[Step
     return lambda context: {"measure": measure_frame(compute(context))}
 
 
+def _activity(context: StepContext) -> list[Measure]:
+    from pipeline.activity.concentration import activity_measures
+
+    return activity_measures(context.con, _sampling(context.settings), read_gaps(context.con))
+
+
 def _airs(context: StepContext) -> list[Measure]:
+    from pipeline.inference import airs_measures
+
     settings, slices = context.settings, read_slices(context.con)
     rows = airs_measures(context.con, seed=settings.seed, ci_level=settings.ci_level, slices=slices)
     return warn_periods(warn_coarse(context.con, rows, ("post",)), read_gaps(context.con).of("post"))
 
 
 def _replies(context: StepContext) -> list[Measure]:
+    from pipeline.inference import reply_measures
+
     return reply_measures(context.con, ci_level=context.settings.ci_level, slices=read_slices(context.con))
 
 
@@ -56,6 +64,8 @@ def _coverage(context: StepContext) -> list[str]:
 
 
 def _enforcement(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.inference import enforcement_estimates, load_grid
+
     settings = context.settings
     rows = enforcement_estimates(
         context.con, load_grid(), seed=settings.seed, ci_level=settings.ci_level, progress=context.progress
@@ -107,7 +117,7 @@ ANALYSIS_STEPS = (
         tables=("measure",),
         reads=("message", "text", "slice", "collection_gap"),
         family="activity",
-        compute=_measures(per_language(lambda c: activity_measures(c.con, _sampling(c.settings), read_gaps(c.con)))),
+        compute=_measures(per_language(_activity)),
         modules=("pipeline.activity", *_LANGUAGES, *_OWN),
         libraries=(*_STATISTICS, "powerlaw"),
         description="Concentration and tail of activity.",

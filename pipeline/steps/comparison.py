@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.comparison import comparison_frame, load_pairs
-from pipeline.comparison.judge import Draws, compare_pairs
 from pipeline.comparison.pairs import Listed, read_listed
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data, Warehouse
@@ -19,6 +18,8 @@ def _listed(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object],
 
 
 def _comparison(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.comparison.judge import Draws, compare_pairs
+
     settings, listed = context.settings, context.state
     draws = Draws(
         seed=settings.seed,

@@ -7,13 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.inference.contagion import FAMILY, contagion_measures
-from pipeline.inference.contagion_estimates import contagion_estimates
 from pipeline.inference.slices import read_slices
 from pipeline.language.classifier import Classifier, LabelCache, load_classifiers
 from pipeline.language.conflict_rules import CARDS, LABELS, label_texts, lexicon_version
-from pipeline.language.labelled import FAMILY as CLASSIFIER_FAMILY
-from pipeline.language.labelled import classifier_measures, labels_digest
 from pipeline.lexicon import load_cards
 from pipeline.schema import TABLES, estimate_frame, measure_frame
 from pipeline.steps.analysis import _sampling
@@ -65,20 +61,28 @@ def _by_classifier(context: StepContext, classifier: Classifier) -> pl.DataFrame
 
 
 def _prepare_classifier(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object], Any]:
+    from pipeline.language.labelled import labels_digest
+
     del warehouse, corpus_id
     return {"labels": labels_digest()}, None
 
 
 def _classifier(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.language.labelled import classifier_measures
+
     return {"measure": measure_frame(classifier_measures(context.con, _sampling(context.settings)))}
 
 
 def _measure(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.inference.contagion import contagion_measures
+
     slices = read_slices(context.con)
     return {"measure": measure_frame(contagion_measures(context.con, _sampling(context.settings), slices=slices))}
 
 
 def _estimate(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.inference.contagion_estimates import contagion_estimates
+
     settings = context.settings
     rows = contagion_estimates(
         context.con,
@@ -114,7 +118,7 @@ CONTAGION_STEPS = (
         key="analysis/measure/classifier",
         tables=("measure",),
         reads=("text", "text_label"),
-        family=CLASSIFIER_FAMILY,
+        family="classifier",
         compute=_classifier,
         modules=("pipeline.language.labelled", "pipeline.language.conflict_rules", *_SHARED, *_OWN),
         libraries=_STATISTICS,
@@ -125,7 +129,7 @@ CONTAGION_STEPS = (
         key="analysis/measure/contagion",
         tables=("measure",),
         reads=("message", "text", "text_label", "lexicon_score", "slice"),
-        family=FAMILY,
+        family="contagion",
         compute=_measure,
         modules=(*_SHARED, *_OWN),
         libraries=_STATISTICS,
@@ -135,7 +139,7 @@ CONTAGION_STEPS = (
         key="analysis/estimate/contagion",
         tables=("estimate",),
         reads=("message", "text", "text_label", "lexicon_score"),
-        family=FAMILY,
+        family="contagion",
         compute=_estimate,
         modules=(*_SHARED, *_OWN),
         libraries=_STATISTICS,

@@ -8,16 +8,8 @@ from dataclasses import replace
 import polars as pl
 
 from pipeline.activity.gaps import read_gaps, warn_periods
-from pipeline.inference.multiplicity import adjust
 from pipeline.language.clock import coarse_words, read_clock, warn_coarse
-from pipeline.language.convergence import similarity_measures
-from pipeline.language.convergence_estimates import convergence_estimates
-from pipeline.language.convergence_sample import KINDS
-from pipeline.language.norm_trend_estimates import trend_estimates
-from pipeline.language.norm_trends import Trends, trend_measures
 from pipeline.language.slots import MOST_TEMPLATES, MOST_TEXTS, members_sql, patterns
-from pipeline.language.template_shares import FAMILY, template_measures, template_sql
-from pipeline.language.templates import find_templates
 from pipeline.schema import Measure, estimate_frame, join_warnings, measure_frame
 from pipeline.steps.analysis import _sampling
 from pipeline.steps.languages import MODULES as _LANGUAGES
@@ -31,6 +23,9 @@ _TEXTS = "SELECT text_hash, text, copies FROM text ORDER BY text_hash"
 
 
 def _template(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.language.template_shares import template_sql
+    from pipeline.language.templates import find_templates
+
     ordered, found = context.folder / "ordered.parquet", context.folder / "found.parquet"
     context.con.execute(f"COPY ({_TEXTS}) TO '{_quoted(ordered)}' (FORMAT parquet)")
     find_templates(_batches(context, pl.scan_parquet(ordered)), context.folder).write_parquet(found)
@@ -54,6 +49,10 @@ def _batches(context: StepContext, texts: pl.LazyFrame) -> Iterator[pl.DataFrame
 
 
 def _rows(context: StepContext) -> list[Measure]:
+    from pipeline.language.convergence import similarity_measures
+    from pipeline.language.norm_trends import Trends, trend_measures
+    from pipeline.language.template_shares import template_measures
+
     clock, sampling = read_clock(context.con), _sampling(context.settings)
     shares = template_measures(context.con, clock, sampling)
     trends = trend_measures(Trends(context.con, clock, sampling))
@@ -61,11 +60,19 @@ def _rows(context: StepContext) -> list[Measure]:
 
 
 def _measure(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.language.convergence_sample import KINDS
+
     rows = warn_coarse(context.con, per_language(_rows)(context), KINDS)
     return {"measure": measure_frame(warn_periods(rows, read_gaps(context.con).of("post")))}
 
 
 def _estimate(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.inference.multiplicity import adjust
+    from pipeline.language.convergence_estimates import convergence_estimates
+    from pipeline.language.convergence_sample import KINDS
+    from pipeline.language.norm_trend_estimates import trend_estimates
+    from pipeline.language.norm_trends import Trends
+
     settings, clock = context.settings, read_clock(context.con)
     rows = convergence_estimates(
         context.con,
@@ -138,7 +145,7 @@ CONVERGENCE_STEPS = (
         key="analysis/measure/convergence",
         tables=("measure",),
         reads=("message", "text", "template", "embedding", "slice", "collection_gap"),
-        family=FAMILY,
+        family="convergence",
         compute=_measure,
         modules=(*_LANGUAGE, *_LANGUAGES, *_SHARED, *_OWN),
         libraries=_STATISTICS,
@@ -148,7 +155,7 @@ CONVERGENCE_STEPS = (
         key="analysis/estimate/convergence",
         tables=("estimate",),
         reads=("message", "text", "template", "embedding"),
-        family=FAMILY,
+        family="convergence",
         compute=_estimate,
         modules=(*_LANGUAGE, *_SHARED, "pipeline.inference.multiplicity", *_OWN),
         libraries=(*_STATISTICS, "statsmodels"),

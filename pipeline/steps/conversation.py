@@ -6,39 +6,39 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from threadpoolctl import threadpool_limits
-
 from pipeline.activity.gaps import read_gaps
-from pipeline.conversation.accusation import accusation_rows
-from pipeline.conversation.attribution import attribution_rows
-from pipeline.conversation.deliberation import deliberation_rows
-from pipeline.conversation.entrainment import entrainment_rows
-from pipeline.conversation.exchange import exchange_rows
-from pipeline.conversation.naming import naming_rows
-from pipeline.conversation.narration import narration_rows
-from pipeline.conversation.repair import repair_rows
-from pipeline.conversation.sanctions import sanction_rows
-from pipeline.conversation.stance import stance_rows
-from pipeline.conversation.support import support_rows
 from pipeline.conversation.turns import FAMILY, drop_turns, make_turns
 from pipeline.inference.beside import beside_placebos
-from pipeline.inference.multiplicity import adjust
 from pipeline.language.clock import read_clock
 from pipeline.language.covered import corpus_coverage, warned
 from pipeline.schema import Estimate, Measure, estimate_frame, join_warnings, measure_frame
 from pipeline.steps.analysis import _coverage, _sampling
-from pipeline.steps.step import Step, StepContext
+from pipeline.steps.step import Step, StepContext, one_thread
 from pipeline.warehouse import Data
 
 T = TypeVar("T", Measure, Estimate)
 
 
 def _conversation(context: StepContext) -> Mapping[str, Data]:
-    with threadpool_limits(limits=1):  # a sum that is split over threads is added in another order
+    with one_thread():  # a sum that is split over threads is added in another order
         return _computed(context)
 
 
 def _computed(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.conversation.accusation import accusation_rows
+    from pipeline.conversation.attribution import attribution_rows
+    from pipeline.conversation.challenge import challenge_rows
+    from pipeline.conversation.deliberation import deliberation_rows
+    from pipeline.conversation.entrainment import entrainment_rows
+    from pipeline.conversation.exchange import exchange_rows
+    from pipeline.conversation.naming import naming_rows
+    from pipeline.conversation.narration import narration_rows
+    from pipeline.conversation.repair import repair_rows
+    from pipeline.conversation.sanctions import sanction_rows
+    from pipeline.conversation.stance import stance_rows
+    from pipeline.conversation.support import support_rows
+    from pipeline.inference.multiplicity import adjust
+
     con, clock, sampling = context.con, read_clock(context.con), _sampling(context.settings)
     n_draws = context.settings.permutation_draws
     turns = make_turns(con)
@@ -46,8 +46,9 @@ def _computed(context: StepContext) -> Mapping[str, Data]:
     estimates: list[Estimate] = []
     for what, compute in (
         ("sanctions", sanction_rows), ("stances", stance_rows), ("attributions", attribution_rows),
-        ("exchanges", exchange_rows), ("repair", repair_rows), ("shared words", entrainment_rows),
-        ("support", support_rows), ("accusations", accusation_rows), ("named states", naming_rows),
+        ("exchanges", exchange_rows), ("repair", repair_rows), ("challenges", challenge_rows),
+        ("shared words", entrainment_rows), ("support", support_rows), ("accusations", accusation_rows),
+        ("named states", naming_rows),
     ):  # fmt: skip
         rows, tests = compute(con, turns, clock, sampling, n_draws)
         measures += rows

@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline.activity.gaps import read_gaps
-from pipeline.coordination.commenters import commenter_measures
-from pipeline.coordination.copy_measures import copy_measures, copy_ties, read_copied
-from pipeline.coordination.grid import regularity_estimates
 from pipeline.coordination.posts import Posts, read_posts
-from pipeline.coordination.regularity import FAMILY, regularity_measures
-from pipeline.coordination.signals import agent_signals, signal_measures
 from pipeline.schema import estimate_frame, measure_frame
 from pipeline.steps.analysis import _sampling
 from pipeline.steps.step import Step, StepContext
@@ -22,14 +17,24 @@ def _posts(context: StepContext) -> Posts:
 
 
 def _agent_signal(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.coordination.signals import agent_signals
+
     return {"agent_signal": agent_signals(context.con, _posts(context))}
 
 
 def _copy_tie(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.coordination.copy_measures import copy_ties, read_copied
+
     return {"copy_tie": copy_ties(read_copied(context.con))}
 
 
 def _measure(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.coordination.commenters import commenter_measures
+    from pipeline.coordination.copy_measures import copy_measures, read_copied
+    from pipeline.coordination.regularity import regularity_measures
+    from pipeline.coordination.signals import signal_measures
+    from pipeline.structure.echo import side_rows
+
     posts, sampling = _posts(context), _sampling(context.settings)
     signals = context.con.sql("SELECT * FROM agent_signal ORDER BY agent_id").pl()
     rows = [*regularity_measures(posts, sampling), *signal_measures(signals, posts, sampling)]
@@ -37,10 +42,13 @@ def _measure(context: StepContext) -> Mapping[str, Data]:
     rows += commenter_measures(context.con, sampling)
     context.progress("the busiest accounts are measured")
     rows += copy_measures(read_copied(context.con), sampling)
+    rows += side_rows(context.con, "coordination", sampling)
     return {"measure": measure_frame(rows)}
 
 
 def _estimate(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.coordination.grid import regularity_estimates
+
     rows = regularity_estimates(context.con, read_gaps(context.con), _sampling(context.settings))
     return {"estimate": estimate_frame(rows)}
 
@@ -50,6 +58,7 @@ _SHARED = (
     "pipeline.steps.coordination",
     "pipeline.steps.analysis",
     "pipeline.schema.tidy",
+    "pipeline.structure.echo",
     "pipeline.activity.burstiness",
     "pipeline.activity.gaps",
     "pipeline.activity.resampling",
@@ -82,7 +91,7 @@ COORDINATION_STEPS = (
         key="analysis/measure/coordination",
         tables=("measure",),
         reads=("agent", "message", "template", "agent_signal", "collection_gap"),
-        family=FAMILY,
+        family="coordination",
         compute=_measure,
         modules=_SHARED,
         libraries=_STATISTICS,
@@ -92,7 +101,7 @@ COORDINATION_STEPS = (
         key="analysis/estimate/coordination",
         tables=("estimate",),
         reads=("message", "collection_gap"),
-        family=FAMILY,
+        family="coordination",
         compute=_estimate,
         modules=_SHARED,
         libraries=_STATISTICS,

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from threadpoolctl import threadpool_limits
-
 from pipeline.activity.gaps import read_gaps, warn_periods
-from pipeline.decomposition.rows import FAMILY, Options, decomposition_estimates, decomposition_measures
-from pipeline.gender.measures import axis_warned
 from pipeline.language.covered import corpus_coverage, refused, warned
 from pipeline.language.covered_estimates import with_language
 from pipeline.schema import estimate_frame, measure_frame
-from pipeline.steps.step import Step, StepContext
+from pipeline.steps.step import Step, StepContext, one_thread
 from pipeline.warehouse import Data
 
 
 def _measure(context: StepContext) -> Mapping[str, Data]:
-    with threadpool_limits(limits=1):  # a sum that is split over threads is added in another order
+    from pipeline.decomposition.rows import decomposition_measures
+    from pipeline.gender.measures import axis_warned
+
+    with one_thread():  # a sum that is split over threads is added in another order
         rows = decomposition_measures(context.con, level=context.settings.ci_level, progress=context.progress)
     covered = corpus_coverage(context.con)
     axis = [row for row in rows if row.unit_id.endswith("/gender_axis")]
@@ -29,8 +28,10 @@ def _measure(context: StepContext) -> Mapping[str, Data]:
 
 
 def _estimate(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.decomposition.rows import Options, decomposition_estimates
+
     options = Options(seed=context.settings.seed, level=context.settings.ci_level)
-    with threadpool_limits(limits=1):
+    with one_thread():
         rows = decomposition_estimates(context.con, options, progress=context.progress)
     return {"estimate": estimate_frame(with_language(rows, corpus_coverage(context.con)))}
 
@@ -55,7 +56,7 @@ DECOMPOSITION_STEPS = (
         key="analysis/measure/decomposition",
         tables=("measure",),
         reads=(*_READS, "collection_gap"),
-        family=FAMILY,
+        family="decomposition",
         compute=_measure,
         modules=(*_MODULES, "pipeline.gender.measures", "pipeline.activity.gaps"),
         libraries=_LIBRARIES,
@@ -65,7 +66,7 @@ DECOMPOSITION_STEPS = (
         key="analysis/estimate/decomposition",
         tables=("estimate",),
         reads=_READS,
-        family=FAMILY,
+        family="decomposition",
         compute=_estimate,
         modules=(*_MODULES, "pipeline.influence", "pipeline.simulation.coevolution_kernels"),
         libraries=_LIBRARIES,

@@ -8,20 +8,18 @@ import logging
 from collections.abc import Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from pipeline.ingest.config import load_config
-from pipeline.language import embed, light, teacher
+from pipeline.language import light, teacher
 from pipeline.language.cache import Chunks, make_once
 from pipeline.language.covered import corpus_coverage, refused, warned
 from pipeline.language.distil import distil
 from pipeline.language.fidelity import FAMILY, MOST_TEXTS, fidelity_measures
-from pipeline.language.mean_similarity import mean_similarity_measures
 from pipeline.language.rungs import FULL, LIGHT, STATIC
-from pipeline.language.static import StaticModel
 from pipeline.language.workers import give_back, single_threaded
 from pipeline.schema import TABLES, Measure, join_warnings, measure_frame
 from pipeline.steps.languages import MODULES as _LANGUAGES
@@ -30,11 +28,14 @@ from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data, Staged, Warehouse, check_corpus_id, fingerprint
 from pipeline.warehouse.locks import exclusive
 
+if TYPE_CHECKING:
+    from pipeline.language.static import StaticModel
+
 log = logging.getLogger(__name__)
 
 # A number of its own, whatever the machine: sums split over more threads would be added in another order.
 DISTIL_THREADS = 2
-BATCH_ROWS = 6 * embed.STATIC_CHUNK
+_BATCH_CHUNKS = 6
 MODELS_LEAVE = 0.6  # of the memory limit: torch and what it has loaded hold about a gigabyte
 _MODULES = (
     "pipeline.steps.embedding",
@@ -87,17 +88,19 @@ def _embedding(context: StepContext) -> Mapping[str, Data]:
 
 
 def _embed(context: StepContext) -> list[Path]:
+    from pipeline.language import embed
+
     config, _ = _prepare(context.warehouse, context.corpus_id)
     root = context.settings.warehouse / ".cache"
     static = static_model(root, context.state, config)
     texts = context.warehouse.read("text", context.corpus_id).select("text_hash", "text")
-    total = int(texts.select(pl.len()).collect().item())
+    total, rows = int(texts.select(pl.len()).collect().item()), _BATCH_CHUNKS * embed.STATIC_CHUNK
     rung = context.settings.rung
     sample = texts.head(total if rung == FULL else _teacher_texts(context.warehouse, context.corpus_id)).collect()
     load = cache(partial(teacher.load, context.state))
     with single_threaded(context.settings.threads) as pool:
         return embed.embed(
-            _batches(texts, total),
+            _batches(texts, total, rows),
             sample,
             embed.Models(static, load, cache(lambda: light.quantise(load()))),
             pool,
@@ -121,6 +124,8 @@ def static_model(root: Path, found: teacher.Teacher, config: Mapping[str, object
     config
         What decides the model: the teacher's digest and the versions of the libraries.
     """
+    from pipeline.language.static import StaticModel
+
     key = fingerprint(
         config={name: config[name] for name in ("teacher", "versions")},
         modules=("pipeline.language.distil",),
@@ -140,9 +145,9 @@ def _chunk_folder(root: Path, corpus_id: str, sample: pl.DataFrame, config: Mapp
     return root / "embedding" / f"corpus_id={check_corpus_id(corpus_id)}" / key
 
 
-def _batches(texts: pl.LazyFrame, total: int) -> Iterator[pl.DataFrame]:
-    for start in range(0, total, BATCH_ROWS):
-        yield texts.slice(start, BATCH_ROWS).collect()
+def _batches(texts: pl.LazyFrame, total: int, rows: int) -> Iterator[pl.DataFrame]:
+    for start in range(0, total, rows):
+        yield texts.slice(start, rows).collect()
 
 
 _PAIRS = """
@@ -168,6 +173,8 @@ def _measures(context: StepContext) -> Mapping[str, Data]:
 
 
 def _rows(context: StepContext) -> list[Measure]:
+    from pipeline.language.mean_similarity import mean_similarity_measures
+
     settings = context.settings
     found = context.con.sql(_COVERAGE, params={"pieces": teacher.MAX_TOKENS - 2}).fetchall()[0]
     texts, cut, static_texts, full_texts, light_texts = (int(value) for value in found)

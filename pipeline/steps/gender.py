@@ -10,8 +10,6 @@ from typing import Any
 
 from pipeline.activity.gaps import read_gaps, warn_periods
 from pipeline.gender.axis import Anchors, Axis, axis_between, read_anchors
-from pipeline.gender.estimates import gender_estimates
-from pipeline.gender.measures import FAMILY, gender_measures
 from pipeline.gender.scorers import (
     AXIS_TEACHER,
     SCHEMA,
@@ -88,11 +86,15 @@ def _axis(anchors: Anchors, found: teacher.Teacher, folder: Path) -> Axis:
 
 
 def _measure(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.gender.measures import gender_measures
+
     rows = gender_measures(context.con, _sampling(context.settings), context.progress)
     return {"measure": measure_frame(warn_periods(rows, read_gaps(context.con).of("post", "comment")))}
 
 
 def _estimate(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.gender.estimates import gender_estimates
+
     return {"estimate": estimate_frame(gender_estimates(context.con, _sampling(context.settings), context.progress))}
 
 
@@ -132,7 +134,7 @@ GENDER_STEPS = (
             "agent_week",
             "collection_gap",
         ),
-        family=FAMILY,
+        family="gender",
         compute=_measure,
         modules=(
             "pipeline.gender",
@@ -154,7 +156,7 @@ GENDER_STEPS = (
         key="analysis/estimate/gender",
         tables=("estimate",),
         reads=("agent", "message", "text", "gender_score", "agent_week"),
-        family=FAMILY,
+        family="gender",
         compute=_estimate,
         modules=(
             "pipeline.gender",

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline.activity.gaps import read_gaps, warn_periods
-from pipeline.gender.measures import axis_warned
 from pipeline.language.covered import corpus_coverage, refused, warned
 from pipeline.language.covered_estimates import with_language
 from pipeline.network.homophily import homophily_measures
-from pipeline.network.homophily_estimates import homophily_estimates
 from pipeline.network.ties import tie_sql
 from pipeline.network.traits import agent_week_sql
 from pipeline.schema import estimate_frame, measure_frame
@@ -26,6 +24,8 @@ def _agent_week(context: StepContext) -> Mapping[str, Data]:
 
 
 def _homophily(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.gender.measures import axis_warned
+
     rows = homophily_measures(context.con, level=context.settings.ci_level, progress=context.progress)
     covered = corpus_coverage(context.con)
     axis = [row for row in rows if row.measure_id.endswith("_gender_axis")]
@@ -37,6 +37,8 @@ def _homophily(context: StepContext) -> Mapping[str, Data]:
 
 
 def _estimates(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.network.homophily_estimates import homophily_estimates
+
     rows = homophily_estimates(context.con, level=context.settings.ci_level, progress=context.progress)
     return {"estimate": estimate_frame(with_language(rows, corpus_coverage(context.con)))}
 

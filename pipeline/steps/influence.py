@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.resources import files
 from typing import Any
 
-from pipeline.influence.estimates import FAMILY, influence_estimates
-from pipeline.influence.specification import grid_text, load_influence_grid
-from pipeline.influence.weekly import exposure_frame, influence_measures
 from pipeline.language.covered import corpus_coverage
 from pipeline.language.covered_estimates import with_language
 from pipeline.schema import estimate_frame, measure_frame
@@ -17,24 +15,34 @@ from pipeline.warehouse import Data, Warehouse
 
 def _grid(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object], Any]:
     del warehouse, corpus_id
-    return {"grid": grid_text()}, load_influence_grid()
+    # As `grid_text` reads it; only what computes needs the module.
+    return {"grid": files("pipeline.influence").joinpath("grid.toml").read_text(encoding="utf-8")}, None
 
 
 def _exposure(context: StepContext) -> Mapping[str, Data]:
-    return {"exposure_week": exposure_frame(context.con, context.state.variables)}
+    from pipeline.influence.specification import load_influence_grid
+    from pipeline.influence.weekly import exposure_frame
+
+    return {"exposure_week": exposure_frame(context.con, load_influence_grid().variables)}
 
 
 def _estimate(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.influence.estimates import influence_estimates
+    from pipeline.influence.specification import load_influence_grid
+
     settings = context.settings
     rows = influence_estimates(
-        context.con, context.state, seed=settings.seed, level=settings.ci_level, progress=context.progress
+        context.con, load_influence_grid(), seed=settings.seed, level=settings.ci_level, progress=context.progress
     )
     return {"estimate": estimate_frame(with_language(rows, corpus_coverage(context.con)))}
 
 
 def _measure(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.influence.specification import load_influence_grid
+    from pipeline.influence.weekly import influence_measures
+
     settings = context.settings
-    rows = influence_measures(context.con, context.state, seed=settings.seed, level=settings.ci_level)
+    rows = influence_measures(context.con, load_influence_grid(), seed=settings.seed, level=settings.ci_level)
     return {"measure": measure_frame(rows)}
 
 
@@ -67,7 +75,7 @@ INFLUENCE_STEPS = (
         key="analysis/estimate/influence",
         tables=("estimate",),
         reads=_READS,
-        family=FAMILY,
+        family="influence",
         compute=_estimate,
         modules=_MODULES,
         libraries=_LIBRARIES,
@@ -78,7 +86,7 @@ INFLUENCE_STEPS = (
         key="analysis/measure/influence",
         tables=("measure",),
         reads=_READS,
-        family=FAMILY,
+        family="influence",
         compute=_measure,
         modules=_MODULES,
         libraries=_LIBRARIES,

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 
 from pipeline.activity.gaps import read_gaps, warn_periods
 from pipeline.language.clock import read_clock, warn_coarse
-from pipeline.lexicon.measures import FAMILY, lexicon_measures
-from pipeline.lexicon.periods import period_measures
 from pipeline.schema import measure_frame
 from pipeline.steps.feature import lexicon_cards
 from pipeline.steps.languages import MODULES as _LANGUAGES
@@ -17,6 +15,9 @@ from pipeline.warehouse import Data
 
 
 def _measure(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.lexicon.measures import lexicon_measures
+    from pipeline.lexicon.periods import period_measures
+
     level = context.settings.ci_level
     rows = per_language(lambda c: lexicon_measures(c.con, c.state, level=level))(context)
     timed = period_measures(context.con, context.state, read_clock(context.con), level=level)
@@ -30,7 +31,7 @@ LEXICON_STEPS = (
         key="analysis/measure/lexicon",
         tables=("measure",),
         reads=("message", "text", "lexicon_score", "slice", "collection_gap"),
-        family=FAMILY,
+        family="lexicon",
         compute=_measure,
         modules=(
             "pipeline.steps.lexicon",

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline.activity.gaps import read_gaps, warn_periods
-from pipeline.inference.minting import FAMILY, minting_measures
-from pipeline.inference.minting_estimates import minting_estimates
-from pipeline.inference.minting_frames import read_minting
 from pipeline.language.clock import read_clock, warn_coarse
 from pipeline.language.covered import corpus_coverage, warned
 from pipeline.schema import estimate_frame, measure_frame
@@ -20,6 +17,10 @@ MOST_DRAWS = 499
 
 
 def _minting(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.inference.minting import minting_measures
+    from pipeline.inference.minting_estimates import minting_estimates
+    from pipeline.inference.minting_frames import read_minting
+
     con, clock, sampling = context.con, read_clock(context.con), _sampling(context.settings)
     minting = read_minting(con)
     measures = warned(minting_measures(minting, clock, sampling), corpus_coverage(con))
@@ -33,7 +34,7 @@ MINTING_STEPS = (
         key="analysis/token_mint",
         tables=("measure", "estimate"),
         reads=("message", "text", "lexicon_score", "reply_class", "collection_gap"),
-        family=FAMILY,
+        family="token_mint",
         compute=_minting,
         modules=(
             "pipeline.activity.gaps",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.language.norms import FAMILY, norm_rows
 from pipeline.schema import estimate_frame, measure_frame
 from pipeline.steps.analysis import _sampling
 from pipeline.steps.step import Step, StepContext
@@ -12,6 +11,8 @@ from pipeline.warehouse import Data
 
 
 def _norms(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.language.norms import norm_rows
+
     measures, estimates = norm_rows(context.con, _sampling(context.settings), context.progress)
     return {"measure": measure_frame(measures), "estimate": estimate_frame(estimates)}
 
@@ -29,7 +30,7 @@ NORM_STEPS = (
         key="analysis/norms",
         tables=("measure", "estimate"),
         reads=("message", "text", "template", "embedding"),
-        family=FAMILY,
+        family="norms",
         compute=_norms,
         modules=(
             *_LANGUAGE,

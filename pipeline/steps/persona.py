@@ -10,27 +10,25 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from threadpoolctl import threadpool_limits
 
 from pipeline.activity.gaps import read_gaps, warn_periods
-from pipeline.language import embed, rungs, teacher
+from pipeline.language import rungs, teacher
 from pipeline.language.cache import Chunks
 from pipeline.language.clock import read_clock, warn_coarse
-from pipeline.language.drift_measures import drift_measures
-from pipeline.language.mapping import apply_maps, fit_maps
 from pipeline.language.persona import FAMILY, alignment, read_by_teacher, read_personas
-from pipeline.language.persona_estimates import persona_estimates
 from pipeline.language.persona_grid import grid_text, load_persona_grid
-from pipeline.language.persona_measures import persona_measures
 from pipeline.language.workers import single_threaded
 from pipeline.schema import TABLES, estimate_frame, measure_frame
 from pipeline.steps.analysis import _sampling
 from pipeline.steps.embedding import MODELS_LEAVE, _prepare, static_model
-from pipeline.steps.step import Step, StepContext
+from pipeline.steps.step import Step, StepContext, one_thread
 from pipeline.warehouse import Data, Staged, Warehouse, check_corpus_id, fingerprint
 
 
 def _persona_embedding(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.language import embed
+    from pipeline.language.mapping import apply_maps, fit_maps
+
     personas = read_personas(context.con).filter(pl.col("n_tokens") > 0)
     if context.state is None or personas.is_empty():
         return {"persona_embedding": _without_corpus("persona_embedding")}
@@ -74,19 +72,24 @@ def _alignment(context: StepContext) -> Mapping[str, Data]:
 
 
 def _measure(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.language.drift_measures import drift_measures
+    from pipeline.language.persona_measures import persona_measures
+
     clock, sampling = read_clock(context.con), _sampling(context.settings)
-    with threadpool_limits(limits=1):  # a sum that is split over threads is added in another order
+    with one_thread():  # a sum that is split over threads is added in another order
         rows = [*persona_measures(context.con, clock, sampling), *drift_measures(context.con, sampling)]
     rows = warn_coarse(context.con, rows, ("post", "comment"))
     return {"measure": measure_frame(warn_periods(rows, read_gaps(context.con).of("post", "comment")))}
 
 
 def _estimate(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.language.persona_estimates import persona_estimates
+
     settings = context.settings
     # Sums of vectors by agent stand beside what DuckDB holds, half a gigabyte for 60,000 agents.
     limit = int(settings.memory_bytes * MODELS_LEAVE) // 10**6
     context.con.execute(f"SET memory_limit = '{limit}MB'")
-    with threadpool_limits(limits=1):
+    with one_thread():
         rows = persona_estimates(
             context.con,
             context.state,

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pipeline.language.covered import corpus_coverage
 from pipeline.language.covered_estimates import with_language
 from pipeline.schema import estimate_frame
-from pipeline.selection.estimates import FAMILY, selection_estimates
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data
 
 
 def _selection(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.selection.estimates import selection_estimates
+
     settings = context.settings
     rows = selection_estimates(context.con, seed=settings.seed, level=settings.ci_level, progress=context.progress)
     return {"estimate": estimate_frame(with_language(rows, corpus_coverage(context.con)))}
@@ -23,7 +24,7 @@ SELECTION_STEPS = (
         key="analysis/estimate/selection",
         tables=("estimate",),
         reads=("agent", "message", "text", "lexicon_score", "gender_score", "interaction", "tie_event"),
-        family=FAMILY,
+        family="selection",
         compute=_selection,
         modules=(
             "pipeline.steps.selection",

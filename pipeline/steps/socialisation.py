@@ -7,21 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import duckdb
-from threadpoolctl import threadpool_limits
 
 from pipeline.activity.gaps import read_gaps, warn_periods
 from pipeline.language.clock import read_clock, warn_coarse
 from pipeline.language.covered import corpus_coverage, warned
 from pipeline.schema import estimate_frame, measure_frame
-from pipeline.socialisation.cohorts import cohort_measures
-from pipeline.socialisation.diversity import diversity_measures
-from pipeline.socialisation.embedded import embedded_measures
 from pipeline.socialisation.grid import grid_text
-from pipeline.socialisation.grid_estimates import social_estimates
-from pipeline.socialisation.turnover import turnover_measures
-from pipeline.socialisation.vocabulary import FAMILY, vocabulary_measures
 from pipeline.steps.analysis import _sampling
-from pipeline.steps.step import Step, StepContext
+from pipeline.steps.step import Step, StepContext, one_thread
 from pipeline.warehouse import Data, Warehouse
 
 _UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my"})
@@ -38,6 +31,12 @@ def _words(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def _measure(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.socialisation.cohorts import cohort_measures
+    from pipeline.socialisation.diversity import diversity_measures
+    from pipeline.socialisation.embedded import embedded_measures
+    from pipeline.socialisation.turnover import turnover_measures
+    from pipeline.socialisation.vocabulary import vocabulary_measures
+
     con, clock, sampling = context.con, read_clock(context.con), _sampling(context.settings)
     words = _words(con)
     rows = vocabulary_measures(con, context.folder, sampling, words)
@@ -52,8 +51,10 @@ def _measure(context: StepContext) -> Mapping[str, Data]:
 
 
 def _estimate(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.socialisation.grid_estimates import social_estimates
+
     con, sampling = context.con, _sampling(context.settings)
-    with threadpool_limits(limits=1):  # a sum that is split over threads is added in another order
+    with one_thread():  # a sum that is split over threads is added in another order
         rows = social_estimates(
             con, read_clock(con), sampling, _words(con), corpus_coverage(con, _spaced(con)), context.progress
         )
@@ -87,7 +88,7 @@ SOCIALISATION_STEPS = (
         key="analysis/measure/socialisation",
         tables=("measure",),
         reads=("message", "text", "embedding", "reply_class", "collection_gap"),
-        family=FAMILY,
+        family="socialisation",
         compute=_measure,
         modules=_MODULES,
         libraries=("duckdb", "polars", "numpy", "scipy"),
@@ -97,7 +98,7 @@ SOCIALISATION_STEPS = (
         key="analysis/estimate/socialisation",
         tables=("estimate",),
         reads=("message", "text", "embedding", "reply_class"),
-        family=FAMILY,
+        family="socialisation",
         compute=_estimate,
         modules=(
             *_MODULES,

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.language.authorship import FAMILY as AUTHORSHIP
-from pipeline.language.authorship import authorship_measures
-from pipeline.language.beliefs import belief_measures
 from pipeline.language.clock import coarse_words, read_clock
-from pipeline.language.convergence_sample import find_embedding
 from pipeline.language.covered import corpus_coverage, refused, warned
-from pipeline.language.goals import goal_measures
-from pipeline.language.multiplicity import multiplicity_measures
 from pipeline.language.statements import FAMILY as STATEMENTS
 from pipeline.schema import measure_frame
 from pipeline.steps.analysis import _sampling
@@ -21,6 +15,10 @@ from pipeline.warehouse import Data
 
 
 def _statements(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.language.beliefs import belief_measures
+    from pipeline.language.convergence_sample import find_embedding
+    from pipeline.language.goals import goal_measures
+
     con, clock, sampling = context.con, read_clock(context.con), _sampling(context.settings)
     words, covered = [*_words(con), *coarse_words(con, "order")], corpus_coverage(con)
     rows = warned(goal_measures(con, clock, sampling, words), covered)
@@ -30,6 +28,9 @@ def _statements(context: StepContext) -> Mapping[str, Data]:
 
 
 def _authorship(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.language.authorship import authorship_measures
+    from pipeline.language.multiplicity import multiplicity_measures
+
     con, clock, sampling = context.con, read_clock(context.con), _sampling(context.settings)
     coarse = coarse_words(con, clock.name) if clock.period else []
     rows = authorship_measures(con, clock, sampling, [*_words(con), *coarse])
@@ -74,7 +75,7 @@ STATEMENT_STEPS = (
         key="analysis/measure/authorship",
         tables=("measure",),
         reads=("agent", "message", "text", "template"),
-        family=AUTHORSHIP,
+        family="authorship",
         compute=_authorship,
         modules=(*_SHARED, "pipeline.language.authorship", "pipeline.language.multiplicity"),
         libraries=("duckdb", "polars", "numpy", "scipy", "scikit-learn"),

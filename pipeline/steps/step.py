@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from threadpoolctl import threadpool_limits
 
 from pipeline.schema import TABLES
+from pipeline.schema.uncertainty import WITH_UNCERTAINTY, uncertainty_problems
 from pipeline.settings import Settings
 from pipeline.warehouse import PROJECT, Data, Manifest, Warehouse, WarehouseError, fingerprint
 from pipeline.warehouse.files import remove_stale, temporary_folder
@@ -38,6 +41,17 @@ class Throttled:
         if now - self.told >= PROGRESS_SECONDS:
             self.told = now
             self.progress(sentence)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Let numpy and scipy add in one thread: a sum that is split over several is added in another order.
+
+    The limit holds for libraries that are loaded when it is set, so that of scipy is loaded before.
+    """
+    importlib.import_module("scipy.linalg")
+    with threadpool_limits(limits=1):
+        yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,11 +273,13 @@ def open_context(
 
 
 def _checks(step: Step, warehouse: Warehouse, corpus_id: str, is_skipped: bool, progress: Progress) -> list[Check]:
-    """Check the stored rows; what was written just now was verified before it became current."""
+    """Check the stored rows; what was written just now was held to its description before it became current."""
     target = step.target(corpus_id)
     found = []
     for name in step.tables:
         problems = warehouse.check(name, target, step.family) if is_skipped else []
+        if not problems and name in WITH_UNCERTAINTY:
+            problems = uncertainty_problems(warehouse.read(name, target, step.family).collect(), name)
         found.append(Check(f"schema_{name}", not problems, "; ".join(problems) or "the rows fit the description"))
     if step.checks is not None:
         with open_context(warehouse, corpus_id, progress, is_across=step.is_across) as context:

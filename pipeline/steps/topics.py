@@ -8,12 +8,6 @@ from typing import Any
 from pipeline.activity.gaps import read_gaps, warn_periods
 from pipeline.inference.slices import read_slices
 from pipeline.language.clock import read_clock, warn_coarse
-from pipeline.language.convergence_sample import KINDS
-from pipeline.language.topic_drift import drift_estimates
-from pipeline.language.topic_measures import FAMILY, read_chosen, topic_measures
-from pipeline.language.topic_quality import read_quality
-from pipeline.language.topic_texts import read_posts
-from pipeline.language.topics import make_topics
 from pipeline.schema import estimate_frame, measure_frame
 from pipeline.steps.analysis import _sampling
 from pipeline.steps.step import Step, StepContext
@@ -26,11 +20,19 @@ def _prepare(warehouse: Warehouse, corpus_id: str) -> tuple[Mapping[str, object]
 
 
 def _topics(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.language.topics import make_topics
+
     settings = context.settings
     return dict(make_topics(context.con, settings.seed, settings.topics, context.progress))
 
 
 def _results(context: StepContext) -> Mapping[str, Data]:
+    from pipeline.language.convergence_sample import KINDS
+    from pipeline.language.topic_drift import drift_estimates
+    from pipeline.language.topic_measures import read_chosen, topic_measures
+    from pipeline.language.topic_quality import read_quality
+    from pipeline.language.topic_texts import read_posts
+
     settings, con = context.settings, context.con
     clock, sampling, posts = read_clock(con), _sampling(settings), read_posts(con)
     context.progress("topics: agreement of seeds, coherence of words")
@@ -86,7 +88,7 @@ TOPIC_STEPS = (
             *("message", "agent", "text", "embedding", "lexicon_score", "slice", "collection_gap"),
             *("topic", "text_topic", "topic_number"),
         ),
-        family=FAMILY,
+        family="topic",
         compute=_results,
         modules=(
             *_CLUSTERS,

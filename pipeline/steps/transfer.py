@@ -4,29 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from threadpoolctl import threadpool_limits
-
 from pipeline.activity.gaps import read_gaps, warn_periods
 from pipeline.language.clock import coarse_words, read_clock
 from pipeline.language.covered import corpus_coverage, warned
 from pipeline.schema import Measure, measure_frame
 from pipeline.steps.analysis import _sampling
 from pipeline.steps.socialisation import _spaced, _words
-from pipeline.steps.step import Step, StepContext
-from pipeline.transfer.adoption import adoption_measure
-from pipeline.transfer.openings import opening_measures
+from pipeline.steps.step import Step, StepContext, one_thread
 from pipeline.transfer.order import FAMILY, drop_tables, make_messages, make_words, read_order
-from pipeline.transfer.partners import partner_measures
-from pipeline.transfer.recall import recall_measures
 from pipeline.transfer.retention import retention_measures
-from pipeline.transfer.states import state_measures
-from pipeline.transfer.trajectories import trajectory_measures
-from pipeline.transfer.transfers import transfer_measures
 from pipeline.warehouse import Data
 
 
 def _transfer(context: StepContext) -> Mapping[str, Data]:
-    with threadpool_limits(limits=1):  # a sum that is split over threads is added in another order
+    with one_thread():  # a sum that is split over threads is added in another order
         spaced, english = _rows(context)
     con = context.con
     rows = [*warned(spaced, corpus_coverage(con, _spaced(con))), *warned(english, corpus_coverage(con))]
@@ -35,6 +26,14 @@ def _transfer(context: StepContext) -> Mapping[str, Data]:
 
 def _rows(context: StepContext) -> tuple[list[Measure], list[Measure]]:
     """Return the rows about languages that are written with spaces, and those about English."""
+    from pipeline.transfer.adoption import adoption_measure
+    from pipeline.transfer.openings import opening_measures
+    from pipeline.transfer.partners import partner_measures
+    from pipeline.transfer.recall import recall_measures
+    from pipeline.transfer.states import state_measures
+    from pipeline.transfer.trajectories import trajectory_measures
+    from pipeline.transfer.transfers import transfer_measures
+
     con, clock, sampling = context.con, read_clock(context.con), _sampling(context.settings)
     words, order = _words(con), read_order(con)
     ordered = [*words, *(coarse_words(con, "order") if order.is_timed else [])]

@@ -11,6 +11,7 @@ from functools import partial
 
 import duckdb
 import numpy as np
+import polars as pl
 
 from pipeline.activity.resampling import NO_INTERVAL, FloatArray, Interval, jackknife_interval
 from pipeline.activity.row import Sampling, row
@@ -21,18 +22,28 @@ DEEPEST = 4
 LEAST_MESSAGES = 10
 """Messages of a depth; depths with fewer, and all below them, are left out."""
 LEAST_DEPTHS = 4
+PARTS = 16
+"""Groups of authors of posts that the jackknife leaves out in turn, by a hexadecimal digit of a hash."""
 NAMES = ("echo_decay", "echo_half_life")
 _RATES = np.geomspace(0.01, 20.0, 400)
 
-_WORDS = """
-SELECT CAST(m.depth AS BIGINT) AS depth,
+_BY_DEPTH = """
+SELECT {side}CAST(m.depth AS BIGINT) AS depth,
        strpos('0123456789abcdef', substr(sha256('echo:' || coalesce(r.agent_id, r.message_id)), 1, 1)) - 1 AS part,
        count(*) AS n, CAST(sum(len(regexp_extract_all(m.content, '\\S+'))) AS BIGINT) AS words
-FROM message AS m JOIN message AS r ON r.message_id = coalesce(m.root_id, m.message_id)
+FROM message AS m JOIN message AS r ON r.message_id = coalesce(m.root_id, m.message_id){join}
 WHERE r.kind = 'post' AND m.content IS NOT NULL AND (m.kind = 'comment' OR m.message_id = r.message_id)
       AND m.depth BETWEEN 0 AND 4
-GROUP BY 1, 2 ORDER BY 1, 2
+GROUP BY {keys} ORDER BY {keys}
 """
+_WORDS = _BY_DEPTH.format(side="", join="", keys="1, 2")
+_JOIN = """
+JOIN agent_signal AS s ON s.agent_id = r.agent_id
+    AND s.cov_class IN ('very_regular', 'regular', 'irregular', 'very_irregular')"""
+_WORDS_BY_SIDE = _BY_DEPTH.format(
+    side="s.cov_class IN ('irregular', 'very_irregular') AS is_human, ", join=_JOIN, keys="1, 2, 3"
+)
+SIDES = (("autonomous", False), ("human", True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +68,10 @@ def decay(depth: FloatArray, value: FloatArray) -> Decay | None:
         floor = float(value.mean() - slope * x.mean())
         return float(np.square(value - slope * x - floor).sum()), slope, floor
 
-    best = int(np.argmin([line(float(rate))[0] for rate in _RATES]))
+    curves = np.exp(-_RATES[:, None] * depth)
+    around = curves - curves.mean(axis=1, keepdims=True)
+    slopes = (around @ value) / np.square(around).sum(axis=1)
+    best = int(np.argmin(np.square(value - value.mean() - slopes[:, None] * around).sum(axis=1)))
     if best in (0, len(_RATES) - 1):
         return None
     low, high = np.log(_RATES[best - 1]), np.log(_RATES[best + 1])
@@ -87,21 +101,65 @@ def echo_rows(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> list[Measur
         groups of authors of posts (of the logarithm). Null where fewer than `LEAST_DEPTHS` depths have messages
         enough, and where words do not decay; no interval where they do not without one of the groups.
     """
-    emit = partial(row, FAMILY, n_unit="messages", level=sampling.level)
-    found = con.sql(_WORDS).pl()
-    n, words = np.zeros((DEEPEST + 1, 16)), np.zeros((DEEPEST + 1, 16))
+    return decay_rows(con.sql(_WORDS).pl(), FAMILY, NAMES, sampling)
+
+
+def side_rows(con: duckdb.DuckDBPyConnection, family: str, sampling: Sampling) -> list[Measure]:
+    """Measure the same of threads begun by autonomous authors and of those begun by human-influenced ones.
+
+    Parameters
+    ----------
+    con
+        Connection with views ``message`` and ``agent_signal`` of one corpus.
+    family
+        Family of the rows.
+    sampling
+        Level of the intervals.
+
+    Returns
+    -------
+    list of Measure
+        ``echo_decay_autonomous`` and ``echo_half_life_autonomous`` of authors whose coefficient of variation is below
+        0.5, ``echo_decay_human`` and ``echo_half_life_human`` of those with 1 or more; authors between or without a
+        coefficient are in neither.
+    """
+    found = con.sql(_WORDS_BY_SIDE).pl()
+    return [
+        made
+        for side, is_human in SIDES
+        for made in decay_rows(
+            found.filter(pl.col("is_human") == is_human), family, (f"echo_decay_{side}", f"echo_half_life_{side}"),
+            sampling,
+        )
+    ]  # fmt: skip
+
+
+def decay_rows(found: pl.DataFrame, family: str, names: tuple[str, str], sampling: Sampling) -> list[Measure]:
+    """Return the rows of a decay rate and its half-life.
+
+    Parameters
+    ----------
+    found
+        Messages ``n`` and their ``words`` by ``depth`` and ``part``, the group of the author of the post.
+    family, names
+        Family of the rows, and the names of the rate and of the half-life.
+    sampling
+        Level of the intervals.
+    """
+    emit = partial(row, family, n_unit="messages", level=sampling.level)
+    n, words = np.zeros((DEEPEST + 1, PARTS)), np.zeros((DEEPEST + 1, PARTS))
     places = found["depth"].to_numpy().astype(np.int64), found["part"].to_numpy().astype(np.int64)
     n[places], words[places] = found["n"].to_numpy(), found["words"].to_numpy()
     enough = n.sum(axis=1) >= LEAST_MESSAGES
     depths = int(np.argmin(enough)) if not enough.all() else DEEPEST + 1
     total = int(n[:depths].sum())
     if depths < LEAST_DEPTHS or not words[0].sum():
-        return [emit(name, None, total, warnings=["few_replies"]) for name in NAMES]
+        return [emit(name, None, total, warnings=["few_replies"]) for name in names]
     whole = _rate(n[:depths].sum(axis=1), words[:depths].sum(axis=1))
     if not np.isfinite(whole):
-        return [emit(name, None, total, warnings=["not_converged"]) for name in NAMES]
+        return [emit(name, None, total, warnings=["not_converged"]) for name in names]
     left = [_rate(np.delete(n[:depths], g, 1).sum(axis=1), np.delete(words[:depths], g, 1).sum(axis=1))
-            for g in range(16) if n[:, g].any()]  # fmt: skip
+            for g in range(PARTS) if n[:, g].any()]  # fmt: skip
     # Fits that fail are those furthest from the others: an interval of the rest would be too short.
     is_whole = bool(np.isfinite(left).all())
     spread = NO_INTERVAL
@@ -117,8 +175,8 @@ def echo_rows(con: duckdb.DuckDBPyConnection, sampling: Sampling) -> list[Measur
         half = Interval(float(np.log(2)) / high, float(np.log(2)) / low, spread.method)
     words_said = [] if rate.low is not None else ["few_agents" if is_whole else "not_converged"]
     return [
-        emit(NAMES[0], whole, total, interval=rate, warnings=words_said),
-        emit(NAMES[1], float(np.log(2)) / whole, total, interval=half, warnings=words_said),
+        emit(names[0], whole, total, interval=rate, warnings=words_said),
+        emit(names[1], float(np.log(2)) / whole, total, interval=half, warnings=words_said),
     ]
 
 

@@ -34,11 +34,14 @@ class Waits:
         Whether an answer came, shape (comments,).
     thread
         Number of the thread of each comment, shape (comments,).
+    claim
+        Whether a human claimed the account of the author, as in `Threads`, shape (comments,); ``None``: not asked.
     """
 
     time: FloatArray
     is_answered: BoolArray
     thread: IntArray
+    claim: IntArray | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import duckdb
 
-from pipeline.activity.row import Sampling
+from pipeline.activity.row import CENSUS, Sampling, row
 from pipeline.network.clock import pooled_words
 from pipeline.network.traits import trait_sql
 from pipeline.schema import Measure
-from pipeline.structure.emitter import Plan
+from pipeline.structure.emitter import FAMILY, Plan
 from pipeline.structure.graphs import ACTION, ENGAGEMENT, RULES, Graph, load_graphs
 from pipeline.structure.label_rows import choice_rows, dislike_row, label_rows
 from pipeline.structure.network_rows import network_rows
@@ -47,6 +47,12 @@ WHERE r.type = 'dislike' AND r.agent_id <> coalesce(r.target_agent_id, m.agent_i
 GROUP BY r.agent_id ORDER BY r.agent_id
 """
 
+# What a dump says of founders and moderators is a state of the community, not an action that was logged.
+_ACTIONS = """
+SELECT (SELECT count(*) FROM tie_event) + (SELECT count(*) FROM reaction)
+       + (SELECT count(*) FROM membership_event WHERE coalesce(origin, '') NOT IN ('created_by', 'moderators'))
+"""
+
 
 def structure_measures(
     con: duckdb.DuckDBPyConnection, plan: Plan, sampling: Sampling, progress: Callable[[str], None] = lambda _: None
@@ -56,8 +62,8 @@ def structure_measures(
     Parameters
     ----------
     con
-        Connection with views ``message``, ``agent``, ``interaction``, ``tie_event``, ``reaction`` and
-        ``community_snapshot`` of one corpus.
+        Connection with views ``message``, ``agent``, ``interaction``, ``tie_event``, ``reaction``,
+        ``membership_event`` and ``community_snapshot`` of one corpus.
     plan
         Seed, level and draws of the nulls of networks.
     sampling
@@ -75,6 +81,7 @@ def structure_measures(
     named = dict(languages.select("agent_id", "value").iter_rows())
     pooled = pooled_words(con)
     rows = [*participation_rows(con, sampling), *reach_rows(con, sampling), *periodicity_rows(con, sampling)]
+    rows.append(_actions(con, plan))
     graphs = load_graphs(con, english)
     for graph in graphs:
         progress(f"structure of the network {graph.name}: {graph.n_nodes} agents, {graph.n_ties} ties")
@@ -84,6 +91,12 @@ def structure_measures(
         if graph.name.startswith(ENGAGEMENT):
             rows += label_rows(graph, plan, named, words)
     return rows + _choices(con, graphs, plan, pooled)
+
+
+def _actions(con: duckdb.DuckDBPyConnection, plan: Plan) -> Measure:
+    n = int(con.sql(_ACTIONS).fetchall()[0][0])
+    words = [] if n else ["no_actions"]
+    return row(FAMILY, "n_actions", n or None, n, "events", level=plan.level, interval=CENSUS, warnings=words)
 
 
 def _choices(con: duckdb.DuckDBPyConnection, graphs: list[Graph], plan: Plan, words: tuple[str, ...]) -> list[Measure]:

@@ -1,4 +1,4 @@
-"""Threads and waiting times as arrays, from view ``message``.
+"""Threads and waiting times as arrays, from views ``message`` and ``agent``.
 
 What belongs here: reading. What is computed of them is in `pipeline.structure.cascades` and in
 `pipeline.structure.hazard`.
@@ -25,9 +25,10 @@ _FINE = "('us', 'ms', 's')"
 # A message hangs on its thread when every parent is there; depth is null otherwise.
 _MESSAGES = f"""
 SELECT m.message_id, m.parent_id, coalesce(m.root_id, m.message_id) AS root_id, m.depth, m.agent_id, m.kind,
-       m.upvotes, m.text_hash,
+       m.upvotes, m.text_hash, CAST(a.is_claimed AS BIGINT) AS claim,
        CASE WHEN coalesce(m.at_precision, 'us') IN {_FINE} THEN epoch_us(m.created_at) END AS at
 FROM message AS m JOIN message AS r ON r.message_id = coalesce(m.root_id, m.message_id)
+LEFT JOIN agent AS a ON a.agent_id = m.agent_id
 WHERE r.kind = 'post' AND r.depth = 0 AND m.depth IS NOT NULL AND (m.kind = 'comment' OR m.message_id = r.message_id)
 ORDER BY root_id, m.created_at NULLS FIRST, m.step NULLS FIRST, m.depth, m.message_id
 """
@@ -51,6 +52,9 @@ class Threads:
         Upvotes of each post, not-a-number where there are none, shape (threads,).
     text
         Number of the text of each message, shape (messages,).
+    claim
+        1 where a human has claimed the account of the author, 0 where none has, `NONE` where the dump does not say,
+        shape (messages,).
     """
 
     forest: Forest
@@ -59,6 +63,7 @@ class Threads:
     cluster: IntArray
     upvotes: np.ndarray
     text: IntArray
+    claim: IntArray
 
 
 def load_threads(con: duckdb.DuckDBPyConnection) -> Threads:
@@ -86,6 +91,7 @@ def load_threads(con: duckdb.DuckDBPyConnection) -> Threads:
         cluster=cluster,
         upvotes=frame["upvotes"].cast(pl.Float64).fill_null(np.nan).to_numpy()[root],
         text=frame["text_hash"].rank("dense").cast(pl.Int64).fill_null(0).to_numpy(),
+        claim=frame["claim"].fill_null(NONE).to_numpy().astype(np.int64),
     )
 
 
@@ -108,7 +114,7 @@ def load_waits(threads: Threads, gaps: Gaps) -> tuple[Waits, int]:
     forest, at = threads.forest, threads.at
     none = np.zeros(0, dtype=np.int64)
     if not len(at):
-        return Waits(none.astype(float), none.astype(bool), none), 0
+        return Waits(none.astype(float), none.astype(bool), none, none), 0
     never = np.iinfo(np.int64).max
     first = np.full(len(at), never, dtype=np.int64)
     answers = np.flatnonzero((forest.depth > 1) & (at != NONE))
@@ -126,4 +132,4 @@ def load_waits(threads: Threads, gaps: Gaps) -> tuple[Waits, int]:
     time = np.maximum((np.where(answered, found, end) - begins) / HOUR, _MICROSECOND)
     children = np.bincount(forest.parent[forest.depth > 1], minlength=len(at))
     untimed = int(((children > 0) & (first == never) & (forest.depth > 0)).sum())
-    return Waits(time, answered, forest.tree[comments][kept]), int(odd.sum()) + untimed
+    return Waits(time, answered, forest.tree[comments][kept], threads.claim[comments][kept]), int(odd.sum()) + untimed

@@ -29,7 +29,7 @@ from pipeline.activity.resampling import (
 from pipeline.activity.row import Sampling, row
 from pipeline.network.edges import distinct
 from pipeline.schema import Measure, join_warnings
-from pipeline.structure.cascades import Shapes, branching, reentry, replied_back, shapes, thread_classes
+from pipeline.structure.cascades import NONE, Shapes, branching, reentry, replied_back, shapes, thread_classes
 from pipeline.structure.echo import echo_rows
 from pipeline.structure.growth import depth_width_slope, growth_decay, size_exponent
 from pipeline.structure.hazard import MIN_EVENTS, Waits, kernel, weibull
@@ -58,7 +58,7 @@ def cascade_measures(
     Parameters
     ----------
     con
-        Connection with view ``message`` of one corpus.
+        Connection with views ``message`` and ``agent`` of one corpus.
     sampling
         Seed, draws and level.
     coverage
@@ -124,9 +124,11 @@ def _shape_rows(threads: Threads, found: Shapes, sampling: Sampling) -> list[Mea
         _ratio(emit, f"thread_{name}_share", shape == place, posts, cluster, sampling, "posts")
         for place, name in enumerate(_CLASSES)
     ]
-    rows.append(
-        _ratio(emit, "replies_per_comment", found.answers - found.direct, found.answers, cluster, sampling, "comments")
-    )
+    further = found.answers - found.direct
+    rows += [
+        _ratio(emit, "replies_per_comment", further, found.answers, cluster, sampling, "comments"),
+        _ratio(emit, "parallel_monologue_share", found.direct, found.answers, cluster, sampling, "comments"),
+    ]
     has = found.answers > 0
     few, one = cluster[has], posts[has]
     for name, over in (
@@ -238,6 +240,7 @@ def _group(cluster: IntArray) -> IntArray:
     return np.asarray(code % _GROUPS, dtype=np.int64)
 
 
+_CLAIMS = ("reply_share_unclaimed", "reply_share_claimed")
 _WAITS = ("reply_kernel_rate_per_hour", "reply_half_life_minutes", "reply_weibull_shape", "reply_seconds_median")
 
 
@@ -246,21 +249,24 @@ def _wait_rows(con: duckdb.DuckDBPyConnection, threads: Threads, sampling: Sampl
     waits, odd = load_waits(threads, gaps)
     n, answered = len(waits.time), int(waits.is_answered.sum())
     words = ["negative_latency"] if odd else []
-    share = _event_share(emit, threads, waits, sampling, words)
+    share = [
+        _event_share(emit, "comment_reply_event_share", threads, waits, None, sampling, words),
+        *(_event_share(emit, name, threads, waits, claim, sampling, words) for claim, name in enumerate(_CLAIMS)),
+    ]
     if n == 0:
         timed, stepped = con.sql("SELECT count(created_at), count(step) FROM message").fetchall()[0]
         word = "time_too_coarse" if timed else "clock_is_step" if stepped else "no_times"
         word = word if (threads.forest.depth > 0).any() else "few_replies"
         return [
-            replace(share, warnings=join_warnings([word])),
+            *(replace(made, warnings=join_warnings([word])) for made in share),
             *(emit(m, None, 0, "comments", warnings=[word]) for m in _WAITS),
         ]
     if answered < MIN_EVENTS:
         words = [*words, "few_replies"]
-        return [share, *(emit(m, None, answered, "answered comments", warnings=words) for m in _WAITS)]
+        return [*share, *(emit(m, None, answered, "answered comments", warnings=words) for m in _WAITS)]
     rate, shape = kernel(waits), weibull(waits)
     seconds = np.sort(waits.time[waits.is_answered]) * 3_600
-    found = [share]
+    found = [*share]
     if rate is None:
         found += [emit(m, None, n, "comments", warnings=[*words, "not_converged"]) for m in _WAITS[:2]]
     else:
@@ -283,11 +289,18 @@ def _wait_rows(con: duckdb.DuckDBPyConnection, threads: Threads, sampling: Sampl
     return found
 
 
-def _event_share(emit: Emit, threads: Threads, waits: Waits, sampling: Sampling, words: list[str]) -> Measure:
-    """Share of the comments under observation that were answered inside it."""
-    trees = threads.forest.n_trees
-    over = np.bincount(waits.thread[waits.is_answered], minlength=trees)
-    under = np.bincount(waits.thread, minlength=trees)
+def _event_share(
+    emit: Emit, name: str, threads: Threads, waits: Waits, claim: int | None, sampling: Sampling, words: list[str]
+) -> Measure:
+    """Share of the comments under observation that were answered inside it; of all, or of accounts of one claim."""
+    trees, claims = threads.forest.n_trees, waits.claim
+    chosen = np.ones(len(waits.time), dtype=np.bool_)
+    if claim is not None and claims is not None:
+        if not (claims != NONE).any():
+            return emit(name, None, 0, "comments", warnings=[*words, "no_claims"])
+        chosen = claims == claim
+    over = np.bincount(waits.thread[chosen & waits.is_answered], minlength=trees)
+    under = np.bincount(waits.thread[chosen], minlength=trees)
     has = under > 0
-    made = _ratio(emit, "comment_reply_event_share", over[has], under[has], threads.cluster[has], sampling, "comments")
+    made = _ratio(emit, name, over[has], under[has], threads.cluster[has], sampling, "comments")
     return replace(made, warnings=join_warnings([*(made.warnings or "").split(","), *words]))

@@ -19,7 +19,6 @@ import duckdb
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.schema import Column, Table
 
@@ -60,6 +59,8 @@ class _ColumnHash:
 
     def update(self, array: pa.Array) -> None:
         """Add the values of one batch."""
+        import pyarrow.compute as pc
+
         if self.type == "VARCHAR":
             text = array.cast(pa.large_string())
             self._lengths(pc.binary_length(text))
@@ -79,7 +80,7 @@ class _ColumnHash:
     def _lengths(self, lengths: pa.Array) -> None:
         values = np.frombuffer(_buffer(lengths.cast(pa.int64()), 8), np.int64)
         if lengths.null_count:
-            is_there = np.frombuffer(_buffer(pc.is_valid(lengths).cast(pa.uint8()), 1), np.bool_)
+            is_there = np.frombuffer(_buffer(lengths.is_valid().cast(pa.uint8()), 1), np.bool_)
             values = np.where(is_there, values, -1)
         self.shape.update(values.data)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from pipeline.schema import SAFE_EXTRA, TABLES, Column, Table
-from pipeline.settings import Settings
+from pipeline.settings import PRIVACY, Settings
 from pipeline.warehouse import catalogue, mentions, publish
 from pipeline.warehouse.clean import add_functions, clean_sql, suspects
 from pipeline.warehouse.errors import UnknownCorpusError, WarehouseError
@@ -22,9 +22,6 @@ from pipeline.warehouse.files import sync
 from pipeline.warehouse.layout import Layout
 from pipeline.warehouse.pseudonyms import add_pseudonyms, load_key
 from pipeline.warehouse.session import files_select, sql_identifier, sql_literal
-
-PRIVACY = ("pseudonymise", "keep")
-"""What may become of personal data; the first is the default."""
 
 _SIDES = ("slice_a", "slice_b")  # columns that name a slice as corpus/slice
 _COMMUNITIES = frozenset({"community_id", "unit_id"})

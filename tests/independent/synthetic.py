@@ -103,7 +103,8 @@ def connect(messages: list[dict], agents: dict[str, str] | None = None) -> duckd
     known = agents or {m["author"]: m["author"] for m in messages if m["author"]}
     message = pl.DataFrame(rows, schema=schema, orient="row")
     agent = pl.DataFrame(
-        {"agent_id": list(known), "name": list(known.values())}, schema={"agent_id": pl.String, "name": pl.String}
+        {"agent_id": list(known), "name": list(known.values()), "is_claimed": [None] * len(known)},
+        schema={"agent_id": pl.String, "name": pl.String, "is_claimed": pl.Boolean},
     )
     con = duckdb.connect()
     con.register("message_frame", message)

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from lexicon_helpers import MINIMAL, frame_of
 
-from pipeline.lexicon import Engine, measures
+from pipeline.lexicon import Engine, card_by_id, load_cards, measures
 from pipeline.lexicon.card import parse_card
 from pipeline.lexicon.measures import lexicon_measures, ratio_interval
 from pipeline.published.load import load_measure_dictionary
@@ -120,3 +120,40 @@ def test_the_interval_of_a_share_stays_between_0_and_1():
         # One of 40: .025 with a t-interval of .05 on either side.
         assert getattr(found, end) == (0.0 if end == "ci_low" else 1.0)
         assert found.value == pytest.approx(1 / 40 if end == "ci_low" else 39 / 40)
+
+
+def rows_of(texts: list[str], held: list[tuple[int, str | None]], card_id: str) -> dict[str, object]:
+    """Return the rows of the corpus of a card of the project, by name."""
+    card = card_by_id(load_cards(), card_id)
+    frame = frame_of(texts).with_columns(language=pl.lit("en"))
+    message = pl.DataFrame(
+        {"message_id": [str(n) for n in range(len(held))], "agent_id": [agent for _, agent in held],
+         "text_hash": [f"{at:08d}" for at, _ in held]}
+    )  # fmt: skip
+    with duckdb.connect() as con:
+        con.register("message", message.to_arrow())
+        con.register("text", frame.to_arrow())
+        con.register("lexicon_score", Engine([card]).score(frame).to_arrow())
+        return {row.measure_id: row for row in lexicon_measures(con, [card]) if row.unit == "corpus"}
+
+
+def test_messages_are_sorted_by_their_sum_of_weights() -> None:
+    texts = ["great, wonderful", "terrible and horrible", "the door", "good but bad", "not good"]
+    held = [(n % 5, f"u{n % 25}") for n in range(100)] + [(0, None)] * 20
+    rows = rows_of(texts, held, "sentiment")
+    shares = {name: rows[f"sentiment_{name}_share"] for name in ("positive", "neutral", "negative")}
+    assert sum(row.value for row in shares.values()) == pytest.approx(1)
+    assert shares["positive"].value == pytest.approx(40 / 120)
+    # "good but bad" is 1.9 - 2.5 = -0.6, of which -0.6/sqrt(0.36 + 15) = -.15; "not good" is 1.9 times -0.74.
+    assert shares["negative"].value == pytest.approx(60 / 120)
+    assert shares["neutral"].value == pytest.approx(20 / 120)
+    assert {row.n for row in shares.values()} == {120}
+    assert "null_authors" in shares["positive"].warnings
+
+
+def test_credentials_are_counted_with_their_copies() -> None:
+    texts = ["key: sk-ant-abcdefghijklmnop1234 and AKIAABCDEFGHIJKLMNOP", "a hf_" + "a" * 34, "no password here"]
+    rows = rows_of(texts, [(0, "a"), (0, "b"), (1, None), (2, "c")], "injection")
+    assert (rows["credential_leaks"].value, rows["credential_leaks"].n) == (5.0, 4)
+    assert rows["credential_leaks"].ci_method == "census"
+    assert rows_of(texts, [(2, "c")], "injection")["credential_leaks"].value == 0.0

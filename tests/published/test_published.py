@@ -160,7 +160,7 @@ def test_printed_numbers_that_are_estimates_stand_beside_the_registered_row():
         Estimate(spec_id="47d0beede7b5", estimator="e", estimate=None, n_events=7, conf_low=1.0, **fields),
         Estimate(spec_id="of another grid", estimator="e", estimate=9.0, **fields),
     ]
-    frame = beside(row("airs_positive_share"), estimates=estimate_frame(rows), platform="moltbook")
+    frame = beside(row("airs_positive_share"), estimates=estimate_frame(rows))
     found = {r["measure_id"]: r for r in frame.iter_rows(named=True)}
     assert set(found) == {
         "airs_positive_share", "airs_enforcement_log_odds", "airs_enforcement_odds_ratio", "airs_event_threads"
@@ -193,6 +193,25 @@ def test_a_number_of_another_name_stands_beside_the_row_that_is_named():
     categories = {f"{card.id}/{category}" for card in load_cards() for category in category_names(card)}
     units = {name.split("@")[1] for name in named if name.startswith("lexicon_")}
     assert units <= categories
+
+
+def test_every_printed_number_has_a_measure_or_a_reason_why_there_is_none():
+    described = set(load_measure_dictionary()["measure_id"])
+    alone = [r for r in published_rows() if not load.has_counterpart(r)]
+    assert not [r.measure_id for r in published_rows() if not (r.measure_id in described or r.ours or r.cause)]
+    assert not [r.measure_id for r in alone if not r.cause or len(r.cause) < 40]
+    ids = {r.measure_id for r in alone}
+    assert {"toxicity_safe_share", "probe_answered_share", "first_day_actions_after", "role_silhouette"} <= ids
+    assert not ids & {"echo_half_life_human", "reply_share_claimed", "puppet_agent_share", "network_nodes_follow"}
+    for platform in ("moltbook", "chirper.ai"):
+        own = {r.measure_id: r for r in alone if r.platform == platform}
+        found = {r["measure_id"]: r for r in beside(platform=platform).iter_rows(named=True)}
+        assert set(found) == set(own)
+        for name, record in found.items():
+            assert (record["value"], record["difference"], record["n"], record["is_same_window"]) == (None,) * 4
+            assert record["published_value"] is not None
+            assert f"nothing of ours stands beside it; {own[name].cause}" in record["cause"]
+    assert beside(platform="reddit").height == 0
 
 
 def test_only_whole_corpora_are_set_beside_papers():

@@ -12,7 +12,7 @@ from synthetic import connect, random_threads, with_interactions
 from pipeline.schema import TABLES
 
 START = datetime(2026, 1, 28)
-NAMES = ("tie_event", "reaction", "community_snapshot", "collection_gap")
+NAMES = ("tie_event", "reaction", "community_snapshot", "membership_event", "collection_gap")
 
 
 def corpus(seed: int, *, posts=150, ties=700, likes=600, precision="s", messages=None) -> duckdb.DuckDBPyConnection:

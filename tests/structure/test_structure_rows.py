@@ -113,7 +113,7 @@ def test_small_corpora_give_nulls_with_warnings(posts):
     rows = rows_of(corpus(1, posts=posts, ties=12, likes=9))
     assert measure_frame(rows).height == len(rows)
     for r in rows:
-        counted = r.measure_id.startswith(("network_", "n_communities", "largest_", "top10_"))
+        counted = r.measure_id.startswith(("network_", "n_communities", "n_actions", "largest_", "top10_"))
         if not counted:
             assert r.value is None, r.measure_id
             assert r.warnings

@@ -177,7 +177,7 @@ def test_waits_end_at_gaps_and_at_the_last_message():
     parent, depth = np.array([-1, 0, 0, 1, 2, 0]), np.array([0, 1, 1, 2, 2, 1])
     forest = cascades.Forest(parent, np.zeros(6, int), depth, np.zeros(6, int), 1)
     empty = np.zeros(1)
-    threads = Threads(forest, at, np.array([0]), np.array([0]), empty, np.zeros(6, int))
+    threads = Threads(forest, at, np.array([0]), np.array([0]), empty, np.zeros(6, int), np.zeros(6, int))
     waits, odd = load_waits(threads, Gaps())
     assert odd == 0
     assert waits.time[:4].tolist() == pytest.approx([4, 7, 5, 1])

@@ -4,6 +4,20 @@ What belongs here: reading rows of the catalogue and writing them as text, table
 here that a table could hold; texts of the corpus are data and reach the page only through `markup`.
 """
 
-from pipeline.report.html.write import write_comparison_page, write_report, write_reports
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.on_demand import handed_on
+
+if TYPE_CHECKING:
+    from pipeline.report.html.write import write_comparison_page, write_report, write_reports
+else:
+    __getattr__ = handed_on(
+        __name__,
+        {
+            "write": ("write_comparison_page", "write_report", "write_reports"),
+        },
+    )
 
 __all__ = ["write_comparison_page", "write_report", "write_reports"]

@@ -15,8 +15,9 @@ _GROUPS = (
     ("Attribution of states of mind, confirmed, corrected, taken up", ("attribution_", "unattributed_")),
     ("States of the addressee, said or not, and advice", ("unstated_", "advised_")),
     ("Who is addressed, and who holds the floor", ("addressee_", "floor_")),
-    ("Repair, questions left unanswered, shared words",
-     ("clarification_", "repair_", "unrepaired_", "question_", "unasked_", "entrainment_")),
+    ("Repair, challenges, questions left unanswered, shared words",
+     ("clarification_", "repair_", "unrepaired_", "challenge_", "author_return_", "multi_turn_", "statement_",
+      "question_", "unasked_", "entrainment_")),
     ("Distress, support, and how authors come back", ("distress_", "undistressed_", "support_", "unsupported_")),
     ("Accusations, their evidence, and pile-on", ("accusation_", "unaccusing_", "pile_on_")),
 )  # fmt: skip

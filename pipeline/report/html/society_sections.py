@@ -195,10 +195,12 @@ def replication(source: Source) -> Section:
         return Section("replication", title, [empty("No published number has a counterpart in this corpus.")])
     evidence = "; ".join(f"{key}: {meaning}" for key, meaning in EVIDENCE.items())
     same = sum(1 for row in rows if row["is_same_definition"] and row["is_same_window"])
+    alone = sum(1 for row in rows if row["n"] is None and row["value"] is None)
     lead = tag(
         "p",
         f"{plural(len(rows), 'printed number')}, {same:,} of the same definition and window. Elsewhere a difference is "
-        f"expected, and the table says why. Evidence of the printed value: {evidence}.",
+        f"expected, and the table says why. Nothing of ours stands beside {alone:,} of them. "
+        f"Evidence of the printed value: {evidence}.",
     )
     columns = (Column("Measure"), Column("Study"), Column("Printed", "n"), Column("Evidence"), Column("Ours", "n"),
                Column("Ours / printed", "n"), Column("Why they may differ", "wide"),
