@@ -10,7 +10,6 @@ from pipeline.activity.row import Sampling
 from pipeline.activity.threads import thread_measures
 from pipeline.inference.slices import read_slices
 from pipeline.language.clock import warn_coarse
-from pipeline.network.measures import network_measures
 from pipeline.published.load import load_measure_dictionary, load_published
 from pipeline.published.replication import replication, society
 from pipeline.schema import Measure, estimate_frame, measure_frame
@@ -41,6 +40,12 @@ def _activity(context: StepContext) -> list[Measure]:
     from pipeline.activity.concentration import activity_measures
 
     return activity_measures(context.con, _sampling(context.settings), read_gaps(context.con))
+
+
+def _network(context: StepContext) -> list[Measure]:
+    from pipeline.network.measures import network_measures
+
+    return network_measures(context.con, _sampling(context.settings))
 
 
 def _airs(context: StepContext) -> list[Measure]:
@@ -141,7 +146,7 @@ ANALYSIS_STEPS = (
         tables=("measure",),
         reads=("message", "interaction"),
         family="network",
-        compute=_measures(lambda c: network_measures(c.con, _sampling(c.settings))),
+        compute=_measures(_network),
         modules=("pipeline.network", "pipeline.activity", *_OWN),
         libraries=_STATISTICS,
         description="Reciprocity, assortativity and clustering of interaction networks, against their nulls.",
