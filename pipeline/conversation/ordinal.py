@@ -51,7 +51,8 @@ def fit_ordinal(x: Floats, y: Ints, cluster: Ints) -> OrdinalFit:
     levels, p = int(y.max()) + 1, x.shape[1]
     below = np.cumsum(np.bincount(y, minlength=levels))[:-1] / y.size
     theta = np.concatenate([np.log(below / (1 - below)), np.zeros(p)])
-    state = _parts(theta, x, y, levels)
+    designs = _designs(x, y, levels)
+    state = _parts(theta, x, y, levels, designs)
     converged = False
     for _ in range(_MAX_ITERATIONS):
         gradient, information = state[1].sum(axis=0), state[2]
@@ -62,7 +63,7 @@ def fit_ordinal(x: Floats, y: Ints, cluster: Ints) -> OrdinalFit:
         scale = 1.0
         while scale > 1e-8:
             proposed = theta + scale * step
-            ahead = _parts(proposed, x, y, levels)
+            ahead = _parts(proposed, x, y, levels, designs)
             if np.all(np.diff(proposed[: levels - 1]) > 0) and ahead[0] >= state[0] - 1e-9:
                 break
             scale /= 2
@@ -75,7 +76,20 @@ def fit_ordinal(x: Floats, y: Ints, cluster: Ints) -> OrdinalFit:
     return OrdinalFit(beta, cut, covariance[levels - 1 :, levels - 1 :], clusters, converged, is_separated)
 
 
-def _parts(theta: Floats, x: Floats, y: Ints, levels: int) -> tuple[float, Floats, Floats]:
+def _designs(x: Floats, y: Ints, levels: int) -> tuple[Floats, Floats]:
+    """Return the designs of the upper and of the lower threshold of each row in the parameters (θ, β)."""
+    row, n = np.arange(y.size), y.size
+    above, under = np.zeros((n, levels - 1 + x.shape[1])), np.zeros((n, levels - 1 + x.shape[1]))
+    has_above, has_under = y < levels - 1, y > 0
+    above[row[has_above], y[has_above]] = 1.0
+    under[row[has_under], y[has_under] - 1] = 1.0
+    above[:, levels - 1 :], under[:, levels - 1 :] = -x, -x
+    return above, under
+
+
+def _parts(
+    theta: Floats, x: Floats, y: Ints, levels: int, designs: tuple[Floats, Floats]
+) -> tuple[float, Floats, Floats]:
     """Return log-likelihood, scores (n, K − 1 + p) and observed information."""
     eta = x @ theta[levels - 1 :]
     cut = np.concatenate([[-np.inf], theta[: levels - 1], [np.inf]])
@@ -83,13 +97,7 @@ def _parts(theta: Floats, x: Floats, y: Ints, levels: int) -> tuple[float, Float
     upper, lower = np.where(y == levels - 1, 1.0, upper), np.where(y == 0, 0.0, lower)
     mass = np.maximum(upper - lower, 1e-300)
     high, low = upper * (1 - upper), lower * (1 - lower)
-    # Design of the upper and of the lower threshold of each row in the parameters (θ, β).
-    row, n = np.arange(y.size), y.size
-    above, under = np.zeros((n, theta.size)), np.zeros((n, theta.size))
-    has_above, has_under = y < levels - 1, y > 0
-    above[row[has_above], y[has_above]] = 1.0
-    under[row[has_under], y[has_under] - 1] = 1.0
-    above[:, levels - 1 :], under[:, levels - 1 :] = -x, -x
+    above, under = designs
     scores = (high[:, None] * above - low[:, None] * under) / mass[:, None]
     bend_high, bend_low = high * (1 - 2 * upper) / mass, low * (1 - 2 * lower) / mass
     hessian = (above * bend_high[:, None]).T @ above - (under * bend_low[:, None]).T @ under - scores.T @ scores
