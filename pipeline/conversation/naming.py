@@ -63,7 +63,9 @@ searched AS (
     FROM text AS t JOIN minded AS m ON m.text_hash = t.text_hash
 ),
 named AS (
-    SELECT x.text_hash, {_NAMED} AS named, regexp_matches(x.said, $belief) AS is_belief FROM searched AS x
+    SELECT x.text_hash, CASE WHEN regexp_matches(x.said, $any) THEN {_NAMED} ELSE 0 END AS named,
+           regexp_matches(x.said, $belief) AS is_belief
+    FROM searched AS x
 ),
 naming AS (
     SELECT r.id, p.text_hash FROM {REPLY} AS r JOIN {TURN} AS t ON t.id = r.id JOIN {TURN} AS p ON p.id = r.parent
@@ -164,7 +166,7 @@ def _patterns() -> dict[str, str]:
     """Return the patterns of replies that name a state, and of texts that hold its verb."""
     named = {f"named{i}": rf"{YOU}{state}\b" for i, state in enumerate(STATES)}
     held = {f"state{i}": rf"\b{state}\b" for i, state in enumerate(STATES)}
-    return {**named, **held, "belief": rf"{YOU}{BELIEFS}\b"}
+    return {**named, **held, "any": rf"{YOU}(?:{'|'.join(STATES)})\b", "belief": rf"{YOU}{BELIEFS}\b"}
 
 
 def _dealt_texts(named: Ints, held: Ints, size: Ints, sampling: Sampling) -> Null | None:

@@ -122,8 +122,9 @@ def refusal(found: Strata) -> tuple[str, ...]:
 
 
 def _are_nested(found: Strata) -> bool:
-    pairs = np.unique(np.column_stack([found.stratum, found.cluster]), axis=0)
-    return bool(pairs.shape[0] == int(found.stratum.max()) + 1)
+    one = np.empty(int(found.stratum.max()) + 1, dtype=np.int64)
+    one[found.stratum] = found.cluster
+    return bool((one[found.stratum] == found.cluster).all())
 
 
 def dealer(stratum: Ints) -> Callable[[Ints, np.random.Generator], Ints]:
