@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from typing import Any
+from dataclasses import replace
 
 from pipeline.language import teacher
 
 
-def quantise(model: Any) -> Any:
+def quantise(model: teacher.Loaded) -> teacher.Loaded:
     """Return a copy of the teacher with linear layers of eight bits.
 
     Parameters
@@ -37,4 +37,4 @@ def quantise(model: Any) -> Any:
     per_channel = {torch.nn.Linear: quantisation.per_channel_dynamic_qconfig}
     with warnings.catch_warnings():  # torch says that it will move this to another package
         warnings.simplefilter("ignore")
-        return quantisation.quantize_dynamic(model, per_channel).eval()
+        return replace(model, parts=quantisation.quantize_dynamic(model.parts, per_channel).eval())
