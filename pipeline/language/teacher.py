@@ -1,8 +1,8 @@
 """The teacher, all-MiniLM-L6-v2: where its weights are, whether they are the right ones, and its vectors.
 
-What belongs here: finding, checking, loading and running the teacher. torch is imported when it is loaded, not before.
-Only safetensors are read, never a pickle, and no code that comes with a model is run: of a model's folder only weights,
-configuration and tokenizer are used.
+What belongs here: finding, checking, loading and running the teacher. torch and sentence-transformers are imported
+when it is loaded, not before. Only safetensors are read, never a pickle, and no code that comes with a model is run:
+of a model's folder only weights, configuration and tokenizer are used.
 
 The teacher reads the first `MAX_CHARS` characters and of these the first `MAX_TOKENS` word pieces, counting the two
 that mark the ends: the length that it was trained with. The rest of a long text does not count.
@@ -15,7 +15,6 @@ import hashlib
 import importlib
 import importlib.util
 import io
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -186,54 +185,24 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """The teacher, ready to run.
-
-    Attributes
-    ----------
-    tokenizer
-        Cuts texts into at most `MAX_TOKENS` word pieces and fills up the shorter ones.
-    parts
-        A `torch.nn.ModuleDict`: its embeddings, linear layers and normalisations by the name that its file gives them.
-    layers, heads
-        Layers, and heads of each.
-    """
-
-    tokenizer: Any
-    parts: Any
-    layers: int
-    heads: int
+def load(teacher: Teacher) -> Any:
+    """Return the teacher as a `SentenceTransformer` on the CPU: mean over tokens, unit length."""
+    library = importlib.import_module("sentence_transformers")
+    modules = importlib.import_module("sentence_transformers.sentence_transformer.modules")
+    only = {"local_files_only": True, "trust_remote_code": False}
+    with quiet():
+        transformer = modules.Transformer(
+            str(teacher.folder),
+            max_seq_length=MAX_TOKENS,
+            model_kwargs={**only, "use_safetensors": True},
+            processor_kwargs=only,
+            config_kwargs=only,
+        )
+        parts = [transformer, modules.Pooling(DIMENSIONS, "mean"), modules.Normalize()]
+        return library.SentenceTransformer(modules=parts, device="cpu").eval()
 
 
-def load(teacher: Teacher) -> Loaded:
-    """Return the teacher on the CPU: mean over tokens, unit length.
-
-    Its six layers are a page of torch; the libraries that run any model take longer to import than the teacher takes
-    for a thousand texts.
-    """
-    nn = importlib.import_module("torch").nn
-    config = json.loads((teacher.folder / "config.json").read_text(encoding="utf-8"))
-    weights = importlib.import_module("safetensors.torch").load_file(str(teacher.folder / WEIGHTS))
-    parts = nn.ModuleDict()
-    for name in sorted(key.removesuffix(".weight") for key in weights if key.endswith(".weight")):
-        weight, bias = weights[f"{name}.weight"], weights.get(f"{name}.bias")
-        if bias is None:
-            part = nn.Embedding.from_pretrained(weight)
-        elif weight.ndim == 1:
-            part = nn.LayerNorm(len(weight), eps=config["layer_norm_eps"])
-        else:
-            part = nn.Linear(weight.shape[1], weight.shape[0])
-        if bias is not None:
-            part.load_state_dict({"weight": weight, "bias": bias})
-        parts[name.replace(".", "/")] = part
-    tokenizer = importlib.import_module("tokenizers").Tokenizer.from_file(str(teacher.folder / "tokenizer.json"))
-    tokenizer.enable_truncation(MAX_TOKENS)
-    tokenizer.enable_padding()
-    return Loaded(tokenizer, parts.eval(), config["num_hidden_layers"], config["num_attention_heads"])
-
-
-def encode(model: Loaded, texts: Sequence[str], pool: Executor) -> NDArray[np.float16]:
+def encode(model: Any, texts: Sequence[str], pool: Executor) -> NDArray[np.float16]:
     """Return unit vectors of texts, rounded to half precision, shape (texts, `DIMENSIONS`).
 
     Parameters
@@ -246,43 +215,18 @@ def encode(model: Loaded, texts: Sequence[str], pool: Executor) -> NDArray[np.fl
         From `pipeline.language.workers.single_threaded`.
     """
     cut = [text[:MAX_CHARS] for text in texts]
-    lengths = [sum(found.attention_mask) for found in model.tokenizer.encode_batch(cut)]
+    lengths = [len(ids) for ids in model.tokenizer(cut, truncation=True, max_length=MAX_TOKENS)["input_ids"]]
     order = sorted(range(len(cut)), key=lambda at: (lengths[at], at))
     batches = [order[start : start + BATCH_TEXTS] for start in range(0, len(order), BATCH_TEXTS)]
     # The tokenizer may not be used by two threads at once, the model may.
-    pieces = [model.tokenizer.encode_batch([cut[at] for at in batch]) for batch in batches]
+    features = [model.preprocess([cut[at] for at in batch]) for batch in batches]
     vectors = np.zeros((len(cut), DIMENSIONS), dtype=np.float16)
-    for batch, found in zip(batches, pool.map(lambda inputs: _forward(model, inputs), pieces), strict=True):
+    for batch, found in zip(batches, pool.map(lambda inputs: _forward(model, inputs), features), strict=True):
         vectors[batch] = found
     return vectors
 
 
-def _forward(model: Loaded, pieces: Sequence[Any]) -> NDArray[np.float16]:
-    """Return the vectors of one batch: BERT (Devlin et al. 2019), then the mean over the pieces of each text."""
-    torch = importlib.import_module("torch")
-    functional, parts = torch.nn.functional, model.parts
-    with torch.inference_mode():
-        ids = torch.tensor([found.ids for found in pieces])
-        held = torch.tensor([found.attention_mask for found in pieces])
-        n, size = ids.shape
-        mask = None if bool(held.all()) else held.bool()[:, None, None, :].expand(n, 1, size, size)
-        state = parts["embeddings/word_embeddings"](ids) + parts["embeddings/token_type_embeddings"](
-            torch.zeros_like(ids)
-        )
-        state = state + parts["embeddings/position_embeddings"](torch.arange(size)[None])
-        state = parts["embeddings/LayerNorm"](state)
-        for layer in range(model.layers):
-            at = f"encoder/layer/{layer}"
-            query, key, value = (
-                parts[f"{at}/attention/self/{name}"](state).view(n, size, model.heads, -1).transpose(1, 2)
-                for name in ("query", "key", "value")
-            )
-            seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-            seen = parts[f"{at}/attention/output/dense"](seen.transpose(1, 2).reshape(n, size, -1))
-            state = parts[f"{at}/attention/output/LayerNorm"](seen + state)
-            wide = functional.gelu(parts[f"{at}/intermediate/dense"](state))
-            state = parts[f"{at}/output/LayerNorm"](parts[f"{at}/output/dense"](wide) + state)
-        weight = held[:, :, None].expand(state.size()).to(state.dtype)
-        mean = (state * weight).sum(1) / weight.sum(1).clamp(min=1e-9)
-        vectors: NDArray[np.float16] = functional.normalize(mean, p=2, dim=1).numpy().astype(np.float16)
+def _forward(model: Any, features: Any) -> NDArray[np.float16]:
+    with importlib.import_module("torch").inference_mode():
+        vectors: NDArray[np.float16] = model(features)["sentence_embedding"].numpy().astype(np.float16)
     return vectors
