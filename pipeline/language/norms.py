@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from pipeline.activity.resampling import Interval, Null, cluster_bootstrap, stream
 from pipeline.activity.row import Sampling, row
@@ -105,16 +106,20 @@ def norm_rows(
     """
     grid, covered = load_norm_grid(), corpus_coverage(con)
     named, found = has_communities(con), {}
+    embedded = {rung: find_embedding(con, rung) for rung in sorted({spec.rung for spec in grid.specifications})}
     reasons: dict[tuple[str, str, str], str] = {}
+    samples: dict[tuple[str, str], Sample] = {}
     for spec in grid.specifications:
         key = (spec.algorithm, spec.texts, spec.rung)
         if key in found or key in reasons:
             continue
-        embedding = find_embedding(con, spec.rung)
+        embedding = embedded[spec.rung]
         if not named or embedding is None or covered.is_refused:
             reasons[key] = "no_communities" if not named else "model_unavailable" if embedding is None else WORD
             continue
-        sample = read_sample(con, embedding, sampling.seed, texts=spec.texts)
+        if key[1:] not in samples:  # what other texts or vectors need is let go
+            samples = {key[1:]: read_sample(con, embedding, sampling.seed, texts=spec.texts)}
+        sample = samples[key[1:]]
         if not sample.communities:
             reasons[key] = "few_texts"
             continue
@@ -138,13 +143,14 @@ def cluster_all(sample: Sample, algorithm: str, draws: int, seed: int, version: 
     """Cluster the communities, and as many dealings of their texts as there are draws."""
     texts, rng = sample.texts, stream(seed, f"norms/{algorithm}")
     largest = min(MOST_TEXTS, int(texts.sizes.max(initial=0)))
-    return Clustered(
-        sample,
-        random_thresholds(texts.vectors, largest, rng),
-        find_clusters(texts, algorithm),
-        [_dealt(texts, algorithm, order) for order in dealt_orders(len(texts.authors), draws, rng)],
-        version,
-    )
+    with threadpool_limits(limits=1):  # matrices of a hundred texts: threads would wait for each other
+        return Clustered(
+            sample,
+            random_thresholds(texts.vectors, largest, rng),
+            find_clusters(texts, algorithm),
+            [_dealt(texts, algorithm, order) for order in dealt_orders(len(texts.authors), draws, rng)],
+            version,
+        )
 
 
 def _dealt(texts: Texts, algorithm: str, order: Ints) -> Clusters:

@@ -133,7 +133,7 @@ def text_vectors(con: duckdb.DuckDBPyConnection, rung: str) -> Iterator[tuple[ND
     """Yield hashes and vectors of texts in batches, in the order of the hashes."""
     for batch in con.sql(_VECTORS, params={"rung": rung}).to_arrow_reader(BATCH_ROWS):
         if n := batch.num_rows:
-            vectors = batch.column(1).flatten().to_numpy().reshape(n, -1).astype(np.float32)
+            vectors = batch.column(1).flatten().to_numpy().reshape(n, -1).astype(np.float32, copy=False)
             yield np.array(batch.column(0).to_pylist(), dtype=np.str_), vectors
 
 

@@ -69,15 +69,16 @@ def agent_sums(con: duckdb.DuckDBPyConnection, samples: Mapping[Key, pl.DataFram
     coded = {key: _coded(messages) for key, messages in samples.items()}
     sums = {key: np.zeros((sample.authors.height, vectors.shape[1])) for key, sample in coded.items()}
     for names, batch in text_vectors(con, "static"):
-        wide = batch.astype(np.float64)
         for key, sample in coded.items():
             first = np.searchsorted(sample.texts, names[:1], "left")
             last = np.searchsorted(sample.texts, names[-1:], "right")
             at = slice(int(first[0]), int(last[0]))
             if at.start < at.stop:
-                place = (sample.rows[at], positions(names, sample.texts[at]))
-                shape = (sample.authors.height, len(names))
-                sums[key] += sparse.csr_matrix((sample.counts[at], place), shape=shape) @ wide
+                # Texts are in order, and those of others are left out: they would only be made wide.
+                used, column = np.unique(positions(names, sample.texts[at]), return_inverse=True)
+                shape = (sample.authors.height, len(used))
+                counted = sparse.csr_matrix((sample.counts[at], (sample.rows[at], column)), shape=shape)
+                sums[key] += counted @ batch[used].astype(np.float64)
     found = {}
     for key, sample in coded.items():
         own = sample.authors["persona_hash"].to_numpy().astype(str)

@@ -3,16 +3,19 @@
 What belongs here: arrays in, labels out. Which texts are clustered is decided in `topic_texts`, what is reported in
 `topic_measures`.
 
-Everything runs in one thread (`one_thread`): sums that are split over threads are added in another order, and a text
-between two centres would fall to another side.
+Every clustering runs in one thread (`one_thread`, `each`): sums that are split over threads are added in another order,
+and a text between two centres would fall to another side.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +34,11 @@ REFERENCES = 39
 LEVEL = 0.05
 STARTS, ROUNDS, QUICK_ROUNDS = 8, 100, 25
 SEEDS = 10
+AT_ONCE = 2
+"""Clusterings that are computed at the same time, each in one thread."""
 _CHUNK = 8192
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @contextlib.contextmanager
@@ -40,6 +47,14 @@ def one_thread() -> Iterator[None]:
     importlib.import_module("sklearn.cluster")  # a library that is loaded later would not be limited
     with importlib.import_module("threadpoolctl").threadpool_limits(limits=1):
         yield
+
+
+def each(function: Callable[[T], R], arguments: Iterable[T]) -> list[R]:
+    """Return what a function gives for each argument, some of them computed at once; for use in `one_thread`."""
+    # What is set for the thread that calls does not hold for its workers.
+    limit = partial(importlib.import_module("threadpoolctl").threadpool_limits, limits=1)
+    with ThreadPoolExecutor(AT_ONCE, initializer=limit) as pool:
+        return list(pool.map(function, arguments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +172,7 @@ def choose_number(points: Floats, seed: int, number: int = 0, draws: int = REFER
         return None
     rng = stream(seed, "topics/number")
     sets = [points, *(reference(points, rng) for _ in range(draws))]
-    found = np.array([_silhouettes(one, tried, seed) for one in sets])
+    found = np.array(each(partial(_silhouettes, numbers=tried, seed=seed), sets))
     spread = np.maximum(found.std(axis=0), 1e-12)
     largest = ((found - found.mean(axis=0)) / spread).max(axis=1)
     p_value = float(np.mean(largest >= largest[0]))

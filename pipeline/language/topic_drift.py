@@ -26,7 +26,7 @@ from pipeline.language.clock import COARSE, Clock, is_precise
 from pipeline.language.convergence_sample import find_embedding
 from pipeline.language.covered import corpus_coverage
 from pipeline.language.similarity import Floats, Ints
-from pipeline.language.topic_clusters import one_thread, principal_space
+from pipeline.language.topic_clusters import each, one_thread, principal_space
 from pipeline.language.topic_measures import FAMILY, read_chosen, without_times
 from pipeline.language.topic_specification import TopicSpecification, load_topic_grid
 from pipeline.language.topic_texts import MOST_TEXTS, read_sample, vectors_of
@@ -176,10 +176,11 @@ def _other_topics(con: duckdb.DuckDBPyConnection, numbers: Sequence[int], seed: 
     vectors = vectors_of(sample)
     with one_thread():
         points = principal_space(vectors).points(vectors)
+        able = [k for k in numbers if k < len(points)]
+        labels = each(lambda k: ordered_topics(points, k, seed)[1], able)
         return {
-            k: pl.DataFrame({"text_hash": sample["text_hash"], "topic": ordered_topics(points, k, seed)[1]})
-            for k in numbers
-            if k < len(points)
+            k: pl.DataFrame({"text_hash": sample["text_hash"], "topic": found})
+            for k, found in zip(able, labels, strict=True)
         }
 
 

@@ -18,6 +18,7 @@ from pipeline.language.topic_clusters import (
     QUICK_ROUNDS,
     REFERENCES,
     assign,
+    each,
     fit,
     one_thread,
     principal_space,
@@ -85,12 +86,13 @@ def read_quality(con: duckdb.DuckDBPyConnection, number: int, sampling: Sampling
 
 
 def _references(points: Floats, number: int, seed: int) -> tuple[Floats, Floats]:
-    rng, agreed, entropy = topic_stream(seed, "quality"), [], []
-    for _ in range(REFERENCES):
-        drawn = reference(points, rng)
-        agreed.append(float(seeds_agree(drawn, number, seed, AGREEMENT_SEEDS).mean()))
+    rng = topic_stream(seed, "quality")
+
+    def found(drawn: Floats) -> tuple[float, float]:
         labels = assign(drawn, fit(drawn, number, seed, starts=2, rounds=QUICK_ROUNDS))[0]
-        entropy.append(_entropy(labels, number))
+        return float(seeds_agree(drawn, number, seed, AGREEMENT_SEEDS).mean()), _entropy(labels, number)
+
+    agreed, entropy = zip(*each(found, (reference(points, rng) for _ in range(REFERENCES))), strict=True)
     return np.array(agreed), np.array(entropy)
 
 

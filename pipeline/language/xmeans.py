@@ -24,28 +24,29 @@ _POWER_STEPS = 12  # of the principal axis: it only starts a 2-means
 _SPLITTABLE = 4  # fewer vectors have no two clusters with a variance
 
 
-def bic(vectors: Floats, labels: Ints) -> float:
+def bic(gram: Floats, labels: Ints, d: int) -> float:
     """Return the BIC of clusters as identical spherical Gaussians, larger is better; minus infinity without freedom.
 
     Parameters
     ----------
-    vectors
-        Shape (n, d).
+    gram
+        Inner products of the vectors, shape (n, n).
     labels
         Shape (n,): codes from 0 without a gap, K of them.
+    d
+        Dimensions of the vectors.
 
     Notes
     -----
     ``Σ n_k ln(n_k/n) − (n d/2) ln(2π σ²) − (n − K) d/2 − (p/2) ln n`` with ``σ² = Σ|x − μ|²/(d(n − K))`` and
     ``p = K − 1 + K d + 1``: Pelleg & Moore (2000) with the variance per dimension, which they left out of the formula.
     """
-    n, d = vectors.shape
-    sizes = np.bincount(labels)
+    n, sizes = len(labels), np.bincount(labels)
     k = sizes.size
     if n <= k:
         return -np.inf
-    residual = vectors - _centres(vectors, labels, k)[labels]
-    variance = float(np.square(residual).sum()) / (d * (n - k))
+    _, lengths = _to_centres(gram, labels, sizes)
+    variance = float(gram.trace() - sizes @ lengths) / (d * (n - k))
     if variance <= 1e-12:  # each cluster is copies of one vector: nothing is left to gain
         return np.inf
     likelihood = float((sizes * np.log(sizes / n)).sum()) - n * d / 2 * np.log(2 * np.pi * variance) - (n - k) * d / 2
@@ -62,63 +63,74 @@ def x_means(vectors: Floats, most: int = MOST_CLUSTERS) -> Ints:
     most
         Largest number of clusters.
     """
-    labels = np.zeros(len(vectors), dtype=np.int64)
+    labels, gram = np.zeros(len(vectors), dtype=np.int64), vectors @ vectors.T
     tried: set[bytes] = set()
     while len(vectors):
         count = int(labels.max()) + 1
-        split = labels.copy()
+        split, parts = labels.copy(), count
         for cluster in range(count):
             members = np.flatnonzero(labels == cluster)
-            if int(split.max()) + 1 >= most or members.tobytes() in tried:
+            if parts >= most or members.tobytes() in tried:
                 continue
             tried.add(members.tobytes())
-            halves = _halves(vectors[members])
+            halves = _halves(gram[members][:, members], vectors.shape[1])
             if halves is not None:
-                split[members[halves == 1]] = int(split.max()) + 1
-        if int(split.max()) + 1 == count:
+                split[members[halves == 1]] = parts
+                parts += 1
+        if parts == count:
             break
-        labels = k_means(vectors, _centres(vectors, split, int(split.max()) + 1))
+        labels = k_means(gram, split)
     return _in_order(labels)
 
 
-def k_means(vectors: Floats, centres: Floats) -> Ints:
-    """Return labels after moving centres until none changes, at most `MOST_MOVES` times; empty clusters are dropped."""
-    labels = np.full(len(vectors), -1, dtype=np.int64)
-    for _ in range(MOST_MOVES):
-        nearest = np.argmin(np.square(centres).sum(axis=1) - 2 * (vectors @ centres.T), axis=1)
+def k_means(gram: Floats, labels: Ints, moves: int = MOST_MOVES) -> Ints:
+    """Return labels after moving the centres of clusters until no label changes; empty clusters are dropped.
+
+    Parameters
+    ----------
+    gram
+        Inner products of the vectors, shape (n, n): a centre is a mean of vectors, so that no more is needed.
+    labels
+        Where each vector begins, codes from 0 without a gap, shape (n,).
+    moves
+        Rounds at most.
+    """
+    for _ in range(moves):
+        products, lengths = _to_centres(gram, labels, np.bincount(labels))
+        nearest = np.argmin(lengths - 2 * products, axis=1)
         if (nearest == labels).all():
             break
-        labels = np.unique(nearest, return_inverse=True)[1].astype(np.int64)
-        centres = _centres(vectors, labels, int(labels.max()) + 1)
+        kept = np.bincount(nearest, minlength=lengths.size) > 0
+        labels = nearest if kept.all() else (np.cumsum(kept) - 1)[nearest]
     return labels
 
 
-def _halves(vectors: Floats) -> Ints | None:
+def _to_centres(gram: Floats, labels: Ints, sizes: Ints) -> tuple[Floats, Floats]:
+    """Return the inner product of each vector with each centre, shape (n, K), and the squared length of centres."""
+    is_member = labels[:, None] == np.arange(sizes.size)
+    products = (gram @ is_member.astype(np.float64)) / sizes
+    return products, np.where(is_member, products, 0.0).sum(axis=0) / sizes
+
+
+def _halves(gram: Floats, d: int) -> Ints | None:
     """Return the labels of the split in two when its BIC is larger than that of one cluster."""
-    if len(vectors) < _SPLITTABLE:
+    if len(gram) < _SPLITTABLE:
         return None
-    centre = vectors.mean(axis=0)
-    spread = vectors - centre
-    axis = spread[np.argmax(np.square(spread).sum(axis=1))]
+    mean = gram.mean(axis=0)
+    spread = gram - mean - mean[:, None] + mean.mean()
+    # The axis is a sum of the vectors less their mean; `along` holds the inner product of each of them with it.
+    along = spread[np.argmax(spread.diagonal())]
     for _ in range(_POWER_STEPS):
-        axis = spread.T @ (spread @ axis)
-        length = np.sqrt(axis @ axis)
-        if length == 0:
+        moved = spread @ along
+        square = float(along @ moved)
+        if not square > 0:
             return None
-        axis = axis / length
-    reach = np.sqrt(np.square(spread @ axis).mean())
-    labels = k_means(vectors, np.stack([centre - reach * axis, centre + reach * axis]))
-    if labels.max() == 0 or bic(vectors, labels) <= bic(vectors, np.zeros_like(labels)):
+        along = moved / np.sqrt(square)
+    # Both ends are as far from the mean, so that a vector is nearer to the one on its side.
+    labels = k_means(spread, (along > 0).astype(np.int64), MOST_MOVES - 1)
+    if labels.max() == 0 or bic(spread, labels, d) <= bic(spread, np.zeros_like(labels), d):
         return None
     return labels
-
-
-def _centres(vectors: Floats, labels: Ints, count: int) -> Floats:
-    """Return the means of the clusters, added in the order of the vectors."""
-    order = np.argsort(labels, kind="stable")
-    starts = np.searchsorted(labels[order], np.arange(count))
-    sums = np.add.reduceat(vectors[order], starts, axis=0)
-    return np.asarray(sums / np.bincount(labels, minlength=count)[:, None], dtype=np.float64)
 
 
 def _in_order(labels: Ints) -> Ints:

@@ -116,7 +116,8 @@ def accumulated(token: IntArray, cohort: IntArray, cohorts: int) -> FloatArray:
     """
     begins = np.flatnonzero(np.concatenate([[True], token[1:] != token[:-1]]))
     first = np.bincount(np.minimum.reduceat(cohort, begins), minlength=cohorts)
-    types = np.bincount(np.unique(token * cohorts + cohort) % cohorts, minlength=cohorts)
+    pairs = np.sort(token * cohorts + cohort)
+    types = np.bincount(pairs[np.concatenate([[True], pairs[1:] != pairs[:-1]])] % cohorts, minlength=cohorts)
     return np.stack([types.astype(np.float64), first / types])
 
 

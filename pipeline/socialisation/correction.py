@@ -209,11 +209,12 @@ def correction_measures(
     stratum = events["stratum"].rle_id().to_numpy().astype(np.int64)
     is_corrected = events["is_corrected"].to_numpy().astype(np.int64)
     returns = events["next"].is_not_null().to_numpy()
-    vectors = {
-        name: read_vectors(con, embedding, events[name].gather(np.flatnonzero(returns)))
-        for name in ("answered", "reply", "next")
-    }
-    after, before = (cosines(vectors[name], vectors["reply"]) for name in ("next", "answered"))
+    there, names = np.flatnonzero(returns), ("answered", "reply", "next")
+    vectors = read_vectors(
+        con, embedding, pl.concat([events[name].gather(there).rename("text_hash") for name in names])
+    )
+    answered, reply, later = np.split(vectors, 3) if there.size else (np.zeros((0, 1)),) * 3
+    after, before = cosines(later, reply), cosines(answered, reply)
     moved = (after - before)[is_corrected[returns] == 1]
     enough = len(moved) >= MIN_AUTHORS
     return [

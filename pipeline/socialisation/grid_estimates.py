@@ -80,7 +80,7 @@ def social_estimates(
     """
     specs, settings = load_social_grid()
     vectors = corpus_coverage(con)
-    corpus = Corpus(con, clock, find_embedding(con), sampling.seed, sampling.level)
+    corpus = Corpus(con, clock, find_embedding(con), sampling.seed, sampling.level, specs)
     rows = []
     with first_copies(con), listed_vectors(con, corpus.embedding):
         for spec in specs:

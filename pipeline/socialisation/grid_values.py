@@ -42,8 +42,10 @@ from pipeline.socialisation.inertia import (
     agent_means,
     best_less_worst,
     consecutive,
+    consecutive_dealt,
     dealings,
-    read_sequences,
+    read_messages,
+    sequences_of,
     windows,
 )
 from pipeline.socialisation.periods import PeriodTexts, read_period_texts
@@ -73,13 +75,14 @@ def nothing(word: str) -> Found:
 
 @dataclass(frozen=True)
 class Corpus:
-    """What specifications share: connection, clock, vectors, seed and level."""
+    """What specifications share: connection, clock, vectors, seed and level; and which specifications there are."""
 
     con: duckdb.DuckDBPyConnection
     clock: Clock
     embedding: Embedding | None
     seed: int
     level: float
+    specifications: tuple[SocialSpecification, ...] = ()
 
     @cached_property
     def _kept(self) -> dict[tuple[object, ...], Any]:
@@ -135,18 +138,40 @@ def _phrases(spec: SocialSpecification, corpus: Corpus, draws: int, rng: np.rand
 
 
 def _sequences(spec: SocialSpecification, corpus: Corpus, *, is_voted: bool) -> Sequences:
-    embedding = corpus.embedding
-    assert embedding is not None  # noqa: S101 - narrows the type for mypy
-    reading = Reading(
+    corpus.once((spec.hypothesis, "vectors"), lambda: _read_ahead(spec.hypothesis, corpus))
+    reading = _reading(spec)
+    return corpus.once(
+        (spec.hypothesis, reading), lambda: sequences_of(_messages(spec, corpus, is_voted=is_voted), corpus.vectors)
+    )
+
+
+def _reading(spec: SocialSpecification) -> Reading:
+    return Reading(
         most=spec.most or None, least=spec.least or None, kind=spec.kind, has_repeats=spec.copies == "kept",
         in_community=spec.stratum == "community", only=spec.only, having=LISTED,
     )  # fmt: skip
+
+
+def _messages(spec: SocialSpecification, corpus: Corpus, *, is_voted: bool) -> pl.DataFrame:
+    embedding, reading = corpus.embedding, _reading(spec)
+    assert embedding is not None  # noqa: S101 - narrows the type for mypy
     return corpus.once(
-        (spec.hypothesis, reading),
-        lambda: read_sequences(
-            corpus.con, embedding, corpus.clock, corpus.seed, is_voted=is_voted, reading=reading, vectors=corpus.vectors
-        ),
+        (spec.hypothesis, reading, "messages"),
+        lambda: read_messages(corpus.con, embedding, corpus.clock, corpus.seed, is_voted=is_voted, reading=reading),
     )
+
+
+def _read_ahead(hypothesis: str, corpus: Corpus) -> None:
+    """Read the vectors of all specifications of a hypothesis at once."""
+    hashes = [pl.Series("text_hash", [], dtype=pl.String)]
+    for spec in corpus.specifications:
+        if spec.hypothesis != hypothesis:
+            continue
+        if hypothesis == CORRECTIONS:
+            hashes += _three(_first_replies(_events_of(spec), corpus))
+        else:
+            hashes.append(_messages(spec, corpus, is_voted=hypothesis == VOTES)["text_hash"])
+    corpus.vectors.read(pl.concat(hashes))
 
 
 def _agents(spec: SocialSpecification, corpus: Corpus, draws: int, rng: np.random.Generator) -> Found:
@@ -158,7 +183,7 @@ def _agents(spec: SocialSpecification, corpus: Corpus, draws: int, rng: np.rando
     if len(values) < MIN_AGENTS:
         return nothing("few_agents")
     short = found.vectors.astype(np.float32)  # half the memory to move; seven digits of a mean are enough
-    null = np.array([float(consecutive(found, short[place]).mean()) for place in dealings(found, draws, rng)])
+    null = np.array([float(consecutive_dealt(found, short, place).mean()) for place in dealings(found, draws, rng)])
     interval = t_interval(values, corpus.level, "t_agents")
     return Found(float(values.mean()), null, len(found.agent), len(values), interval)
 
@@ -198,13 +223,33 @@ class _Events:
     before: FloatArray
 
 
-def _read_events(corpus: Corpus, chosen: Events) -> _Events:
-    assert corpus.embedding is not None  # noqa: S101 - narrows the type for mypy
-    events = read_events(corpus.con, corpus.embedding, corpus.clock, corpus.seed, chosen)
+def _events_of(spec: SocialSpecification) -> Events:
+    return Events(
+        treated="hash" if spec.by_hash else "enforce", stratum=spec.stratum or "community", place=spec.place,
+        is_before=spec.is_before, only=spec.only, having=LISTED,
+    )  # fmt: skip
+
+
+def _first_replies(chosen: Events, corpus: Corpus) -> pl.DataFrame:
+    embedding = corpus.embedding
+    assert embedding is not None  # noqa: S101 - narrows the type for mypy
+    return corpus.once(
+        (CORRECTIONS, chosen, "replies"),
+        lambda: read_events(corpus.con, embedding, corpus.clock, corpus.seed, chosen),
+    )
+
+
+def _three(events: pl.DataFrame) -> list[pl.Series]:
+    """Return the texts of those who write again: answered, reply and next."""
     there = events.filter(pl.col("next").is_not_null())
-    names = ("answered", "reply", "next")
-    vectors = corpus.vectors(pl.concat([there[name].rename("text_hash") for name in names]))
-    answered, reply, later = np.split(vectors, 3) if there.height else (np.zeros((0, 1)),) * 3
+    return [there[name].rename("text_hash") for name in ("answered", "reply", "next")]
+
+
+def _read_events(corpus: Corpus, chosen: Events) -> _Events:
+    events = _first_replies(chosen, corpus)
+    texts = _three(events)
+    vectors = corpus.vectors(pl.concat(texts))
+    answered, reply, later = np.split(vectors, 3) if len(texts[0]) else (np.zeros((0, 1)),) * 3
     return _Events(
         events["is_corrected"].to_numpy().astype(np.int64), events["stratum"].rle_id().to_numpy().astype(np.int64),
         events["next"].is_not_null().to_numpy(), cosines(later, reply), cosines(answered, reply),
@@ -212,10 +257,8 @@ def _read_events(corpus: Corpus, chosen: Events) -> _Events:
 
 
 def _corrections(spec: SocialSpecification, corpus: Corpus, draws: int, rng: np.random.Generator) -> Found:
-    chosen = Events(
-        treated="hash" if spec.by_hash else "enforce", stratum=spec.stratum or "community", place=spec.place,
-        is_before=spec.is_before, only=spec.only, having=LISTED,
-    )  # fmt: skip
+    corpus.once((CORRECTIONS, "vectors"), lambda: _read_ahead(CORRECTIONS, corpus))
+    chosen = _events_of(spec)
     events = corpus.once((CORRECTIONS, chosen), lambda: _read_events(corpus, chosen))
     if not events.label.any():
         return nothing("few_replies")

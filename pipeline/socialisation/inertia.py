@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import duckdb
 import numpy as np
@@ -33,6 +34,7 @@ POSTING_AGENTS, MOST_POSTS, LEAST_POSTS = 1_000, 40, 5
 """The same for adaptation, and the posts that an agent needs."""
 WINDOW, EXTREME = 10, 0.3
 """Posts before the next one, and the share of them that is best and that is worst."""
+_PAIRS = 512
 
 _MESSAGES = """
 WITH once AS (
@@ -115,6 +117,14 @@ def read_sequences(
 
     `vectors` returns those of texts, where they are kept for further readings.
     """
+    found = read_messages(con, embedding, clock, seed, is_voted=is_voted, reading=reading)
+    return sequences_of(found, vectors or partial(read_vectors, con, embedding))
+
+
+def read_messages(
+    con: duckdb.DuckDBPyConnection, embedding: Embedding, clock: Clock, seed: int, *, is_voted: bool, reading: Reading
+) -> pl.DataFrame:
+    """Return the messages that `read_sequences` chooses: author, text_hash, kind, period_start and votes."""
     voted = "m.kind IN ('post', 'quote', 'utterance') AND coalesce(m.score, m.upvotes) IS NOT NULL"
     unvoted = {"all": "m.kind <> 'repost'", "post": "m.kind = 'post'", "comment": "m.kind = 'comment'"}[reading.kind]
     # Kind and community in one column, so that both make the stratum; most corpora say the community of posts only.
@@ -131,13 +141,18 @@ def read_sequences(
         "agents": POSTING_AGENTS if is_voted else MOST_AGENTS,
         "most": reading.most or (MOST_POSTS if is_voted else MOST_MESSAGES),
     }  # fmt: skip
-    found = con.sql(query, params=bound).pl()
+    found: pl.DataFrame = con.sql(query, params=bound).pl()
+    return found
+
+
+def sequences_of(found: pl.DataFrame, vectors: Callable[[pl.Series], FloatArray]) -> Sequences:
+    """Return the sequences of messages as `read_messages` gives them."""
     stratum = found.select("period_start", "kind").to_struct().rank("dense") if found.height else found["votes"]
     return Sequences(
         found["agent_id"].rle_id().to_numpy().astype(np.int64),
         stratum.to_numpy().astype(np.int64),
         found["votes"].cast(float).fill_null(float("nan")).to_numpy(),
-        read_vectors(con, embedding, found["text_hash"]) if vectors is None else vectors(found["text_hash"]),
+        vectors(found["text_hash"]),
     )
 
 
@@ -150,8 +165,17 @@ def agent_means(agent: IntArray, values: FloatArray) -> FloatArray:
 
 def consecutive(found: Sequences, vectors: FloatArray | NDArray[np.float32]) -> FloatArray:
     """Return the mean cosine of consecutive messages of each agent that has two, shape (agents,)."""
-    is_pair = found.agent[1:] == found.agent[:-1]
-    return agent_means(found.agent[1:][is_pair], cosines(vectors[1:], vectors[:-1])[is_pair])
+    return consecutive_dealt(found, vectors, np.arange(len(vectors)))
+
+
+def consecutive_dealt(found: Sequences, vectors: FloatArray | NDArray[np.float32], place: IntArray) -> FloatArray:
+    """Return `consecutive` where the messages of other places come, in pieces that stay near the processor."""
+    second = np.flatnonzero(found.agent[1:] == found.agent[:-1]) + 1
+    cosine = np.empty(len(second))
+    for start in range(0, len(second), _PAIRS):
+        part = second[start : start + _PAIRS]
+        cosine[start : start + _PAIRS] = cosines(vectors[place[part]], vectors[place[part - 1]])
+    return agent_means(found.agent[second], cosine)
 
 
 def dealings(found: Sequences, draws: int, rng: np.random.Generator) -> Iterator[IntArray]:
@@ -176,7 +200,8 @@ def inertia_measure(
     if len(values) < MIN_AGENTS:
         return row(FAMILY, name, None, len(values), "agents", level=sampling.level, warnings=[*words, "few_agents"])
     rng = stream(sampling.seed, name)
-    draws = [float(consecutive(found, found.vectors[p]).mean()) for p in dealings(found, sampling.null_draws // 2, rng)]
+    places = dealings(found, sampling.null_draws // 2, rng)
+    draws = [float(consecutive_dealt(found, found.vectors, place).mean()) for place in places]
     mean = float(values.mean())
     return row(
         FAMILY, name, mean, len(values), "agents", level=sampling.level,

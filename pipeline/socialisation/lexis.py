@@ -65,9 +65,10 @@ def zipf_ols(counts: IntArray) -> float:
 
 def previous(tokens: IntArray) -> IntArray:
     """Return the place where each token occurred last before, −1 where it is the first of its type."""
-    order = np.argsort(tokens, kind="stable")
+    n = max(len(tokens), 1)
+    token, order = np.divmod(np.sort(tokens * n + np.arange(len(tokens))), n)
     found = np.full(len(tokens), -1, dtype=np.int64)
-    same = tokens[order][1:] == tokens[order][:-1]
+    same = token[1:] == token[:-1]
     found[order[1:][same]] = order[:-1][same]
     return found
 
@@ -134,7 +135,10 @@ def grams(tokens: IntArray, texts: IntArray, n: int) -> tuple[NDArray[np.uint64]
 def distinct_n(tokens: IntArray, texts: IntArray, n: int) -> float:
     """Return distinct n-grams / n-grams (Li et al. 2016, distinct-n); compare at equal numbers of tokens."""
     codes, _ = grams(tokens, texts, n)
-    return len(np.unique(codes)) / len(codes) if len(codes) else float("nan")
+    if not len(codes):
+        return float("nan")
+    codes.sort()  # takes a tenth of the time of a table of codes
+    return (1 + int(np.count_nonzero(codes[1:] != codes[:-1]))) / len(codes)
 
 
 def mixed(codes: NDArray[np.uint64], group: IntArray) -> NDArray[np.uint64]:

@@ -50,20 +50,23 @@ def _clipped(tokens: IntArray, texts: IntArray, size: int, n: int) -> FloatArray
     codes, starts = grams(tokens, texts, n)
     text = texts[starts]
     codes = mixed(codes, text // size)
-    order = np.lexsort((text, codes))
+    order = np.argsort(codes)
     codes, text = codes[order], text[order]
-    is_pair = np.concatenate([[True], (codes[1:] != codes[:-1]) | (text[1:] != text[:-1])])
-    first = np.flatnonzero(is_pair)
-    count = np.diff(np.append(first, len(codes)))
-    codes, text = codes[first], text[first]
-    begins = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
-    which = np.cumsum(np.concatenate([[True], codes[1:] != codes[:-1]])) - 1
+    # Number of the n-gram and text in one number: sorted, the n-grams stand together, and in each the texts.
+    which = np.cumsum(np.concatenate([[False], codes[1:] != codes[:-1]]))
+    width = int(texts[-1]) + 1
+    pairs = which * width + text
+    pairs.sort()
+    first = np.flatnonzero(np.concatenate([[True], pairs[1:] != pairs[:-1]]))
+    count = np.diff(np.append(first, len(pairs)))
+    which, text = np.divmod(pairs[first], width)
+    begins = np.flatnonzero(np.concatenate([[True], which[1:] != which[:-1]]))
     most = np.maximum.reduceat(count, begins)[which]
     is_most = count == most
     ties = np.add.reduceat(is_most.astype(np.int64), begins)[which]
     second = np.maximum.reduceat(np.where(is_most, 0, count), begins)[which]
     others = np.where(is_most & (ties == 1), second, most)
-    found = np.bincount(text, weights=np.minimum(count, others), minlength=int(texts[-1]) + 1)
+    found = np.bincount(text, weights=np.minimum(count, others), minlength=width)
     return np.asarray(found, dtype=np.float64)
 
 

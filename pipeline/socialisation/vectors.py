@@ -79,14 +79,18 @@ class VectorStore:
         self._hashes = pl.Series("text_hash", [], dtype=pl.String)
         self._rows: FloatArray | None = None
 
-    def __call__(self, hashes: pl.Series) -> FloatArray:
-        """Return the vectors of texts as `read_vectors` does."""
+    def read(self, hashes: pl.Series) -> None:
+        """Read the vectors of texts that are not there yet; each time all vectors of the corpus are passed over."""
         distinct = hashes.unique().sort()
         missing = distinct.filter(~distinct.is_in(self._hashes.implode()))
         if len(missing):
             found = read_vectors(self._con, self._embedding, missing)
             self._rows = found if self._rows is None else np.concatenate([self._rows, found])
             self._hashes = pl.concat([self._hashes, missing.rename("text_hash")])
+
+    def __call__(self, hashes: pl.Series) -> FloatArray:
+        """Return the vectors of texts as `read_vectors` does."""
+        self.read(hashes)
         if self._rows is None:
             return np.zeros((0, 1))
         place = hashes.cast(pl.Enum(self._hashes)).to_physical().to_numpy()

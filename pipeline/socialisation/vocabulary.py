@@ -8,6 +8,7 @@ every copy of a text counts. So does the code of the study (arXiv 2602.10131), w
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -23,7 +24,7 @@ from pipeline.socialisation.lexis import zipf_ols
 FAMILY = "socialisation"
 GROUPS = 16
 MIN_TOKENS = 1_000
-_BATCH = 10_000
+_BATCH, _AT_ONCE = 10_000, 2
 
 _TEXTS = """
 SELECT min(content) AS content, substr(sha256($salt || coalesce(agent_id, message_id)), 1, 1) AS digit,
@@ -54,10 +55,12 @@ def count_types(con: duckdb.DuckDBPyConnection, folder: Path, seed: int) -> IntA
     con.sql(_TEXTS, params={"salt": f"{seed}:vocabulary:"}).write_parquet(str(path))
     contents, parts = pl.scan_parquet(path), []
     total = int(contents.select(pl.len()).collect().item())
-    for start in range(0, total, _BATCH):
-        parts.append(_counted(contents.slice(start, _BATCH)))
-        if len(parts) > 20:
-            parts = [_summed(pl.concat(parts))]
+    batches = [contents.slice(start, _BATCH) for start in range(0, total, _BATCH)]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # the order in which counts are added does not matter
+        for part in pool.map(_counted, batches):
+            parts.append(part)
+            if len(parts) > 20:
+                parts = [_summed(pl.concat(parts))]
     if not parts:
         return np.zeros((0, GROUPS), dtype=np.int64)
     counts = _summed(pl.concat(parts)).sort("token", "digit")
@@ -70,8 +73,8 @@ def count_types(con: duckdb.DuckDBPyConnection, folder: Path, seed: int) -> IntA
 def _counted(batch: pl.LazyFrame) -> pl.DataFrame:
     lower = pl.col("content").str.to_lowercase().str.extract_all(TOKEN_PATTERN)
     long = batch.select("digit", "copies", token=lower).explode("token")
-    kept = long.filter(pl.col("token").str.contains("[a-z]"))
-    return kept.group_by("token", "digit").agg(n=pl.col("copies").sum()).collect()
+    counts = long.group_by("token", "digit").agg(n=pl.col("copies").sum()).collect()
+    return counts.filter(pl.col("token").str.contains("[a-z]"))  # of types: there are far fewer than tokens
 
 
 def _summed(frame: pl.DataFrame) -> pl.DataFrame:

@@ -10,15 +10,25 @@ from dataclasses import dataclass
 import duckdb
 
 from pipeline.activity.row import Sampling, row
+from pipeline.language.statements import BELIEF
+from pipeline.language.statements import LONGEST as SEARCHED
 from pipeline.schema import Measure
 
 FAMILY = "transfer"
 HOUR_PRECISIONS = ("us", "ms", "s", "minute", "hour")
 MICROSECONDS_PER_HOUR = 3_600_000_000
-MESSAGES, TEXTS, WORDS = "transfer_message", "transfer_text", "transfer_word"
+MESSAGES, TEXTS, WORDS, SAID = "transfer_message", "transfer_text", "transfer_word", "transfer_said"
 LONGEST, MOST_WORDS = 20_000, 300
 """Characters of a text that are read, and the first words of it that are."""
 SHORTEST_WORD, LONGEST_WORD = 3, 30
+
+RECALL = (
+    r"\bi (?:used to|once|previously|originally|initially|formerly|at first) "
+    r"(?:think|thought|believed?|assumed?|suspect(?:ed)?|doubt(?:ed)?|maintain(?:ed)?|argued?|claim(?:ed)?|"
+    r"agreed?|disagreed?|be convinced|was convinced|saw|see|viewed?)(?: that| with)? "
+    r"((?:[a-z'-]+,? ){2,14}[a-z'-]+)"
+)
+"""What says that a belief was held before; written for this project, English."""
 
 _PRECISE = "(created_at IS NOT NULL AND (at_precision IS NULL OR at_precision IN ({})))".format(
     ", ".join(f"'{word}'" for word in HOUR_PRECISIONS)
@@ -63,6 +73,17 @@ WHERE length(w.word) BETWEEN {shortest} AND {longest_word}
   AND w.word NOT IN (SELECT word FROM transfer_function_word)
 """
 
+# What is asked of every text is asked once: the first belief that is stated, and the first that is recalled.
+_SAID = f"""
+SELECT * FROM (
+    SELECT text_id, regexp_extract(text, $belief, 1) AS belief, regexp_extract(text, $recall, 1) AS recalled
+    FROM (
+        SELECT i.text_id, replace(lower(left(t.text, {SEARCHED})), '’', '''') AS text
+        FROM text AS t JOIN {TEXTS} AS i ON i.text_hash = t.text_hash
+    ) AS lower
+) AS said WHERE belief <> '' OR recalled <> ''
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -105,6 +126,7 @@ def make_messages(con: duckdb.DuckDBPyConnection, order: Order) -> None:
     order
         What orders them; messages that it does not order are left out. A cell is a community on a day, or at a step.
     """
+    con.execute(f"DROP TABLE IF EXISTS {SAID}")
     con.execute(f"CREATE OR REPLACE TEMP TABLE {TEXTS} AS {_TEXT}")
     if order.unit is None:
         return
@@ -123,8 +145,10 @@ def make_words(con: duckdb.DuckDBPyConnection) -> None:
     """Make the temporary table `WORDS`: the distinct content words of each text, function words left out."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    con.execute("CREATE OR REPLACE TEMP TABLE transfer_function_word (word VARCHAR)")
-    con.executemany("INSERT INTO transfer_function_word VALUES (?)", [[word] for word in sorted(ENGLISH_STOP_WORDS)])
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE transfer_function_word AS SELECT unnest($words) AS word",
+        {"words": sorted(ENGLISH_STOP_WORDS)},
+    )
     query = _WORDS.format(
         longest=LONGEST, stripped=_STRIPPED.replace("'", "''"), word=_WORD.replace("'", "''"), most=MOST_WORDS,
         shortest=SHORTEST_WORD, longest_word=LONGEST_WORD,
@@ -132,9 +156,14 @@ def make_words(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(f"CREATE OR REPLACE TEMP TABLE {WORDS} AS {query}")
 
 
+def make_said(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the temporary table `SAID` unless it is there: texts that state or recall a belief, and what they state."""
+    con.execute(f"CREATE TEMP TABLE IF NOT EXISTS {SAID} AS {_SAID}", {"belief": BELIEF, "recall": RECALL})
+
+
 def drop_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Drop the temporary tables."""
-    for name in (MESSAGES, WORDS, TEXTS, "transfer_function_word", "transfer_rare", "transfer_use"):
+    for name in (MESSAGES, WORDS, TEXTS, SAID, "transfer_function_word", "transfer_rare", "transfer_use"):
         con.execute(f"DROP TABLE IF EXISTS {name}")
 
 

@@ -299,7 +299,7 @@ def permuted_labels(is_first: NDArray[np.bool_], stratum: IntArray, rng: np.rand
     """Permute the labels within strata, shape (n,)."""
     plain = np.argsort(stratum, kind="stable")
     result = np.empty_like(is_first)
-    result[plain] = is_first[np.lexsort((rng.random(stratum.size), stratum))]
+    result[plain] = is_first[np.argsort(stratum + rng.random(stratum.size))]
     return result
 
 

@@ -21,19 +21,12 @@ from scipy import sparse, stats
 from pipeline.activity.resampling import NO_INTERVAL, FloatArray, IntArray, Interval, stream
 from pipeline.activity.row import Sampling, row
 from pipeline.coordination.nulls import against
-from pipeline.language.statements import BELIEF, LONGEST
+from pipeline.language.statements import BELIEF
 from pipeline.schema import Measure
 from pipeline.socialisation.diversity import t_interval
-from pipeline.transfer.order import FAMILY, MESSAGES, MICROSECONDS_PER_HOUR, Order, null_rows
+from pipeline.transfer.order import FAMILY, MESSAGES, MICROSECONDS_PER_HOUR, RECALL, SAID, Order, make_said, null_rows
 
 ACCURACY, RECENCY = "self_recall_accuracy", "self_recall_recency"
-RECALL = (
-    r"\bi (?:used to|once|previously|originally|initially|formerly|at first) "
-    r"(?:think|thought|believed?|assumed?|suspect(?:ed)?|doubt(?:ed)?|maintain(?:ed)?|argued?|claim(?:ed)?|"
-    r"agreed?|disagreed?|be convinced|was convinced|saw|see|viewed?)(?: that| with)? "
-    r"((?:[a-z'-]+,? ){2,14}[a-z'-]+)"
-)
-"""What says that a belief was held before; written for this project, English."""
 TENSES = (("recalled", RECALL), ("present", BELIEF))
 MOST_AGENTS, ARCHIVE, LEAST_ARCHIVE = 500, 20, 3
 """Authors by hash with one statement each, earlier messages of each by hash, and the fewest that do."""
@@ -48,12 +41,9 @@ LONGEST_MESSAGE = 2_000
 
 _FOUND = f"""
 CREATE OR REPLACE TEMP TABLE transfer_statement AS
-WITH said AS (
-    SELECT i.text_id, replace(lower(left(t.text, {LONGEST})), '’', '''') AS text
-    FROM text AS t JOIN transfer_text AS i ON i.text_hash = t.text_hash
-),
-hit AS (
-    SELECT text_id, regexp_extract(text, $pattern, 1) AS statement, regexp_matches(text, $recall) AS is_recall FROM said
+WITH hit AS (
+    SELECT text_id, CASE WHEN $is_belief THEN belief ELSE recalled END AS statement, recalled <> '' AS is_recall
+    FROM {SAID}
 ),
 numbered AS (
     SELECT m.run_id, m.agent, m.moment, m.text_id, h.statement,
@@ -69,7 +59,7 @@ _STATEMENTS = "SELECT run_id, agent, moment, statement FROM transfer_statement O
 _CLEAN = f"""
 SELECT i.text_id, left(t.text, {LONGEST_MESSAGE}) AS text
 FROM text AS t JOIN transfer_text AS i ON i.text_hash = t.text_hash
-WHERE NOT regexp_matches(replace(lower(left(t.text, {LONGEST})), '’', ''''), $recall)
+WHERE i.text_id NOT IN (SELECT text_id FROM {SAID} WHERE recalled <> '')
 """
 _OWN = f"""
 WITH clean AS ({_CLEAN}),
@@ -139,10 +129,11 @@ def read_recalls(
         False leaves out messages that hold a recall as well.
     """
     salt = f"{seed}:recall:"
-    con.execute(_FOUND, {"pattern": pattern, "recall": RECALL, "salt": salt, "is_recalled": is_recalled})
+    make_said(con)
+    con.execute(_FOUND, {"is_belief": pattern == BELIEF, "salt": salt, "is_recalled": is_recalled})
     try:
         said = con.sql(_STATEMENTS).pl()
-        own, pool = (con.sql(query, params={"recall": RECALL, "salt": salt}).pl() for query in (_OWN, _POOL))
+        own, pool = (con.sql(query, params={"salt": salt}).pl() for query in (_OWN, _POOL))
     finally:
         con.execute("DROP TABLE transfer_statement")
     if not own.height or not pool.height:

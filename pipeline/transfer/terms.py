@@ -6,7 +6,7 @@ when few authors use it at all. Of each author and term the first use counts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import duckdb
@@ -76,10 +76,11 @@ ORDER BY r.term, w.text_id
 _HASHES = f"""
 SELECT agent_code FROM (SELECT DISTINCT agent_code, agent FROM {MESSAGES}) AS a ORDER BY sha256($salt || agent), agent
 """
-_NEVER = -(2**62)
+_NEVER, _LATE = -(2**62), 2**62
+_HOLDERS_AT_ONCE = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Replies:
     """Replies by who was answered, then by time, shape (replies,) each.
 
@@ -97,6 +98,26 @@ class Replies:
     community: IntArray
     cell: IntArray
     text: IntArray
+
+    @cached_property
+    def by_cell(self) -> tuple[IntArray, IntArray, IntArray]:
+        """The replies cell after cell, and where the cell of each place begins and ends among them."""
+        plain = np.argsort(self.cell, kind="stable")
+        cells = self.cell[plain]
+        low, high = (np.searchsorted(cells, self.cell, side=side) for side in ("left", "right"))
+        return plain, low, high
+
+    @cached_property
+    def author_in_community(self) -> IntArray:
+        """Code of who was answered in which community."""
+        width = int(self.community.max(initial=0)) + 1
+        return np.asarray(np.unique(self.target * width + self.community, return_inverse=True)[1], dtype=np.int64)
+
+    @cached_property
+    def by_author(self) -> tuple[IntArray, IntArray]:
+        """The replies by who was answered in which community, and the code of that of each."""
+        plain = np.argsort(self.author_in_community, kind="stable")
+        return plain, self.author_in_community[plain]
 
 
 class Holders:
@@ -137,6 +158,32 @@ class Holders:
         match[inside] &= since != but[place[inside]]
         found[place] = match
         return found
+
+    def earliest(self, term: IntArray, group: IntArray, members: tuple[IntArray, IntArray]) -> IntArray:
+        """Return since when any member of a group holds the term, `_LATE` where none does, shape (pairs,).
+
+        Parameters
+        ----------
+        term, group
+            Pairs.
+        members
+            Codes of groups, and an owner that belongs to each, shape (members,).
+        """
+        width = max(self._width, int(members[1].max(initial=0)) + 1)
+        belong = np.unique(members[0] * width + members[1])
+        asked, which = np.unique(term * (int(group.max(initial=0)) + 1) + group, return_inverse=True)
+        terms, groups = np.divmod(asked, int(group.max(initial=0)) + 1)
+        low, high = (np.searchsorted(self._keys, (terms + more) * self._width) for more in (0, 1))
+        ends = np.cumsum(high - low)
+        found = np.full(len(asked), _LATE, dtype=np.int64)
+        for start in range(0, int(ends[-1]) if len(ends) else 0, _HOLDERS_AT_ONCE):
+            at = np.arange(start, min(start + _HOLDERS_AT_ONCE, int(ends[-1])))
+            pair = np.searchsorted(ends, at, side="right")
+            place = at - (ends - high)[pair]
+            key = groups[pair] * width + self._keys[place] % self._width
+            there = belong[np.minimum(np.searchsorted(belong, key), len(belong) - 1)] == key
+            np.minimum.at(found, pair[there], self._since[place[there]])
+        return np.asarray(found[which], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,29 +300,31 @@ def dealt(replies: Replies, rng: np.random.Generator) -> IntArray:
         For each place the reply that comes there, shape (replies,). A reply that would come to its own author changes
         place with another of the cell; where 20 rounds do not do, the cell stays as it was.
     """
-    plain = np.argsort(replies.cell, kind="stable")
+    plain, low, high = replies.by_cell
     came = np.empty(len(plain), dtype=np.int64)
     came[plain] = plain[np.argsort(replies.cell[plain] + rng.random(len(plain)))]
     wrong = np.flatnonzero(replies.replier[came] == replies.target)
+    is_wrong = np.zeros(len(plain), dtype=np.bool_)
     for _ in range(20):
         if not wrong.size:
             return came
-        _swap(came, wrong, replies, plain, rng)
+        other = plain[low[wrong] + (rng.random(len(wrong)) * (high[wrong] - low[wrong])).astype(np.int64)]
+        _swap(came, wrong, other, is_wrong, replies)
         wrong = wrong[replies.replier[came[wrong]] == replies.target[wrong]]
-    bad = np.isin(replies.cell, replies.cell[wrong])
-    came[bad] = np.flatnonzero(bad)
+    is_wrong[wrong] = True
+    bad = np.flatnonzero(np.bincount(replies.cell, weights=is_wrong)[replies.cell])
+    came[bad] = bad
     return came
 
 
-def _swap(came: IntArray, wrong: IntArray, replies: Replies, plain: IntArray, rng: np.random.Generator) -> None:
-    """Change each wrong place with a random one of its cell where both are right afterwards, one place at a time."""
-    cells = replies.cell[plain]
-    low, high = np.searchsorted(cells, replies.cell[wrong]), np.searchsorted(cells, replies.cell[wrong], side="right")
-    other = plain[low + (rng.random(len(wrong)) * (high - low)).astype(np.int64)]
+def _swap(came: IntArray, wrong: IntArray, other: IntArray, is_wrong: Mask, replies: Replies) -> None:
+    """Change each wrong place with the other where both are right afterwards, one place at a time."""
     # A place that two would change with changes with the first of them.
-    _, first = np.unique(other, return_index=True)
-    wrong, other = wrong[first], other[first]
-    apart = ~np.isin(other, wrong)
+    other, first = np.unique(other, return_index=True)
+    wrong = wrong[first]
+    is_wrong[wrong] = True
+    apart = ~is_wrong[other]
+    is_wrong[wrong] = False
     wrong, other = wrong[apart], other[apart]
     good = (replies.replier[came[other]] != replies.target[wrong]) & (
         replies.replier[came[wrong]] != replies.target[other]
@@ -286,10 +335,22 @@ def _swap(came: IntArray, wrong: IntArray, replies: Replies, plain: IntArray, rn
 
 def dealt_times(replies: Replies, rng: np.random.Generator) -> IntArray:
     """Deal the replies that an author got in a community out anew among their times there, shape (replies,)."""
-    plain = np.lexsort((replies.community, replies.target))
+    plain, group = replies.by_author
     came = np.empty(len(plain), dtype=np.int64)
-    came[plain] = plain[np.lexsort((rng.random(len(plain)), replies.community[plain], replies.target[plain]))]
+    came[plain] = plain[np.argsort(group + rng.random(len(plain)))]
     return came
+
+
+def reachable(pairs: Pairs, terms: Terms, group: IntArray, *, in_reply: bool) -> Pairs:
+    """Keep the pairs that can be hits where replies are dealt out anew within groups, of all uses.
+
+    A reply comes to a place only from its group, shape (replies,). Where nobody who answers in the group ever used the
+    term before the reply, no dealing makes a hit, and most pairs are such.
+    """
+    replies = terms.replies
+    owner, holders = (replies.text, terms.texts) if in_reply else (replies.replier, terms.users)
+    kept = holders.earliest(pairs.term, group[pairs.reply], (group, owner)) < replies.at[pairs.reply]
+    return replace(pairs, use=pairs.use[kept], reply=pairs.reply[kept], term=pairs.term[kept])
 
 
 def hits(pairs: Pairs, replies: Replies, came: IntArray, terms: Terms, *, in_reply: bool) -> FloatArray:

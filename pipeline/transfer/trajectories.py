@@ -20,9 +20,8 @@ from pipeline.activity.resampling import FloatArray, IntArray, Interval, stream
 from pipeline.activity.row import Sampling, row
 from pipeline.coordination.nulls import against
 from pipeline.inference.intervals import wilson
-from pipeline.language.statements import BELIEF, LONGEST
 from pipeline.schema import Measure
-from pipeline.transfer.order import FAMILY, MESSAGES, Order, null_rows
+from pipeline.transfer.order import FAMILY, MESSAGES, SAID, TEXTS, Order, make_said, null_rows
 
 SHARE, STRENGTH = "belief_change_point_share", "belief_change_strength"
 NULL = "statements_shuffled_within_trajectory"
@@ -37,10 +36,9 @@ SIGNIFICANT = 0.05
 # A statement that an agent repeats word by word counts once. Texts without a topic are one topic of their own.
 _SAID = f"""
 WITH said AS (
-    SELECT i.text_id, k.topic_id,
-           regexp_extract(replace(lower(left(t.text, {LONGEST})), '’', ''''), $pattern, 1) AS statement
-    FROM text AS t JOIN transfer_text AS i ON i.text_hash = t.text_hash
-    LEFT JOIN text_topic AS k ON k.text_hash = t.text_hash
+    SELECT s.text_id, k.topic_id, s.belief AS statement
+    FROM {SAID} AS s JOIN {TEXTS} AS i ON i.text_id = s.text_id
+    LEFT JOIN text_topic AS k ON k.text_hash = i.text_hash
 ),
 once AS (
     SELECT m.agent, coalesce(s.topic_id, 0) AS topic, s.statement, m.moment, m.message_id,
@@ -83,7 +81,8 @@ class Trajectories:
 
 def read_trajectories(con: duckdb.DuckDBPyConnection, seed: int) -> Trajectories:
     """Return the trajectories of a corpus with view ``text_topic`` and the temporary tables of `order`."""
-    found = con.sql(_SAID, params={"pattern": BELIEF, "salt": f"{seed}:trajectories:"}).pl()
+    make_said(con)
+    found = con.sql(_SAID, params={"salt": f"{seed}:trajectories:"}).pl()
     has_topics = bool(con.sql("SELECT count(*) > 0 FROM text_topic").fetchall()[0][0])
     number = found.select("agent", "topic").to_struct().rle_id() if found.height else found["topic"]
     return Trajectories(number.to_numpy().astype(np.int64), found["statement"].to_list(), has_topics)

@@ -21,7 +21,7 @@ from pipeline.coordination.nulls import affordable, against
 from pipeline.inference.result import FEWEST_BOOTSTRAP_UNITS
 from pipeline.schema import Measure
 from pipeline.transfer.order import FAMILY, Order, null_rows
-from pipeline.transfer.terms import Pairs, Replies, Terms, dealt, dealt_times, hits
+from pipeline.transfer.terms import Pairs, Replies, Terms, dealt, dealt_times, hits, reachable
 
 SHARE, EXCESS, IN_REPLY = "term_transfer_share", "term_transfer_excess", "term_transfer_reply_share"
 SHARE_NEXT, EXCESS_NEXT = "term_transfer_share_messages", "term_transfer_excess_messages"
@@ -104,11 +104,13 @@ def _answered(asked: list[Question], terms: Terms, sampling: Sampling) -> list[M
     for model, deal in NULLS:
         rng = stream(sampling.seed, f"{SHARE}/{model}")
         concerned = [i for i, q in enumerate(asked) if model == DEALT or not q.in_reply]
+        group = terms.replies.cell if model == DEALT else terms.replies.author_in_community
+        within = {i: reachable(asked[i].pairs, terms, group, in_reply=asked[i].in_reply) for i in concerned}
         total, shares = [np.zeros(len(q.pairs.author)) for q in asked], np.zeros((n_draws, len(asked)))
         for draw in range(n_draws if concerned else 0):
             came = deal(terms.replies, rng)
             for i in concerned:
-                found = hits(asked[i].pairs, terms.replies, came, terms, in_reply=asked[i].in_reply)
+                found = hits(within[i], terms.replies, came, terms, in_reply=asked[i].in_reply)
                 total[i] += found
                 shares[draw, i] = found.mean()
         for i in concerned:

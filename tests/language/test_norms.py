@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from convergence_corpora import EMBEDDING, messages_of, on_frames
 from scipy import stats
+from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
 from pipeline.activity.row import Sampling
@@ -60,7 +61,7 @@ def test_bic_equals_the_likelihood_of_spherical_gaussians():
     density = stats.norm.logpdf(vectors, means[labels], np.sqrt(variance)).sum(axis=1)
     likelihood = (density + np.log(np.bincount(labels) / n)[labels]).sum()
     expected = likelihood - (k - 1 + k * d + 1) / 2 * np.log(n)
-    assert bic(vectors, labels) == pytest.approx(expected, rel=1e-12)
+    assert bic(vectors @ vectors.T, labels, d) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("sizes", [(60,), (30, 30), (10, 40, 25), (12, 15, 9, 20, 14, 8, 30, 11)])
@@ -83,7 +84,8 @@ def test_x_means_stops_at_the_most_and_bears_what_has_no_clusters():
 
 def test_k_means_ends_where_no_text_is_nearer_to_another_centre():
     vectors = np.random.default_rng(4).standard_normal((200, 6))
-    labels = k_means(vectors, vectors[:7])
+    first = ((vectors[:, None] - vectors[:7]) ** 2).sum(axis=2).argmin(axis=1)
+    labels = k_means(vectors @ vectors.T, first)
     centres = np.stack([vectors[labels == at].mean(axis=0) for at in range(labels.max() + 1)])
     nearest = ((vectors[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
     assert (nearest == labels).mean() > 0.97  # stopped after 25 rounds at the latest, so a few may still move
@@ -108,6 +110,16 @@ def test_clusters_are_counted_with_authors_and_coherence():
     assert found.coherence == pytest.approx(1.0)
     assert is_coherent(found, np.full(30, 0.5)).tolist() == [False, True, True]
     assert is_coherent(found, np.full(30, 1.5), min_authors=1, least=0.9).all()
+
+
+def test_hdbscan_has_the_labels_of_scikit_learn():
+    rng = np.random.default_rng(8)
+    for size in (5, 6, 20, 60, 100):
+        for spread in (0.02, 0.5, 3.0):
+            vectors = blobs(rng, (size // 3, size - size // 3), 16, spread)[0]
+            vectors[: size // 4] = vectors[0]  # copies have equal distances
+            model = HDBSCAN(min_cluster_size=5, min_samples=5, allow_single_cluster=True, copy=True)
+            assert hdbscan(vectors).tolist() == model.fit_predict(vectors).tolist()
 
 
 @pytest.mark.parametrize("algorithm", ["x_means", "hdbscan"])
