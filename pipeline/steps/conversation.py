@@ -13,18 +13,13 @@ from pipeline.language.clock import read_clock
 from pipeline.language.covered import corpus_coverage, warned
 from pipeline.schema import Estimate, Measure, estimate_frame, join_warnings, measure_frame
 from pipeline.steps.analysis import _coverage, _sampling
-from pipeline.steps.step import Step, StepContext, one_thread
+from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data
 
 T = TypeVar("T", Measure, Estimate)
 
 
 def _conversation(context: StepContext) -> Mapping[str, Data]:
-    with one_thread():  # a sum that is split over threads is added in another order
-        return _computed(context)
-
-
-def _computed(context: StepContext) -> Mapping[str, Data]:
     from pipeline.conversation.accusation import accusation_rows
     from pipeline.conversation.attribution import attribution_rows
     from pipeline.conversation.challenge import challenge_rows

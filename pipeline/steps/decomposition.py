@@ -8,7 +8,7 @@ from pipeline.activity.gaps import read_gaps, warn_periods
 from pipeline.language.covered import corpus_coverage, refused, warned
 from pipeline.language.covered_estimates import with_language
 from pipeline.schema import estimate_frame, measure_frame
-from pipeline.steps.step import Step, StepContext, one_thread
+from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data
 
 
@@ -16,8 +16,7 @@ def _measure(context: StepContext) -> Mapping[str, Data]:
     from pipeline.decomposition.rows import decomposition_measures
     from pipeline.gender.measures import axis_warned
 
-    with one_thread():  # a sum that is split over threads is added in another order
-        rows = decomposition_measures(context.con, level=context.settings.ci_level, progress=context.progress)
+    rows = decomposition_measures(context.con, level=context.settings.ci_level, progress=context.progress)
     covered = corpus_coverage(context.con)
     axis = [row for row in rows if row.unit_id.endswith("/gender_axis")]
     counted = [row for row in rows if row.unit_id.endswith(("/airs_share", "/gender_lexicon"))]  # English word lists
@@ -31,8 +30,7 @@ def _estimate(context: StepContext) -> Mapping[str, Data]:
     from pipeline.decomposition.rows import Options, decomposition_estimates
 
     options = Options(seed=context.settings.seed, level=context.settings.ci_level)
-    with one_thread():
-        rows = decomposition_estimates(context.con, options, progress=context.progress)
+    rows = decomposition_estimates(context.con, options, progress=context.progress)
     return {"estimate": estimate_frame(with_language(rows, corpus_coverage(context.con)))}
 
 

@@ -21,7 +21,7 @@ from pipeline.language.workers import single_threaded
 from pipeline.schema import TABLES, estimate_frame, measure_frame
 from pipeline.steps.analysis import _sampling
 from pipeline.steps.embedding import MODELS_LEAVE, _prepare, static_model
-from pipeline.steps.step import Step, StepContext, one_thread
+from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data, Staged, Warehouse, check_corpus_id, fingerprint
 
 
@@ -76,8 +76,7 @@ def _measure(context: StepContext) -> Mapping[str, Data]:
     from pipeline.language.persona_measures import persona_measures
 
     clock, sampling = read_clock(context.con), _sampling(context.settings)
-    with one_thread():  # a sum that is split over threads is added in another order
-        rows = [*persona_measures(context.con, clock, sampling), *drift_measures(context.con, sampling)]
+    rows = [*persona_measures(context.con, clock, sampling), *drift_measures(context.con, sampling)]
     rows = warn_coarse(context.con, rows, ("post", "comment"))
     return {"measure": measure_frame(warn_periods(rows, read_gaps(context.con).of("post", "comment")))}
 
@@ -89,14 +88,13 @@ def _estimate(context: StepContext) -> Mapping[str, Data]:
     # Sums of vectors by agent stand beside what DuckDB holds, half a gigabyte for 60,000 agents.
     limit = int(settings.memory_bytes * MODELS_LEAVE) // 10**6
     context.con.execute(f"SET memory_limit = '{limit}MB'")
-    with one_thread():
-        rows = persona_estimates(
-            context.con,
-            context.state,
-            seed=settings.seed,
-            ci_level=settings.ci_level,
-            progress=context.progress,
-        )
+    rows = persona_estimates(
+        context.con,
+        context.state,
+        seed=settings.seed,
+        ci_level=settings.ci_level,
+        progress=context.progress,
+    )
     return {"estimate": estimate_frame(rows)}
 
 

@@ -14,7 +14,7 @@ from pipeline.language.covered import corpus_coverage, warned
 from pipeline.schema import estimate_frame, measure_frame
 from pipeline.socialisation.grid import grid_text
 from pipeline.steps.analysis import _sampling
-from pipeline.steps.step import Step, StepContext, one_thread
+from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data, Warehouse
 
 _UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my"})
@@ -54,10 +54,9 @@ def _estimate(context: StepContext) -> Mapping[str, Data]:
     from pipeline.socialisation.grid_estimates import social_estimates
 
     con, sampling = context.con, _sampling(context.settings)
-    with one_thread():  # a sum that is split over threads is added in another order
-        rows = social_estimates(
-            con, read_clock(con), sampling, _words(con), corpus_coverage(con, _spaced(con)), context.progress
-        )
+    rows = social_estimates(
+        con, read_clock(con), sampling, _words(con), corpus_coverage(con, _spaced(con)), context.progress
+    )
     return {"estimate": estimate_frame(rows)}
 
 

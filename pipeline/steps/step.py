@@ -178,7 +178,8 @@ def run_step(step: Step, warehouse: Warehouse, corpus_id: str, progress: Progres
         if not is_skipped:
             source = PROJECT if step.is_across else corpus_id
             with open_context(warehouse, source, progress, state, is_across=step.is_across) as context:
-                rows = step.compute(context)
+                with one_thread():
+                    rows = step.compute(context)
                 _writer(step, warehouse).write_many(rows, target, mark, step.family)
         checks = _checks(step, warehouse, corpus_id, is_skipped, progress)
         current = {name: warehouse.manifest(name, target, step.family) for name in step.tables}

@@ -10,15 +10,14 @@ from pipeline.language.covered import corpus_coverage, warned
 from pipeline.schema import Measure, measure_frame
 from pipeline.steps.analysis import _sampling
 from pipeline.steps.socialisation import _spaced, _words
-from pipeline.steps.step import Step, StepContext, one_thread
+from pipeline.steps.step import Step, StepContext
 from pipeline.transfer.order import FAMILY, drop_tables, make_messages, make_words, read_order
 from pipeline.transfer.retention import retention_measures
 from pipeline.warehouse import Data
 
 
 def _transfer(context: StepContext) -> Mapping[str, Data]:
-    with one_thread():  # a sum that is split over threads is added in another order
-        spaced, english = _rows(context)
+    spaced, english = _rows(context)
     con = context.con
     rows = [*warned(spaced, corpus_coverage(con, _spaced(con))), *warned(english, corpus_coverage(con))]
     return {"measure": measure_frame(warn_periods(rows, read_gaps(con).of("post", "comment")))}
