@@ -121,6 +121,8 @@ class Settings:
             memory_limit=_memory(env, "ETHOGRAM_MEMORY", "3GB"),
             seed=_integer(env, "ETHOGRAM_SEED", 20260127, least=0),
             native_max_rows=_integer(env, "ETHOGRAM_NATIVE_MAX_ROWS", 20_000_000, least=0),
+            bootstrap_draws=_integer(env, "ETHOGRAM_BOOTSTRAP_DRAWS", 1000, least=10),
+            permutation_draws=_integer(env, "ETHOGRAM_PERMUTATION_DRAWS", 1000, least=19),
             null_draws=_integer(env, "ETHOGRAM_NULL_DRAWS", 100, least=10),
             kept=_memory(env, "ETHOGRAM_KEPT", "20GB"),
             teacher=_folder(env, "ETHOGRAM_TEACHER", home) if teacher not in ("", NO_TEACHER) else None,

@@ -22,6 +22,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, Pat
     monkeypatch.setenv("ETHOGRAM_DATA", str(folders["data"]))
     monkeypatch.setenv("ETHOGRAM_WAREHOUSE", str(folders["warehouse"]))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    for name in ("BOOTSTRAP", "PERMUTATION", "NULL"):
+        monkeypatch.setenv(f"ETHOGRAM_{name}_DRAWS", "20")
     return folders
 
 

@@ -41,7 +41,7 @@ def outcomes(lines: list[str]) -> dict[str, str]:
 
 
 def test_runs_say_one_line_per_step_and_failures_their_cause(environment: Mapping[str, str], tmp_path: Path) -> None:
-    settings = project(tmp_path, bootstrap_draws=1000, permutation_draws=1000)  # as the command has them
+    settings = project(tmp_path)
     folder = settings.data / "small"
     write_corpus(folder, 22)
     catalogue = settings.warehouse / "ethogram.duckdb"

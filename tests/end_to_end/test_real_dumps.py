@@ -34,7 +34,7 @@ from pipeline.steps import STEPS, run_step
 from pipeline.steps.publication import publish
 from pipeline.warehouse import Warehouse
 # Fewer draws: no value that is asserted rests on their number, and dealings are most of the time of a whole run.
-store = Warehouse(replace(Settings.load(), permutation_draws=79, null_draws=20))
+store = Warehouse(replace(Settings.load(), permutation_draws=39, null_draws=10))
 failed = []
 for step in STEPS.values():
     outcome = run_step(step, store, sys.argv[1])

@@ -43,14 +43,15 @@ def project_environment(root: Path) -> dict[str, str]:
         "ETHOGRAM_WAREHOUSE": str(root / "warehouse"),
         "DAGSTER_HOME": str(root / "dagster-home"),
         "ETHOGRAM_TEACHER": "none",  # test_embedded_run.py has the teacher
+        "ETHOGRAM_BOOTSTRAP_DRAWS": str(DRAWS),
+        "ETHOGRAM_PERMUTATION_DRAWS": str(DRAWS),
+        "ETHOGRAM_NULL_DRAWS": "10",
     }
 
 
 def project(root: Path, **changes: Any) -> Settings:
     """Return quick settings of a project below `root`."""
-    settings = Settings.load(project_environment(root))
-    quick = {"bootstrap_draws": DRAWS, "permutation_draws": DRAWS}
-    return replace(settings, **{**quick, **changes})
+    return replace(Settings.load(project_environment(root)), **changes)
 
 
 def run_steps(settings: Settings, corpus_id: str) -> list[Outcome]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
 from planted_transfer import conversations
-from threadpoolctl import threadpool_info
 
 from pipeline.settings import Settings
 from pipeline.steps import transfer
@@ -32,16 +30,3 @@ def test_a_corpus_of_steps_drops_no_coarse_times_from_its_order():
     con.execute("UPDATE message SET created_at = TIMESTAMP '2026-02-01', at_precision = 'month'")
     rows = [row for part in transfer._rows(context_of(con)) for row in part]
     assert not any("coarse_times_dropped" in str(row.warnings) for row in rows)
-
-
-def test_the_rows_are_made_on_one_thread(monkeypatch):
-    threads = []
-
-    def rows(_):
-        threads.extend(pool["num_threads"] for pool in threadpool_info())
-        raise InterruptedError
-
-    monkeypatch.setattr(transfer, "_rows", rows)
-    with pytest.raises(InterruptedError):
-        transfer._transfer(SimpleNamespace(con=None))
-    assert set(threads) == {1}
