@@ -211,6 +211,7 @@ def test_hostile_texts_are_only_counted():
     assert compute(messages)["duplicate_share"].value == pytest.approx(1 - 4 / len(messages))
 
 
+@pytest.mark.slow  # tests/end_to_end/test_real_dumps.py asks the same of the whole pipeline
 def test_real_tree_equals_the_independent_script(real_dump):
     """Acceptance: the measures of the first days of Moltbook, to 1e-9."""
     tree = real_dump("moltbook-api-v1-tree")
