@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from pipeline.lexicon import codes
+
 Bytes = npt.NDArray[np.uint8]
 Positions = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -71,7 +73,9 @@ def flag_wide(buffer: Bytes, flags: Flags) -> None:
 @functools.cache
 def wide_words() -> Flags:
     """Tell of each code point whether it is a word character."""
-    return np.array([is_word_character(chr(code)) for code in range(sys.maxunicode + 1)], dtype=np.bool_)
+    found = np.zeros(sys.maxunicode + 1, dtype=np.bool_)
+    found[[code for code in codes.asked() if is_word_character(chr(code))]] = True
+    return found
 
 
 def word_before(flags: Flags, position: Positions, text_start: Positions) -> Flags:

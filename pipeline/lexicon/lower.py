@@ -8,9 +8,10 @@ hold any of these characters are lower-cased by Python itself; all others by pol
 from __future__ import annotations
 
 import functools
-import sys
 
 import polars as pl
+
+from pipeline.lexicon import codes
 
 _CAPITAL_SIGMA = "\N{GREEK CAPITAL LETTER SIGMA}"
 _SURROGATES = range(0xD800, 0xE000)
@@ -23,7 +24,7 @@ def divergent_characters() -> str:
 
     Sigma is the only character whose lower case depends on its neighbours, in both.
     """
-    everything = [chr(code) for code in range(sys.maxunicode + 1) if code not in _SURROGATES]
+    everything = [chr(code) for code in codes.asked() if code not in _SURROGATES]
     by_polars = pl.Series(everything).str.to_lowercase()
     by_python = pl.Series([character.lower() for character in everything])
     differing = pl.Series(everything).filter(by_polars != by_python).to_list()

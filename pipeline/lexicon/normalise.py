@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import functools
 import re
-import sys
 import unicodedata
 from collections.abc import Callable
 
 import polars as pl
 
+from pipeline.lexicon import codes
 from pipeline.lexicon.lower import divergent_characters
 
 _HIDDEN = (
@@ -125,8 +125,10 @@ def _unstable(without: frozenset[int] = frozenset()) -> str:
 @functools.cache
 def _unstable_codes() -> tuple[int, ...]:
     """Return the code points beyond ASCII that may change, surrogates excepted."""
-    wide = (*range(0x80, 0xD800), *range(0xE000, sys.maxunicode + 1))
-    return tuple(code for code in wide if _may_change(chr(code)))
+    changing = (
+        code for code in codes.asked() if code >= 0x80 and not 0xD800 <= code < 0xE000 and _may_change(chr(code))
+    )
+    return tuple(sorted((*changing, *codes.unassigned())))
 
 
 def _may_change(character: str) -> bool:
