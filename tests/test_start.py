@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.ingest.config import PRIVACY as STATED
-from pipeline.settings import PRIVACY
 from pipeline.steps import STEPS
 
 ROOT = Path(__file__).parents[1]
@@ -71,7 +69,3 @@ def test_families_of_rows_are_families_of_steps() -> None:
     }
     assert len(named) > 20
     assert named <= {step.family for step in STEPS.values()}
-
-
-def test_privacy_means_the_same_to_who_reads_and_who_shares() -> None:
-    assert PRIVACY == STATED

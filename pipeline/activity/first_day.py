@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 
 from pipeline.activity.gaps import NO_GAPS, WORD, Gaps
-from pipeline.activity.resampling import NO_INTERVAL, FloatArray, cluster_bootstrap, stream
+from pipeline.activity.resampling import NO_INTERVAL, cluster_bootstrap, ratio, stream
 from pipeline.activity.row import Sampling, row
 from pipeline.schema import Measure
 
@@ -77,13 +77,8 @@ def first_day_measures(con: duckdb.DuckDBPyConnection, sampling: Sampling, gaps:
     interval = NO_INTERVAL
     if n >= MIN_AGENTS:
         interval = cluster_bootstrap(
-            np.column_stack([actions, np.ones_like(actions)]), _mean, draws=sampling.bootstrap_draws,
+            np.column_stack([actions, np.ones_like(actions)]), ratio, draws=sampling.bootstrap_draws,
             rng=stream(sampling.seed, NAME), level=sampling.level, method="bootstrap_agents",
         )  # fmt: skip
     value = float(actions.mean()) if n else None
     return [row(FAMILY, NAME, value, n, "agents", level=sampling.level, interval=interval, warnings=words)]
-
-
-def _mean(sums: FloatArray) -> FloatArray:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(sums[:, 0] / sums[:, 1], dtype=np.float64)

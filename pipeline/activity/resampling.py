@@ -142,6 +142,12 @@ def gini_interval(counts: IntArray, *, draws: int, rng: np.random.Generator, lev
     return _percentile(np.concatenate(parts), level, "bootstrap_agents")
 
 
+def ratio(sums: FloatArray) -> FloatArray:
+    """Return the first total over the second, from sums of shape (draws, 2 or more); not-a-number over nothing."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(sums[:, 0] / sums[:, 1], dtype=np.float64)
+
+
 def jackknife_interval(
     estimate: float,
     left_out: FloatArray,

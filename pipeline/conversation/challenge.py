@@ -11,10 +11,10 @@ from __future__ import annotations
 import duckdb
 import numpy as np
 
-from pipeline.activity.resampling import NO_INTERVAL, cluster_bootstrap, stream
+from pipeline.activity.resampling import NO_INTERVAL, cluster_bootstrap, ratio, stream
 from pipeline.activity.row import Sampling, row
 from pipeline.conversation.repair import dealt_mean
-from pipeline.conversation.rows import codes, ints, ratio, share_row
+from pipeline.conversation.rows import codes, ints, share_row
 from pipeline.conversation.turns import FAMILY, REPLY, SAID, TURN, Turns
 from pipeline.inference.result import FEWEST_BOOTSTRAP_UNITS, Ints
 from pipeline.language.clock import Clock

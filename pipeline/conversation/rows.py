@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from pipeline.activity.resampling import NO_INTERVAL, FloatArray, Interval, Null, cluster_bootstrap, stream
+from pipeline.activity.resampling import NO_INTERVAL, Interval, Null, cluster_bootstrap, ratio, stream
 from pipeline.activity.row import Sampling, row
 from pipeline.conversation.turns import FAMILY
 from pipeline.conversation.within import Strata, dealt, difference, permuted_difference
@@ -21,12 +21,6 @@ MOST_DRAWS = 499
 """Draws of each permutation of an estimate."""
 DEALT = "labels dealt anew within strata once"
 """What a placebo is where nothing else is said."""
-
-
-def ratio(sums: FloatArray) -> FloatArray:
-    """Return the first total over the second, shape (draws,)."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(sums[:, 0] / sums[:, 1], dtype=np.float64)
 
 
 def share_row(

@@ -15,10 +15,10 @@ from pipeline.ingest.expectations import ExpectationError, Expectations, take_ex
 from pipeline.ingest.formats.mapped_rules import RecordRule
 from pipeline.ingest.formats.ysocial_sql import FOLLOW_DIRECTIONS
 from pipeline.ingest.mapped_config import read_rules
+from pipeline.settings import PRIVACY
 
 CORPUS_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 KINDS = ("platform", "simulation", "human")
-PRIVACY = ("pseudonymise", "keep")
 MAPPED = "mapped"
 KEYS = (
     *("title", "kind", "format", "licence", "clock", "exclude"),

@@ -115,36 +115,11 @@ def find_embedding(con: duckdb.DuckDBPyConnection, rung: str | None = None) -> E
         The rung; without it the dearest one that has a vector of every text that has any. A corpus of no more texts
         than the teacher reads has them all on rung ``full``.
     """
-    query = "SELECT rung, model, count(*) FROM embedding GROUP BY rung, model ORDER BY rung, model"
-    listed = [(str(name), str(model), int(rows)) for name, model, rows in con.sql(query).fetchall()]
-    if rung is not None:
-        models = [model for name, model, _ in listed if name == rung]
-        found = next((model for model in models if _has_vectors(con, rung, model, 1)), None)
-        return None if found is None else Embedding(found, rung)
-    # A rung with more vectors than any other has rows is the only one; to count all vectors, all have to be read.
-    *others, (name, model, _) = sorted(listed, key=lambda entry: entry[2]) or [("", "", 0)]
-    is_plain = name in RUNGS and len({entry[0] for entry in listed}) == len(listed)
-    if is_plain and _has_vectors(con, name, model, 1 + (others[-1][2] if others else 0)):
-        return Embedding(model, name)
-    return _counted(con)
-
-
-def _has_vectors(con: duckdb.DuckDBPyConnection, rung: str, model: str, least: int) -> bool:
-    query = """
-    SELECT count(*) FROM (
-        SELECT 1 FROM embedding WHERE rung = $rung AND model = $model AND vector IS NOT NULL LIMIT $least
-    ) AS kept
-    """
-    values: dict[str, object] = {"rung": rung, "model": model, "least": least}
-    return bool(con.sql(query, params=values).fetchall()[0][0] == least)
-
-
-def _counted(con: duckdb.DuckDBPyConnection) -> Embedding | None:
     query = "SELECT rung, min(model), count(*) FROM embedding WHERE vector IS NOT NULL GROUP BY rung"
     found = {name: (model, count) for name, model, count in con.sql(query).fetchall()}
     most = max((count for _, count in found.values()), default=0)
-    allowed = [name for name in RUNGS if name in found and found[name][1] == most]
-    return Embedding(found[allowed[-1]][0], allowed[-1]) if allowed else None
+    allowed = [name for name in RUNGS if name in found and found[name][1] == most] if rung is None else [rung]
+    return next((Embedding(found[name][0], name) for name in reversed(allowed) if name in found), None)
 
 
 def has_communities(con: duckdb.DuckDBPyConnection) -> bool:

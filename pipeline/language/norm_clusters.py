@@ -11,14 +11,12 @@ communities anew, keeps their sizes, and clusters them by the same rule.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import distance
 
 from pipeline.language.similarity import Floats, Ints, group_sums
 from pipeline.language.xmeans import x_means
@@ -31,32 +29,12 @@ Labels: TypeAlias = Callable[[Floats], Ints]
 
 
 def hdbscan(vectors: Floats) -> Ints:
-    """Return the clusters of HDBSCAN (Campello, Moulavi & Sander 2013) with at least `MIN_SIZE` texts; −1 is noise.
-
-    One cluster may be all there is: a community with a single norm. The labels are those of `sklearn.cluster.HDBSCAN`,
-    whose parts are used without its tree of neighbours, which takes longer than all distances of so few texts.
-    """
-    if len(vectors) < MIN_SIZE:
-        return np.full(len(vectors), -1, dtype=np.int64)
-    place = "sklearn.cluster._hdbscan."
-    try:
-        linkage, tree = importlib.import_module(place + "_linkage"), importlib.import_module(place + "_tree")
-        spanning, single, labels = linkage.mst_from_data_matrix, linkage.make_single_linkage, tree.tree_to_labels
-    except (ImportError, AttributeError):
-        return _whole_hdbscan(vectors)
-    apart = distance.squareform(distance.pdist(vectors))
-    last = min(HDBSCAN_SAMPLES, len(vectors)) - 1
-    core = np.ascontiguousarray(np.partition(apart, last, axis=1)[:, last])
-    metric = importlib.import_module("sklearn.metrics").DistanceMetric.get_metric("euclidean")
-    edges = spanning(np.ascontiguousarray(vectors), core, metric)
-    linked = single(edges[np.argsort(edges["distance"])])
-    return np.asarray(labels(linked, MIN_SIZE, "eom", True, 0.0, None)[0], dtype=np.int64)
-
-
-def _whole_hdbscan(vectors: Floats) -> Ints:
-    """Return what `hdbscan` does with the public class, for releases whose parts have other names."""
+    """Return the clusters of HDBSCAN (Campello, Moulavi & Sander 2013) with at least `MIN_SIZE` texts; −1 is noise."""
     from sklearn.cluster import HDBSCAN
 
+    if len(vectors) < MIN_SIZE:
+        return np.full(len(vectors), -1, dtype=np.int64)
+    # One cluster may be all there is: a community with a single norm.
     model = HDBSCAN(
         min_cluster_size=MIN_SIZE, min_samples=min(HDBSCAN_SAMPLES, len(vectors)), allow_single_cluster=True, copy=True
     )

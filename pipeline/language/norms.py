@@ -12,7 +12,6 @@ from typing import Any
 
 import duckdb
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from pipeline.activity.resampling import Interval, Null, cluster_bootstrap, stream
 from pipeline.activity.row import Sampling, row
@@ -143,14 +142,13 @@ def cluster_all(sample: Sample, algorithm: str, draws: int, seed: int, version: 
     """Cluster the communities, and as many dealings of their texts as there are draws."""
     texts, rng = sample.texts, stream(seed, f"norms/{algorithm}")
     largest = min(MOST_TEXTS, int(texts.sizes.max(initial=0)))
-    with threadpool_limits(limits=1):  # matrices of a hundred texts: threads would wait for each other
-        return Clustered(
-            sample,
-            random_thresholds(texts.vectors, largest, rng),
-            find_clusters(texts, algorithm),
-            [_dealt(texts, algorithm, order) for order in dealt_orders(len(texts.authors), draws, rng)],
-            version,
-        )
+    return Clustered(
+        sample,
+        random_thresholds(texts.vectors, largest, rng),
+        find_clusters(texts, algorithm),
+        [_dealt(texts, algorithm, order) for order in dealt_orders(len(texts.authors), draws, rng)],
+        version,
+    )
 
 
 def _dealt(texts: Texts, algorithm: str, order: Ints) -> Clusters:

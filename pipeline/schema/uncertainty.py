@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import polars as pl
 
 SHOWN = 5
-"""Rows that a problem names."""
+"""Names of rows that a problem tells."""
 
 _NAMES = {"measure": ("measure_id", "unit", "unit_id"), "estimate": ("hypothesis_id", "term", "role")}
 _SLACK = 1e-9  # an end of an interval that is the value itself may differ from it in the last digits
@@ -55,12 +55,14 @@ def uncertainty_problems(rows: pl.DataFrame, table: str) -> list[str]:
     Returns
     -------
     list of str
-        One sentence for each rule that is broken, with how many rows break it and the first of them.
+        One sentence for each rule that is broken, with how many rows break it and the first of their names. Any warning
+        stands for an interval; whether it says why there is none is not asked.
     """
     problems = []
     for words, rule in _RULES[table].items():
-        broken = rows.filter(rule.fill_null(value=False)).select(_NAMES[table]).unique().sort(_NAMES[table])
+        broken = rows.filter(rule.fill_null(value=False)).select(_NAMES[table])
+        names = broken.unique().sort(_NAMES[table])
         if broken.height:
-            named = ", ".join("/".join(map(str, row)) for row in broken.head(SHOWN).iter_rows())
-            problems.append(f"{broken.height} rows {words}: {named}{', …' if broken.height > SHOWN else ''}")
+            named = ", ".join("/".join(map(str, row)) for row in names.head(SHOWN).iter_rows())
+            problems.append(f"{broken.height} rows {words}: {named}{', …' if names.height > SHOWN else ''}")
     return problems

@@ -19,6 +19,7 @@ from pipeline.activity.resampling import FloatArray, IntArray, stream
 from pipeline.activity.row import Sampling, row
 from pipeline.coordination.nulls import against
 from pipeline.language.clock import Clock
+from pipeline.network.edges import distinct
 from pipeline.schema import Measure
 from pipeline.socialisation.rows import dated
 from pipeline.socialisation.samples import coded, place_in_text
@@ -116,8 +117,7 @@ def accumulated(token: IntArray, cohort: IntArray, cohorts: int) -> FloatArray:
     """
     begins = np.flatnonzero(np.concatenate([[True], token[1:] != token[:-1]]))
     first = np.bincount(np.minimum.reduceat(cohort, begins), minlength=cohorts)
-    pairs = np.sort(token * cohorts + cohort)
-    types = np.bincount(pairs[np.concatenate([[True], pairs[1:] != pairs[:-1]])] % cohorts, minlength=cohorts)
+    types = np.bincount(distinct(token * cohorts + cohort) % cohorts, minlength=cohorts)
     return np.stack([types.astype(np.float64), first / types])
 
 

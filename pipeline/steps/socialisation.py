@@ -79,6 +79,7 @@ _MODULES = (
     "pipeline.language.covered",
     "pipeline.language.rungs",
     "pipeline.language.similarity",
+    "pipeline.network.edges",
     "pipeline.lexicon.tokens",
 )
 

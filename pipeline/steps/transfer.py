@@ -79,6 +79,7 @@ TRANSFER_STEPS = (
             "pipeline.language.convergence_sample",
             "pipeline.language.covered",
             "pipeline.language.statements",
+            "pipeline.network.edges",
             "pipeline.lexicon.tokens",
             "pipeline.socialisation.diversity",
             "pipeline.socialisation.periods",

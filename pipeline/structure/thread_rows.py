@@ -295,8 +295,8 @@ def _event_share(
     """Share of the comments under observation that were answered inside it; of all, or of accounts of one claim."""
     trees, claims = threads.forest.n_trees, waits.claim
     chosen = np.ones(len(waits.time), dtype=np.bool_)
-    if claim is not None and claims is not None:
-        if not (claims != NONE).any():
+    if claim is not None:
+        if claims is None or not (claims != NONE).any():
             return emit(name, None, 0, "comments", warnings=[*words, "no_claims"])
         chosen = claims == claim
     over = np.bincount(waits.thread[chosen & waits.is_answered], minlength=trees)

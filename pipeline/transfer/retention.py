@@ -20,6 +20,7 @@ from pipeline.activity.resampling import NO_INTERVAL, FloatArray, IntArray, jack
 from pipeline.activity.row import Sampling, row
 from pipeline.coordination.nulls import affordable, against
 from pipeline.language.clock import Clock
+from pipeline.network.edges import distinct
 from pipeline.schema import Measure
 from pipeline.transfer.order import FAMILY
 
@@ -99,8 +100,8 @@ def retention(agent: IntArray, period: IntArray, topic: IntArray, shape: tuple[i
         Shape (periods, topics) each.
     """
     periods, topics = shape
-    active = _distinct(agent * periods + period)
-    wrote = _distinct((agent * topics + topic) * periods + period)
+    active = distinct(agent * periods + period)
+    wrote = distinct((agent * topics + topic) * periods + period)
     pair, at = wrote // periods, wrote % periods
     begins = np.concatenate([[True], pair[1:] != pair[:-1]])
     # A period after the first of an agent and topic is one in which the agent returns to it.
@@ -113,13 +114,6 @@ def retention(agent: IntArray, period: IntArray, topic: IntArray, shape: tuple[i
     k = np.repeat(pair[begins] % topics, n)
     able = np.bincount((active[place] % periods) * topics + k, minlength=periods * topics)
     return again.reshape(shape), able.reshape(shape)
-
-
-def _distinct(codes: IntArray) -> IntArray:
-    """Return the codes that occur, ascending; sorting takes less time than a table of them."""
-    ordered = np.sort(codes)
-    is_new = np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)]
-    return np.asarray(ordered[is_new], dtype=np.int64)
 
 
 def summaries(again: IntArray, able: IntArray) -> FloatArray:

@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 from convergence_corpora import EMBEDDING, messages_of, on_frames
 from scipy import stats
-from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
 from pipeline.activity.row import Sampling
@@ -112,17 +111,6 @@ def test_clusters_are_counted_with_authors_and_coherence():
     assert is_coherent(found, np.full(30, 1.5), min_authors=1, least=0.9).all()
 
 
-def test_hdbscan_has_the_labels_of_scikit_learn():
-    rng = np.random.default_rng(8)
-    for size in (5, 6, 20, 60, 100):
-        for spread in (0.02, 0.5, 3.0):
-            vectors = blobs(rng, (size // 3, size - size // 3), 16, spread)[0]
-            vectors[: size // 4] = vectors[0]  # copies have equal distances
-            model = HDBSCAN(min_cluster_size=5, min_samples=5, allow_single_cluster=True, copy=True)
-            assert hdbscan(vectors).tolist() == model.fit_predict(vectors).tolist()
-
-
-@pytest.mark.parametrize("algorithm", ["x_means", "hdbscan"])
 def test_planted_norms_are_found_and_count_above_chance(algorithm):
     spec = NormSpecification(role="primary", algorithm=algorithm, criterion="cosine_0.8")
     clustered = cluster_all(planted(1, with_norm=8), algorithm, 39, 1)

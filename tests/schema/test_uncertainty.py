@@ -64,3 +64,9 @@ def test_a_long_list_is_cut():
     bad = [replace(MEASURE, **BARE, measure_id=f"bad_{number}") for number in range(7)]
     (problem,) = uncertainty_problems(measure_frame(bad), "measure")
     assert problem.startswith("7 rows have neither") and problem.endswith(", …") and "bad_5" not in problem
+
+
+def test_rows_of_one_name_are_all_counted():
+    bad = [replace(MEASURE, **BARE, slice_id=f"slice-{number}") for number in range(3)]
+    (problem,) = uncertainty_problems(measure_frame(bad), "measure")
+    assert problem.startswith("3 rows have neither") and problem.count("activity_gini") == 1
