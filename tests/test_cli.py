@@ -7,7 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipeline.cli import checked_port, main, materialise_side_by_side, shares
+from pipeline.cli import checked_port, main
+from pipeline.running import materialise_side_by_side, shares
 from pipeline.settings import Settings
 from pipeline.steps import STEPS, run_step
 from pipeline.steps.publication import publish

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from whole_runs import project_environment
 
 from pipeline.assets.instance import open_instance
 from pipeline.assets.partitions import corpora
-from pipeline.cli import prepare_home
+from pipeline.running import prepare_home
 from pipeline.settings import Settings
 
 LOADED = 90_000  # milliseconds
@@ -77,6 +78,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         settings = Settings.load()
         write_dump(settings.data / CORPUS)
         materialise(settings, prepare_home(settings))
+        # Else the sensor finds the folder and starts a run of everything, which would outlive the page.
+        shutil.rmtree(settings.data / CORPUS)
         with dagster_dev(os.environ, root / "dagster.log") as page:
             yield Running(page, page.url.removesuffix("/graphql"))
 

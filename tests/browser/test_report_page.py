@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hostile import CORPUS, HOSTILE, write_catalogue
+from hostile import CORPUS, HOSTILE
+from hostile_catalogue import write_catalogue
 from watching import Watched
 
 from pipeline.report.html import write_reports

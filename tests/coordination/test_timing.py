@@ -19,7 +19,7 @@ from pipeline.activity.row import Sampling
 from pipeline.coordination.posts import read_posts
 from pipeline.coordination.regularity import STATISTICS, regularity_measures, summary
 from pipeline.coordination.signals import agent_signals
-from pipeline.coordination.timing import Intervals, class_shares, classify, intervals, memory, spread
+from pipeline.coordination.timing import Intervals, class_shares, classify, intervals, memory, ordered_within, spread
 
 SAMPLING = Sampling(seed=4, bootstrap_draws=200, null_draws=99)
 EXACT = 1e-12  # float64 sums of a few numbers in another order
@@ -175,3 +175,10 @@ def test_nothing_at_all():
     rows = regularity_measures(read_posts(con), SAMPLING)
     assert {r.value for r in rows} == {None, 0.0}
     assert agent_signals(con, read_posts(con)).schema["cov"] == pl.Float64
+
+
+@pytest.mark.parametrize(("low", "width"), [(0, 40), (-(2**40), 40), (0, 62)])  # 62 bits are too many to be packed
+def test_values_in_groups_are_those_of_a_plain_sort(low, width):
+    rng = np.random.default_rng(1)
+    group, values = np.sort(rng.integers(0, 50, size=2_000)), rng.integers(low, low + 2**width, size=2_000)
+    assert np.array_equal(ordered_within(group, values), values[np.lexsort((values, group))])

@@ -111,6 +111,7 @@ def test_clusters_are_counted_with_authors_and_coherence():
     assert is_coherent(found, np.full(30, 1.5), min_authors=1, least=0.9).all()
 
 
+@pytest.mark.parametrize("algorithm", ["x_means", "hdbscan"])
 def test_planted_norms_are_found_and_count_above_chance(algorithm):
     spec = NormSpecification(role="primary", algorithm=algorithm, criterion="cosine_0.8")
     clustered = cluster_all(planted(1, with_norm=8), algorithm, 39, 1)

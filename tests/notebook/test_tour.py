@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from hostile import write_catalogue
+from hostile_catalogue import write_catalogue
 from nbclient import NotebookClient
 
 from pipeline.settings import Settings

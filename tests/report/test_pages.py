@@ -10,7 +10,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hostile import CORPUS, HOSTILE, OTHER, write_catalogue
+from hostile import CORPUS, HOSTILE, OTHER
+from hostile_catalogue import write_catalogue
 
 from pipeline.report.html import write_comparison_page, write_report, write_reports
 from pipeline.report.html.markup import visible

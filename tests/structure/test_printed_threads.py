@@ -68,12 +68,12 @@ def test_a_dump_without_claims_says_so(messages):
 
 def test_actions_are_counted():
     con, plan = corpus(2, posts=5, ties=70, likes=60), Plan(seed=1, draws=Draws(3, 3, 3))
-    joined = pl.DataFrame({"agent_id": ["a", "b", "b"], "community_id": ["c"] * 3, "action": ["join"] * 3,
-                           "origin": ["log", "created_by", None]})  # fmt: skip
+    joined = pl.DataFrame({"agent_id": ["a", "b", "b", "c"], "community_id": ["c"] * 4, "action": ["join"] * 4,
+                           "origin": ["log", "created_by", None, "moderators"]})  # fmt: skip
     con.register("joined", joined)
     con.execute("INSERT INTO membership_event BY NAME SELECT * FROM joined")
     found = _actions(con, plan)
-    assert (found.value, found.n, found.ci_method) == (132, 132, "census")  # the founder did nothing that was logged
+    assert (found.value, found.n, found.ci_method) == (132, 132, "census")  # founding and moderating are not logged
     none = _actions(corpus(2, posts=5, ties=0, likes=0), plan)
     assert (none.value, none.warnings) == (None, "no_actions")
     assert "n_actions" in set(load_measure_dictionary()["measure_id"])

@@ -10,7 +10,7 @@ from planted_transfer import START, connect, conversations
 
 from pipeline.activity.row import Sampling
 from pipeline.transfer.order import MESSAGES, WORDS, Order, make_messages, make_words, read_order
-from pipeline.transfer.terms import Holders, Replies, Terms, dealt, dealt_times, hits
+from pipeline.transfer.terms import Holders, Replies, Terms, dealt, dealt_times, hits, reachable
 from pipeline.transfer.transfers import BY_HOURS, BY_MESSAGES, DEALT, TIMES, transfer_measures
 
 SAMPLING = Sampling(seed=4, bootstrap_draws=200, null_draws=199)
@@ -158,6 +158,24 @@ def test_nobody_answers_itself_when_replies_are_dealt():
         assert np.array_equal(replies.target[timed], replies.target)
         assert np.array_equal(replies.community[timed], replies.community)
     assert (np.diag(seen) < 50).mean() > 0.9
+
+
+@pytest.mark.parametrize("in_reply", [False, True])
+def test_pairs_that_no_dealing_reaches_are_left_out_and_no_others(in_reply):
+    con = conversations(np.random.default_rng(7), passes=0.2, agents=40, rounds=6)
+    prepared(con)
+    terms = Terms(con, 1)
+    pairs, rng = terms.pairs(by_hours=True), np.random.default_rng(1)
+    for deal, group in ((dealt, terms.replies.cell), (dealt_times, terms.replies.author_in_community)):
+        kept = reachable(pairs, terms, group, in_reply=in_reply)
+        assert 0 < len(kept.use) < len(pairs.use)
+        found = np.zeros(len(pairs.author))
+        for _ in range(200):
+            came = deal(terms.replies, rng)
+            whole = hits(pairs, terms.replies, came, terms, in_reply=in_reply)
+            assert np.array_equal(hits(kept, terms.replies, came, terms, in_reply=in_reply), whole)
+            found += whole
+        assert found.any()
 
 
 def test_lookup_is_that_of_a_dictionary():
