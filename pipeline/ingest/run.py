@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -12,6 +13,7 @@ import duckdb
 import polars as pl
 
 from pipeline.ingest import events, merge
+from pipeline.ingest.beside import SCHEMA, Beside, find_tables
 from pipeline.ingest.config import CorpusConfig
 from pipeline.ingest.erasure import touched, without_erased
 from pipeline.ingest.formats.unread import is_known_unread
@@ -27,6 +29,7 @@ DATA_SUFFIX = re.compile(r"\.(json|jsonl|ndjson|csv|tsv|parquet|avro|db|sqlite|s
 _PATH_TIME = re.compile(r"(20\d\d)-?([01]\d)-?([0-3]\d)(?:[T_-]?([0-2]\d)-?([0-5]\d)(?!\d{3}))?")
 FRAMES = ("run", "slice", "source_file", "quarantine", "collection_gap", "corpus")
 _EVENTS = ("tie_event", "reaction", "exposure", "label")  # only events give them rows
+NO_TEXT = hashlib.sha256(b"\n").hexdigest()[:32]  # of neither title nor content
 COVERED_SHARE = 0.9  # of the comments that posts claim; some are deleted or hidden on every platform
 
 
@@ -37,6 +40,8 @@ class Ingestion:
 
     Parameters
     ----------
+    con
+        The connection of the ingestion.
     merge_others
         Merges all else, and returns the frames.
 
@@ -48,8 +53,8 @@ class Ingestion:
         The names of the tables that are merged when they are asked for.
     """
 
-    def __init__(self, merge_others: Callable[[], dict[str, pl.DataFrame]]) -> None:
-        self._merge_others = merge_others
+    def __init__(self, con: duckdb.DuckDBPyConnection, merge_others: Callable[[], dict[str, pl.DataFrame]]) -> None:
+        self._con, self._merge_others = con, merge_others
         self.messages = dict(_MESSAGES)
         self.others = (*_OTHERS, *FRAMES)
 
@@ -57,6 +62,23 @@ class Ingestion:
     def frames(self) -> dict[str, pl.DataFrame]:
         """The tables that are frames."""
         return self._merge_others()
+
+    def states_of(self, messages: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows of ``message_snapshot``, from the rows of ``message`` as they are stored.
+
+        A message that was observed once has the state that it is stored with; only the others are looked for.
+        """
+        table = TABLES["message_snapshot"]
+        several: pl.DataFrame = self._con.sql(f"SELECT * FROM {_MESSAGES['message_snapshot']} WHERE {_SEVERAL}").pl()
+        text_hash = pl.when(pl.col("text_hash") != NO_TEXT).then(pl.col("text_hash")).alias("text_hash")
+        once: pl.DataFrame = messages.select(*table.polars_schema).with_columns(text_hash)
+        if several.is_empty():
+            return once
+        corpus_id = once["corpus_id"].first()
+        more = several.with_columns(corpus_id=pl.lit(corpus_id, pl.String)).select(once.columns).cast(once.schema)
+        once = once.join(several.select("message_id"), on="message_id", how="anti")
+        both: pl.DataFrame = pl.concat([once, more]).sort(table.key, nulls_last=False)
+        return both
 
     @cached_property
     def queries(self) -> dict[str, str]:
@@ -109,7 +131,8 @@ def ingest(
     Ingestion
         Queries and frames with the columns of the schema, without ``corpus_id``.
     """
-    con.execute("SET TimeZone = 'UTC'")
+    con.execute(f"CREATE SCHEMA {SCHEMA}")
+    find_tables(con)
     # Joins are written with the wide side first. Estimates take a union of many tables for small, and messages joined
     # with what belongs to them were then copied into a hash table, texts and all.
     con.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
@@ -127,15 +150,27 @@ def ingest(
         },
     )  # fmt: skip
     con.register("files_frame", files.to_arrow())
-    con.execute("CREATE OR REPLACE TEMP TABLE files AS SELECT * FROM files_frame")
+    con.execute("CREATE OR REPLACE TABLE files AS SELECT * FROM files_frame")
     con.unregister("files_frame")
     stager = Stager(con, staging, kept)
     stager.run(scan, progress)
-    merge.prepare_messages(con, config.erase)
-    find_walls(con)
+    merge.prepare(con, config.erase)
+    # While messages are merged and read, where there are few enough for both to be in memory.
+    agents = Beside(con, merge.merge_agents) if stager.are_few else None
+    try:
+        merge.merge_messages(con)
+        find_walls(con)
+    except BaseException:
+        if agents is not None:
+            agents.wait()
+        raise
 
     def merge_others() -> dict[str, pl.DataFrame]:
-        merge.prepare_others(con)
+        if agents is None:
+            merge.merge_agents(con)
+        else:
+            agents.result()
+        merge.account(con)
         # Only now is it known who else an erased agent is; and nothing of a file that holds one stays.
         stager.keep(scan, touched(con, stager.staged.memberships()) if config.erase else frozenset())
         con.execute(_COUNTS)
@@ -151,11 +186,11 @@ def ingest(
             frames |= {name: pl.DataFrame(schema=TABLES[name].polars_schema).drop("corpus_id") for name in _EVENTS}
         return frames
 
-    return Ingestion(merge_others)
+    return Ingestion(con, merge_others)
 
 
 _COUNTS = """
-CREATE OR REPLACE TEMP TABLE counts AS
+CREATE OR REPLACE TABLE counts AS
 SELECT f.file_no, f.path, t.observed_at,
        count(o.outcome) AS rows_read,
        count(*) FILTER (WHERE o.outcome = 'new') AS new,
@@ -183,13 +218,14 @@ _MESSAGE = f"""
 
 _MESSAGES: dict[str, str] = {
     "message": _MESSAGE,
-    "message_snapshot": """
+    "message_snapshot": f"""
 (SELECT s.message_id, s.observed_at, coalesce(s.score, s.upvotes - s.downvotes) AS score, s.upvotes, s.downvotes,
         s.claimed_comment_count,
-        nullif(s.text_hash, left(sha256(chr(10)), 32)) AS text_hash, f.source_file_id, s.source_row
+        nullif(s.text_hash, '{NO_TEXT}') AS text_hash, f.source_file_id, s.source_row
  FROM seen_message s JOIN files f ON f.file_no = s.file_no)
 """,
 }
+_SEVERAL = "message_id IN (SELECT message_id FROM repeated_message)"
 _OTHERS: dict[str, str] = {
     "agent": """
 (SELECT a.agent_id, a.name, a.display_name, a.persona, a.model, coalesce(a.agent_kind, 'unknown') AS agent_kind,
