@@ -150,9 +150,11 @@ def _any_row(name: str, frame: pl.DataFrame, level: float) -> Measure:
 
 
 def _conditional(comments: pl.DataFrame, outcome: str, level: float) -> Iterator[Measure]:
-    frame = comments.with_columns(
-        y=mark(outcome), post_y=mark(outcome, "post_"), place=pl.int_range(1, pl.len() + 1).over("root_id")
-    ).with_columns(first_y=pl.col("y").first().over("root_id"))
+    # Of a corpus of millions of comments a copy of all columns is a gigabyte.
+    frame = comments.select(
+        "post", "agent", "is_own_post", "is_ordered",
+        y=mark(outcome), post_y=mark(outcome, "post_"), place=pl.int_range(1, pl.len() + 1).over("post"),
+    ).with_columns(first_y=pl.col("y").first().over("post"))  # fmt: skip
     threads = frame.group_by("post").agg(
         pl.col("post_y").first(), pl.col("first_y").first(), pl.col("is_ordered").any()
     )
@@ -165,7 +167,7 @@ def _conditional(comments: pl.DataFrame, outcome: str, level: float) -> Iterator
     yield from _two_by_two(frame, "post", "post_y", "", level)
     yield from _two_by_two(later, "first", "first_y", "", level)
     # Nobody catches anything from oneself: without what the author of the exposing message says further down.
-    others = ~pl.col("is_own_post"), pl.col("agent") != pl.col("agent").first().over("root_id")
+    others = ~pl.col("is_own_post"), pl.col("agent") != pl.col("agent").first().over("post")
     yield from _two_by_two(frame.filter(others[0]), "post", "post_y", "_others", level)
     not_first = frame.filter(others[1]).filter((pl.col("place") > 1) & pl.col("is_ordered"))
     yield from _two_by_two(not_first, "first", "first_y", "_others", level)
@@ -201,15 +203,16 @@ def _ratio(name: str, pair: list[tuple[float | None, float]], n: int, level: flo
 
 
 def _emotions(corpus: Corpus, level: float) -> Iterator[Measure]:
-    first = corpus.comments.with_columns(
-        first_emotion=pl.col("emotion").first().over("root_id"), place=pl.int_range(1, pl.len() + 1).over("root_id")
-    )
+    first = corpus.comments.select(
+        "post", "is_ordered", "emotion", "post_emotion",
+        first_emotion=pl.col("emotion").first().over("post"), place=pl.int_range(1, pl.len() + 1).over("post"),
+    )  # fmt: skip
     later = first.filter((pl.col("place") > 1) & pl.col("is_ordered"))
     for emotion in EMOTIONS:
         messages = corpus.messages.select("root_id", y=mark(emotion))
         yield _share_row("emotion_share", messages, "root_id", level, "messages", "emotion", emotion)[0]
         for word, sample in (("post", first), ("first", later)):
-            marked = sample.with_columns(y=mark(emotion), x=mark(emotion, f"{word}_"))
+            marked = sample.select("post", y=mark(emotion), x=mark(emotion, f"{word}_"))
             for state, value in (("same", 1), ("other", 0)):
                 part = marked.filter(pl.col("x") == value)
                 row, _ = _share_row(
@@ -224,8 +227,9 @@ def _emotions(corpus: Corpus, level: float) -> Iterator[Measure]:
 def _responses(comments: pl.DataFrame, sampling: Sampling) -> Iterator[Measure]:
     level = sampling.level
     is_other = (pl.col("agent_id") != pl.col("parent_agent_id")).fill_null(True)
-    answers = comments.filter(pl.col("parent_conflict").is_not_null() & is_other & pl.col("agent_id").is_not_null())
-    frame = answers.with_columns(y=mark(CONFLICT), x=pl.col("parent_conflict"))
+    is_answer = pl.col("parent_conflict").is_not_null() & is_other & pl.col("agent_id").is_not_null()
+    columns = ("agent", "is_ordered", "created_at", "step", "message_id")
+    frame = comments.select(*columns, is_answer=is_answer, y=mark(CONFLICT), x="parent_conflict").filter("is_answer")
     for name, value in (("influence_driven_response_rate", 1), ("spontaneous_response_rate", 0)):
         row, _ = _share_row(name, frame.filter(pl.col("x") == value), "agent", level, "responses")
         yield replace(row, warnings=join_warnings([*(row.warnings or "").split(","), "definition_inferred"]))
@@ -276,7 +280,8 @@ def _spearman(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _herding(comments: pl.DataFrame, sampling: Sampling) -> Iterator[Measure]:
-    frame = comments.filter(pl.col("is_ordered") & pl.col("is_first_of_author")).with_columns(y=mark(CONFLICT))
+    is_counted = pl.col("is_ordered") & pl.col("is_first_of_author")
+    frame = comments.select("post", is_counted=is_counted, y=mark(CONFLICT)).filter("is_counted")
     seen, n = herding_shares(integers(frame, "y"), integers(frame, "post"))
     label, thread = integers(frame, "y"), integers(frame, "post")
     # Shuffled within runs: where conflict grows or fades along a thread, neighbours are alike without any herding.

@@ -63,6 +63,13 @@ def read_messages(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     return frame.with_columns(pl.col("conflict").cast(pl.Int64), pl.col("hash_binary").cast(pl.Int64))
 
 
+# What tells the other columns of a comment; a corpus of millions of comments has no room for what nobody reads.
+_ONLY_MADE_USE_OF = (
+    "kind", "parent_id", "at_precision", "community_id", "is_mint", "is_first_copy",
+    "post_agent", "post_community", "post_is_mint", "post_is_first_copy",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Corpus:
     """Labelled messages, and the comments under posts that are there.
@@ -91,7 +98,8 @@ class Corpus:
     def comments(self) -> pl.DataFrame:
         """One row per comment under a post of the corpus, in the order of threads, with its post, parent and place.
 
-        ``position`` counts from 1; ``is_first_of_author`` marks an author's first comment in a thread.
+        ``position`` counts from 1; ``is_first_of_author`` marks an author's first comment in a thread; ``post`` and
+        ``agent`` are codes of them.
         """
         post = self.posts.select(
             pl.col("message_id").alias("root_id"),
@@ -115,15 +123,19 @@ class Corpus:
             .join(parent, on="parent_id", how="left", maintain_order="left")
         )
         known = pl.coalesce(pl.concat_str(pl.lit("0:"), "agent_id"), pl.concat_str(pl.lit("1:"), "message_id"))
-        return found.with_columns(
-            position=pl.int_range(1, pl.len() + 1).over("root_id"),
-            post=pl.col("root_id").rank("dense").cast(pl.Int64) - 1,
-            agent=known.rank("dense").cast(pl.Int64) - 1,
-            is_ordered=is_precise(ORDER_PRECISIONS) | pl.col("step").is_not_null(),
-            is_own_post=(pl.col("agent_id") == pl.col("post_agent")).fill_null(False),
-            in_without_duplicates=pl.col("is_first_copy") & pl.col("post_is_first_copy"),
-            in_without_token_mint=~pl.col("is_mint") & ~pl.col("post_is_mint"),
-        ).with_columns(is_first_of_author=pl.int_range(pl.len()).over("root_id", "agent") == 0)
+        return (
+            found.with_columns(
+                position=pl.int_range(1, pl.len() + 1).over("root_id"),
+                post=pl.col("root_id").rank("dense").cast(pl.Int64) - 1,
+                agent=known.rank("dense").cast(pl.Int64) - 1,
+                is_ordered=is_precise(ORDER_PRECISIONS) | pl.col("step").is_not_null(),
+                is_own_post=(pl.col("agent_id") == pl.col("post_agent")).fill_null(False),
+                in_without_duplicates=pl.col("is_first_copy") & pl.col("post_is_first_copy"),
+                in_without_token_mint=~pl.col("is_mint") & ~pl.col("post_is_mint"),
+            )
+            .with_columns(is_first_of_author=pl.int_range(pl.len()).over("post", "agent") == 0)
+            .drop(_ONLY_MADE_USE_OF)
+        )
 
     def base_rates(self, outcome: str) -> pl.DataFrame:
         """Return per comment the log odds of the outcome of its author and of its community in all other threads.
