@@ -29,7 +29,7 @@ from pipeline.ingest.staged import STAGED, Staged
 MOST_WORKERS = 4
 # Batches of which most is read in one parse share the statements for what is left of them: to plan those takes longer
 # than to run them.
-GROUP_BATCHES = 3
+GROUP_BATCHES = 2
 SEE_REASON = "see the meaning of the reason"
 
 
@@ -102,37 +102,45 @@ class Stager:
         """
         waiting: list[tuple[Future[Reading] | Future[None], int]] = []
         group: list[Callable[[], Reading]] = []
+        read: list[tuple[tuple[Callable[[], Reading], ...], int | None, int]] = []
         bases: dict[int, Future[int]] = {}
         last: Batch | None = None
 
-        def observe(n_bytes: int = 0) -> None:
-            if last is None or not group:
-                return
-            base: Future[int] | None = None
-            after: Future[int] = Future()
-            if last.single is not None:
-                base, bases[last.single] = bases.get(last.single), after
-            waiting.append((pool.submit(self._observe, adapter, tuple(group), base, after), n_bytes))
-            group.clear()
+        def close(n_bytes: int = 0) -> None:
+            if last is not None and group:
+                read.append((tuple(group), last.single, n_bytes))
+                group.clear()
+
+        def observe(n_left: int = 0) -> None:
+            while len(read) > n_left:
+                readings, single, n_bytes = read.pop(0)
+                base: Future[int] | None = None
+                after: Future[int] = Future()
+                if single is not None:
+                    base, bases[single] = bases.get(single), after
+                waiting.append((pool.submit(self._observe, adapter, readings, base, after), n_bytes))
 
         for batch in source:
             self.reuse.note(batch, scan, adapter)
             if last is not None and not batch.is_like(last):
-                observe()
+                close()
             last = batch
             self.n_batches += 1
             if adapter.read_usual is None or self.n_batches > self.staged.n_held:
-                observe()
+                close()
                 group.append(partial(self._read, adapter, batch, self.n_batches))
-                observe(batch.n_bytes)
+                close(batch.n_bytes)
+                observe()
             else:
                 reading = pool.submit(self._read, adapter, batch, self.n_batches)
                 waiting.append((reading, batch.n_bytes))
                 group.append(reading.result)
                 if len(group) == GROUP_BATCHES:
-                    observe()
+                    close()
+                    observe(1)  # by its turn the next group is read: nobody waits for a batch of a group
             while len(waiting) > self.n_workers:
                 _finish(waiting.pop(0), progress)
+        close()
         observe()
         while waiting:
             _finish(waiting.pop(0), progress)

@@ -53,7 +53,7 @@ DECOMPOSITION_STEPS = (
     Step(
         key="analysis/measure/decomposition",
         tables=("measure",),
-        reads=(*_READS, "collection_gap"),
+        reads=(*_READS, "embedding", "collection_gap"),
         family="decomposition",
         compute=_measure,
         modules=(*_MODULES, "pipeline.gender.measures", "pipeline.activity.gaps"),

@@ -155,7 +155,7 @@ GENDER_STEPS = (
     Step(
         key="analysis/estimate/gender",
         tables=("estimate",),
-        reads=("agent", "message", "text", "gender_score", "agent_week"),
+        reads=("agent", "message", "text", "lexicon_score", "gender_score", "agent_week"),
         family="gender",
         compute=_estimate,
         modules=(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
+import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from pipeline.warehouse.manifest import manifests
 
 Progress = Callable[[str], None]
 PROGRESS_SECONDS = 2.0
+BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 
 
 class MissingInputError(WarehouseError):
@@ -47,11 +48,18 @@ class Throttled:
 def one_thread() -> Iterator[None]:
     """Let numpy and scipy add in one thread: a sum that is split over several is added in another order.
 
-    The limit holds for libraries that are loaded when it is set, so that of scipy is loaded before.
+    A library that is loaded meanwhile starts with what the environment says.
     """
-    importlib.import_module("scipy.linalg")
-    with threadpool_limits(limits=1):
-        yield
+    before = os.environ.get(BLAS_THREADS)
+    os.environ[BLAS_THREADS] = "1"
+    try:
+        with threadpool_limits(limits=1):
+            yield
+    finally:
+        if before is None:
+            del os.environ[BLAS_THREADS]
+        else:
+            os.environ[BLAS_THREADS] = before
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +139,11 @@ class Step:
         return PROJECT if self.is_project else corpus_id
 
     @property
+    def known_tables(self) -> frozenset[str]:
+        """The tables that it reads or writes: it sees no others, so that what it reads is what it says it reads."""
+        return frozenset((*self.tables, *(name.removeprefix("*") for name in self.reads)))
+
+    @property
     def is_across(self) -> bool:
         """True for a step about the project that reads tables of all corpora."""
         return self.is_project and any(not name.startswith("*") for name in self.reads)
@@ -177,7 +190,9 @@ def run_step(step: Step, warehouse: Warehouse, corpus_id: str, progress: Progres
         is_skipped = all(warehouse.is_current(name, target, step.family, mark) for name in step.tables)
         if not is_skipped:
             source = PROJECT if step.is_across else corpus_id
-            with open_context(warehouse, source, progress, state, is_across=step.is_across) as context:
+            with open_context(
+                warehouse, source, progress, state, is_across=step.is_across, tables=step.known_tables
+            ) as context:
                 with one_thread():
                     rows = step.compute(context)
                 _writer(step, warehouse).write_many(rows, target, mark, step.family)
@@ -258,10 +273,12 @@ def open_context(
     state: Any = None,
     *,
     is_across: bool = False,
+    tables: Collection[str] | None = None,
 ) -> Iterator[StepContext]:
     """Open the scratch folder and the connection that a step works with, and close both afterwards.
 
-    With `is_across` the views hold the rows of all corpora, told apart by ``corpus_id``.
+    With `is_across` the views hold the rows of all corpora, told apart by ``corpus_id``. `tables` are the tables that
+    are views, all where it is None.
     """
     root = warehouse.settings.warehouse
     parent = root / ".steps"
@@ -269,7 +286,7 @@ def open_context(
     # The user's folder may be a link to another disk; DuckDB allows the place that it leads to.
     dump = (warehouse.settings.data / corpus_id).resolve()
     scope = None if is_across else corpus_id
-    with temporary_folder(parent, root) as folder, warehouse.session(scope, [folder, dump]) as con:
+    with temporary_folder(parent, root) as folder, warehouse.session(scope, [folder, dump], tables) as con:
         yield StepContext(warehouse, corpus_id, Throttled(progress), folder, con, state)
 
 
@@ -283,6 +300,8 @@ def _checks(step: Step, warehouse: Warehouse, corpus_id: str, is_skipped: bool, 
             problems = uncertainty_problems(warehouse.read(name, target, step.family).collect(), name)
         found.append(Check(f"schema_{name}", not problems, "; ".join(problems) or "the rows fit the description"))
     if step.checks is not None:
-        with open_context(warehouse, corpus_id, progress, is_across=step.is_across) as context:
+        with open_context(
+            warehouse, corpus_id, progress, is_across=step.is_across, tables=step.known_tables
+        ) as context:
             found.extend(step.checks(context))
     return found

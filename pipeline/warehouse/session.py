@@ -7,7 +7,7 @@ given and nowhere else, loads no extension, and keeps what does not fit into mem
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -85,7 +85,9 @@ def connection(settings: Settings, folders: Sequence[Path] | None = None) -> Ite
 
 
 @contextlib.contextmanager
-def session(settings: Settings, corpus_id: str | None, folders: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
+def session(
+    settings: Settings, corpus_id: str | None, folders: Sequence[Path], tables: Collection[str] | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a connection in which every table is a view, without its layer in the name, over the current parts.
 
     Parameters
@@ -96,10 +98,14 @@ def session(settings: Settings, corpus_id: str | None, folders: Sequence[Path]) 
         The corpus; ``None`` for all corpora together.
     folders
         Folders besides the warehouse that may be read and written.
+    tables
+        Names of the tables; None for all.
     """
     layout = Layout(settings.warehouse)
     with shared(layout.use_lock, "the warehouse"), connection(settings, folders) as con:
         for table in TABLES.values():
+            if tables is not None and table.name not in tables:
+                continue
             current = manifest.manifests(layout, table, corpus_id)
             files = [path for entry in current for path in entry.files(layout)]
             con.execute(f'CREATE VIEW "{table.name}" AS {files_select(table, files)}')

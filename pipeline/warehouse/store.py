@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -150,7 +150,7 @@ class Warehouse:
         return pl.scan_parquet(files, hive_partitioning=False)
 
     def session(
-        self, corpus_id: str | None, folders: Sequence[Path] = ()
+        self, corpus_id: str | None, folders: Sequence[Path] = (), tables: Collection[str] | None = None
     ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """Open DuckDB with every table of one corpus (``None``: of all) as a view named without its layer.
 
@@ -160,9 +160,11 @@ class Warehouse:
             The corpus.
         folders
             Folders besides warehouse, data and lexicons that the connection may read and write.
+        tables
+            Names of the tables; None for all.
         """
         allowed = [self.settings.data, self.settings.lexicons, *(Path(folder).absolute() for folder in folders)]
-        return session(self.settings, corpus_id, allowed)
+        return session(self.settings, corpus_id, allowed, tables)
 
     def corpus_lock(self, corpus_id: str) -> AbstractContextManager[None]:
         """Hold the work on one corpus; a second run of it waits, and says so in the log."""
