@@ -23,7 +23,7 @@ from pipeline.ingest.erase_list import HASHED, EraseList
 _VIEWS = ("obs_message", "obs_agent", "obs_community", "obs_membership", "obs_event", "obs_reject")
 
 _SEEN = """
-CREATE OR REPLACE TEMP TABLE seen_name AS
+CREATE OR REPLACE TABLE seen_name AS
 SELECT DISTINCT agent_id, name, display FROM (
     SELECT agent_id, name, display_name AS display FROM all_obs_agent
     UNION ALL SELECT author_id, author_name, NULL FROM all_obs_message
@@ -49,18 +49,18 @@ def _is_named(column: str) -> str:
 
 _ERASED = (
     f"""
-CREATE OR REPLACE TEMP TABLE erased_id AS
+CREATE OR REPLACE TABLE erased_id AS
 SELECT DISTINCT agent_id FROM seen_name
 WHERE agent_id IS NOT NULL AND ({_is_listed("agent_id", "agent")} OR coalesce({_is_named("name")}, false))
 """,
     f"""
-CREATE OR REPLACE TEMP TABLE erased_name AS
+CREATE OR REPLACE TABLE erased_name AS
 SELECT DISTINCT name FROM seen_name
 WHERE name IS NOT NULL AND (coalesce({_is_named("name")}, false)
                             OR agent_id IN (SELECT agent_id FROM erased_id))
 """,
     """
-CREATE OR REPLACE TEMP TABLE erased_display AS
+CREATE OR REPLACE TABLE erased_display AS
 SELECT DISTINCT display FROM seen_name
 WHERE display IS NOT NULL AND (agent_id IN (SELECT agent_id FROM erased_id)
                                OR (agent_id IS NULL AND name IN (SELECT name FROM erased_name)))
@@ -85,12 +85,12 @@ _IS_ERASED_EVENT = f"""(kind <> 'run' AND (
 
 _GONE = (
     f"""
-CREATE OR REPLACE TEMP TABLE erased_message AS
+CREATE OR REPLACE TABLE erased_message AS
 SELECT DISTINCT message_id FROM all_obs_message
 WHERE {_is_listed("message_id", "message")} OR {_is_erased("author_id", "author_name")}
 """,
     f"""
-CREATE OR REPLACE TEMP TABLE erased_row AS
+CREATE OR REPLACE TABLE erased_row AS
 SELECT file_no, source_row, 'message' AS kind FROM all_obs_message
 WHERE message_id IN (SELECT message_id FROM erased_message)
 UNION ALL
@@ -106,29 +106,29 @@ _IS_OF_ERASED_MESSAGE = (
 )
 _LEFT = (
     """
-CREATE OR REPLACE TEMP VIEW st_obs_message AS
+CREATE OR REPLACE VIEW st_obs_message AS
 SELECT * FROM all_obs_message WHERE message_id NOT IN (SELECT message_id FROM erased_message)
 """,
     f"""
-CREATE OR REPLACE TEMP VIEW st_obs_agent AS
+CREATE OR REPLACE VIEW st_obs_agent AS
 SELECT * FROM all_obs_agent o
 WHERE NOT {_is_erased("agent_id", "name")} AND (is_record OR NOT {_IS_OF_ERASED_MESSAGE} OR EXISTS (
     SELECT 1 FROM st_obs_message m WHERE m.file_no = o.file_no
     AND coalesce(m.author_id, 'name:' || m.author_name) = coalesce(o.agent_id, 'name:' || o.name)))
 """,
     f"""
-CREATE OR REPLACE TEMP VIEW st_obs_community AS
+CREATE OR REPLACE VIEW st_obs_community AS
 SELECT * FROM all_obs_community o
 WHERE is_record OR NOT {_IS_OF_ERASED_MESSAGE} OR EXISTS (
     SELECT 1 FROM st_obs_message m WHERE m.file_no = o.file_no AND m.community_id = o.community_id)
 """,
     f"""
-CREATE OR REPLACE TEMP VIEW st_obs_membership AS
+CREATE OR REPLACE VIEW st_obs_membership AS
 SELECT * FROM all_obs_membership WHERE NOT {_is_erased("agent_id", "agent_name")}
 """,
-    f"CREATE OR REPLACE TEMP VIEW st_obs_event AS SELECT * FROM all_obs_event WHERE NOT {_IS_ERASED_EVENT}",
+    f"CREATE OR REPLACE VIEW st_obs_event AS SELECT * FROM all_obs_event WHERE NOT {_IS_ERASED_EVENT}",
     """
-CREATE OR REPLACE TEMP VIEW st_obs_reject AS
+CREATE OR REPLACE VIEW st_obs_reject AS
 SELECT * REPLACE (CASE WHEN EXISTS (SELECT 1 FROM erased_token t WHERE contains(excerpt, t.token)) THEN '' ELSE excerpt
                   END AS excerpt) FROM all_obs_reject
 UNION ALL BY NAME
@@ -140,7 +140,7 @@ FROM erased_row
 )
 # What an excerpt of another row may not show.
 _TOKENS = """
-CREATE OR REPLACE TEMP TABLE erased_token AS
+CREATE OR REPLACE TABLE erased_token AS
 SELECT agent_id AS token FROM erased_id UNION SELECT name FROM erased_name UNION SELECT display FROM erased_display
 UNION SELECT message_id FROM erased_message
 """
@@ -190,7 +190,7 @@ def apply(con: duckdb.DuckDBPyConnection, erase: EraseList) -> None:
         }
     )
     con.register("erase_frame", frame.to_arrow())
-    con.execute("CREATE OR REPLACE TEMP TABLE erase_entry AS SELECT * FROM erase_frame")
+    con.execute("CREATE OR REPLACE TABLE erase_entry AS SELECT * FROM erase_frame")
     con.unregister("erase_frame")
     for view in _VIEWS:
         con.execute(f"DROP VIEW IF EXISTS all_{view}")

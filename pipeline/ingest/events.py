@@ -96,12 +96,12 @@ TIMES_OF_EVENTS = "SELECT file_no, event_at FROM st_obs_event"
 
 # A display name stands for an account only while exactly one account of the corpus has it.
 _DISPLAY_MAP = """
-CREATE OR REPLACE TEMP TABLE display_map AS
+CREATE OR REPLACE TABLE display_map AS
 SELECT display_name, min(agent_id) AS agent_id FROM seen_agent WHERE display_name IS NOT NULL
 GROUP BY display_name HAVING count(DISTINCT agent_id) = 1
 """
 _RESOLVED = f"""
-CREATE OR REPLACE TEMP TABLE resolved_event AS
+CREATE OR REPLACE TABLE resolved_event AS
 SELECT e.*, coalesce(e.source_id, s.agent_id, 'name:' || e.source_name) AS source,
        coalesce(e.target_id, t.agent_id, 'name:' || e.target_name, d.agent_id, 'name:' || e.target_display) AS target,
        coalesce(e.target_id, e.target_name, d.agent_id) IS NOT NULL AS is_account, f.digest_no, f.path, f.path_time,
@@ -115,14 +115,14 @@ LEFT JOIN display_map d ON d.display_name = e.target_display
 """
 _PLACE = "digest_no, file_no, source_row"
 _EVENT = f"""
-CREATE OR REPLACE TEMP TABLE event AS
+CREATE OR REPLACE TABLE event AS
 SELECT *, row_number() OVER (PARTITION BY {", ".join(_IDENTITY)} ORDER BY fineness, {_PLACE}) AS k
 FROM resolved_event WHERE kind <> 'run' AND action IS DISTINCT FROM 'present'
 """
 
 # The ties that a crawl shows. The crawl is a folder named crawl*, or a day of a file; its time that of its last line.
 _SHOWN = f"""
-CREATE OR REPLACE TEMP TABLE shown_tie AS
+CREATE OR REPLACE TABLE shown_tie AS
 WITH placed_tie AS (
     SELECT *, coalesce(nullif(regexp_extract(path, '^(|.*/)(crawl[^/]*)/', 0), ''),
                        concat_ws(chr(31), path, CAST(CAST(event_at AS DATE) AS VARCHAR))) AS crawl
@@ -142,14 +142,14 @@ SELECT *, line_no = 1 AND lag(crawl_no) OVER w IS DISTINCT FROM crawl_no - 1 AS 
 FROM first_lines WINDOW w AS (PARTITION BY run_id, what, source, target, line_no = 1 ORDER BY crawl_no)
 """
 _CRAWL_TIMES = """
-CREATE OR REPLACE TEMP TABLE crawl_time AS
+CREATE OR REPLACE TABLE crawl_time AS
 SELECT run_id, what, crawl_no, min(event_at) AS event_at, max(coalesce(at_precision, 'day')) AS at_precision
 FROM shown_tie GROUP BY run_id, what, crawl_no
 """
 
 _RUN_ORDER = f"PARTITION BY run_id ORDER BY {_PLACE}"
 _RUN_RECORD = f"""
-CREATE OR REPLACE TEMP TABLE run_record AS
+CREATE OR REPLACE TABLE run_record AS
 SELECT *, row_number() OVER w AS k, {
     " AND ".join(f"({c} IS NULL OR {c} IS NOT DISTINCT FROM lag({c} IGNORE NULLS) OVER w)" for c in _RUN_STATE)
 } AS says_nothing_new

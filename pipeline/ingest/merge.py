@@ -47,14 +47,11 @@ _TEXT = ", left(sha256(coalesce(title, '') || chr(10) || coalesce(content, '')),
 KEY = {"message": "message_id", "agent": "agent_id", "community": "community_id"}
 
 
-def prepare_messages(con: duckdb.DuckDBPyConnection, erase: EraseList) -> None:
-    """Make ``merged_message``, ``seen_message``, ``node`` and ``deep``.
+def prepare(con: duckdb.DuckDBPyConnection, erase: EraseList) -> None:
+    """Make what both `merge_messages` and `merge_agents` need, after which neither waits for the other.
 
-    ``node`` holds the merged messages without their texts; ``deep`` the depth of those of which `USUAL_DEPTH` does not
-    tell it, null where their parents are not in the corpus.
-
-    Needs the temporary table ``files`` (file_no, source_file_id, path, digest_no, path_time) and the views ``st_*`` of
-    `staging`. None of what it makes holds what `erase` lists.
+    Needs the table ``files`` (file_no, source_file_id, path, digest_no, path_time) and the views ``st_*`` of `staging`.
+    None of what is made holds what `erase` lists.
     """
     erasure.apply(con, erase)
     references.settle_revisions(con)
@@ -63,14 +60,22 @@ def prepare_messages(con: duckdb.DuckDBPyConnection, erase: EraseList) -> None:
     has_events = events.are_there(con)
     con.execute(_FILE_TIME.format(events=f" UNION ALL {events.TIMES_OF_EVENTS}" if has_events else ""))
     con.execute(_NAME_MAP.format(events=f" UNION ALL {events.NAMED_BY_EVENTS}" if has_events else ""))
+
+
+def merge_messages(con: duckdb.DuckDBPyConnection) -> None:
+    """Make ``merged_message``, ``seen_message``, ``node`` and ``deep``, after `prepare`.
+
+    ``node`` holds the merged messages without their texts; ``deep`` the depth of those of which `USUAL_DEPTH` does not
+    tell it, null where their parents are not in the corpus.
+    """
     con.execute(_SEEN_MESSAGE)
     _merge(con, "message")
     con.execute(_NODE)
     _walk(con)
 
 
-def prepare_others(con: duckdb.DuckDBPyConnection) -> None:
-    """Make ``merged_agent``, ``merged_community``, what `events` needs, and ``outcome``, after `prepare_messages`."""
+def merge_agents(con: duckdb.DuckDBPyConnection) -> None:
+    """Make ``merged_agent``, ``merged_community`` and what `events` needs, after `prepare`."""
     for kind in ("agent", "community"):
         con.execute(_STATES.format(kind=kind))
     for statement in (_MENTIONED_AGENT, _SEEN_AGENT, _SEEN_AGENT_MENTIONS, _SEEN_COMMUNITY):
@@ -78,6 +83,10 @@ def prepare_others(con: duckdb.DuckDBPyConnection) -> None:
     events.resolve(con, has_events=events.are_there(con))
     for kind in ("agent", "community"):
         _merge(con, kind)
+
+
+def account(con: duckdb.DuckDBPyConnection) -> None:
+    """Make ``outcome``, after all else."""
     con.execute(_outcome())
     events.account(con)
 
@@ -88,7 +97,7 @@ def _merge(con: duckdb.DuckDBPyConnection, kind: str) -> None:
 
 
 _CLASHES = """
-CREATE OR REPLACE TEMP TABLE clash AS
+CREATE OR REPLACE TABLE clash AS
 SELECT c.file_no, c.source_row, c.message_id FROM st_obs_message c
 WHERE c.kind <> 'post' AND c.message_id IN (SELECT p.message_id FROM st_obs_message p WHERE p.kind = 'post')
 """
@@ -100,22 +109,22 @@ def _set_aside_clashes(con: duckdb.DuckDBPyConnection) -> None:
     if not con.sql("SELECT count(*) FROM clash").fetchall()[0][0]:
         return
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE kept_message AS SELECT o.* FROM st_obs_message o WHERE NOT EXISTS "
+        "CREATE OR REPLACE TABLE kept_message AS SELECT o.* FROM st_obs_message o WHERE NOT EXISTS "
         "(SELECT 1 FROM clash c WHERE c.file_no = o.file_no AND c.source_row = o.source_row)"
     )
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE all_rejects AS SELECT * FROM st_obs_reject UNION ALL BY NAME "
+        "CREATE OR REPLACE TABLE all_rejects AS SELECT * FROM st_obs_reject UNION ALL BY NAME "
         "SELECT file_no, source_row, 'id_of_another_kind' AS reason, "
         "'the comment has the id of a post; expected ids that name one message' AS detail FROM clash"
     )
-    con.execute("CREATE OR REPLACE TEMP VIEW st_obs_message AS SELECT * FROM kept_message")
-    con.execute("CREATE OR REPLACE TEMP VIEW st_obs_reject AS SELECT * FROM all_rejects")
+    con.execute("CREATE OR REPLACE VIEW st_obs_message AS SELECT * FROM kept_message")
+    con.execute("CREATE OR REPLACE VIEW st_obs_reject AS SELECT * FROM all_rejects")
 
 
 # A record without a time of its own was observed no earlier than the newest record and the latest observation of its
 # file, nor than the time in the name of the file.
 _FILE_TIME = """
-CREATE OR REPLACE TEMP TABLE file_time AS
+CREATE OR REPLACE TABLE file_time AS
 SELECT f.file_no, greatest(f.path_time, n.newest) AS observed_at
 FROM files f LEFT JOIN (SELECT file_no, max(created_at) AS newest FROM (
     SELECT file_no, greatest(created_at, observed_at) AS created_at FROM st_obs_message
@@ -126,7 +135,7 @@ FROM files f LEFT JOIN (SELECT file_no, max(created_at) AS newest FROM (
 
 # A handle stands for an id only while it belongs to a single one.
 _NAME_MAP = """
-CREATE OR REPLACE TEMP TABLE name_map AS
+CREATE OR REPLACE TABLE name_map AS
 SELECT name, min(agent_id) AS agent_id FROM (
     SELECT name, agent_id FROM st_obs_agent WHERE name IS NOT NULL AND agent_id IS NOT NULL
     UNION ALL
@@ -138,7 +147,7 @@ GROUP BY name HAVING count(DISTINCT agent_id) = 1
 # Of what a file's messages say of an agent or a community, the first and the last row of each state count, wherever the
 # file was cut into batches. More of them change something only for a record that stands between them in the same file.
 _STATES = f"""
-CREATE OR REPLACE TEMP VIEW {{kind}}_state AS
+CREATE OR REPLACE VIEW {{kind}}_state AS
 SELECT * FROM st_obs_{{kind}}
 WHERE is_record OR file_no NOT IN (SELECT file_no FROM st_obs_{{kind}} WHERE is_record)
 UNION ALL BY NAME
@@ -149,7 +158,7 @@ FROM (SELECT * EXCLUDE (source_row), min(source_row) AS first, max(source_row) A
 """
 
 _SEEN_MESSAGE = """
-CREATE OR REPLACE TEMP VIEW seen_message AS
+CREATE OR REPLACE VIEW seen_message AS
 SELECT o.* REPLACE (coalesce(o.observed_at, t.observed_at) AS observed_at), f.digest_no, true AS is_record
 FROM st_obs_message o JOIN files f ON f.file_no = o.file_no JOIN file_time t ON t.file_no = o.file_no
 """
@@ -159,7 +168,7 @@ _ROWS = 1 << 36  # more rows than a file has: where a file comes, and a row in i
 # Authors that are known by id or handle alone say something only where no record of theirs was read: their handle,
 # the latest one they were seen with.
 _MENTIONED_AGENT = f"""
-CREATE OR REPLACE TEMP TABLE mentioned_agent AS
+CREATE OR REPLACE TABLE mentioned_agent AS
 WITH mentions AS (
     SELECT coalesce(o.author_id, m.agent_id, 'name:' || o.author_name) AS agent_id, o.author_name AS name,
            max(coalesce(o.observed_at, t.observed_at)) AS seen_at, max(o.created_at) AS written_at,
@@ -180,7 +189,7 @@ FROM ranked r JOIN (SELECT digest_no, min(file_no) AS file_no FROM files GROUP B
 WHERE r.k = 1
 """
 _SEEN_AGENT = """
-CREATE OR REPLACE TEMP TABLE seen_agent AS
+CREATE OR REPLACE TABLE seen_agent AS
 SELECT o.* REPLACE (coalesce(o.observed_at, t.observed_at) AS observed_at,
                     coalesce(o.agent_id, m.agent_id, 'name:' || o.name) AS agent_id), f.digest_no
 FROM agent_state o JOIN files f ON f.file_no = o.file_no JOIN file_time t ON t.file_no = o.file_no
@@ -193,7 +202,7 @@ FROM mentioned_agent a WHERE NOT EXISTS (SELECT 1 FROM seen_agent s WHERE s.agen
 """
 
 _SEEN_COMMUNITY = f"""
-CREATE OR REPLACE TEMP TABLE seen_community AS
+CREATE OR REPLACE TABLE seen_community AS
 SELECT o.* REPLACE (coalesce(o.observed_at, t.observed_at) AS observed_at), f.digest_no
 FROM community_state o JOIN files f ON f.file_no = o.file_no JOIN file_time t ON t.file_no = o.file_no
 UNION ALL BY NAME
@@ -209,7 +218,7 @@ WHERE NOT EXISTS (SELECT 1 FROM st_obs_community s WHERE s.community_id = c.comm
 def _repeated_keys(kind: str) -> str:
     key = KEY[kind]
     return (
-        f"CREATE OR REPLACE TEMP TABLE repeated_{kind} AS SELECT {key} FROM seen_{kind} GROUP BY {key} "
+        f"CREATE OR REPLACE TABLE repeated_{kind} AS SELECT {key} FROM seen_{kind} GROUP BY {key} "
         "HAVING count(*) > 1"
     )
 
@@ -233,7 +242,7 @@ def _ordered(kind: str) -> str:
     window = f"PARTITION BY {key} ORDER BY {_ORDER}, is_record"
     same = " AND ".join(f"({c} IS NULL OR {c} IS NOT DISTINCT FROM lag({c} IGNORE NULLS) OVER w)" for c in _STATE[kind])
     return f"""
-CREATE OR REPLACE TEMP TABLE ordered_{kind} AS
+CREATE OR REPLACE TABLE ordered_{kind} AS
 SELECT *, row_number() OVER w AS k, CASE WHEN is_record THEN row_number() OVER r END AS record_k,
        {same} AS says_nothing_new
 FROM seen_{kind} WHERE {_recorded(kind)}
@@ -273,7 +282,7 @@ def _merged(kind: str) -> tuple[str, str]:
     finest = f"{q.precision_rank('at_precision')} * CAST(1000000000 AS BIGINT) - k"
     place = "coalesce(record_k, 0) * CAST(1000000000 AS BIGINT) + k"
     several = f"""
-CREATE OR REPLACE TEMP TABLE several_{kind} AS
+CREATE OR REPLACE TABLE several_{kind} AS
 SELECT {key}, {merged},
        arg_min(created_at, {finest}) FILTER (WHERE created_at IS NOT NULL) AS created_at,
        arg_min(at_precision, {finest}) FILTER (WHERE created_at IS NOT NULL) AS at_precision,
@@ -286,7 +295,7 @@ FROM {_all_ordered(kind)} GROUP BY {key}
     return (
         several,
         f"""
-CREATE OR REPLACE TEMP VIEW merged_{kind} AS
+CREATE OR REPLACE VIEW merged_{kind} AS
 SELECT {others}, is_record AS has_profile{staged}
 FROM seen_{kind} s WHERE NOT EXISTS (SELECT 1 FROM repeated_{kind} r WHERE r.{key} = s.{key})
 UNION ALL
@@ -308,11 +317,11 @@ def _outcome() -> str:
             f"ELSE 'revised' END FROM ordered_{kind} WHERE is_record"
         )
     parts.append("SELECT file_no, source_row, 'quarantined' FROM st_obs_reject")
-    return "CREATE OR REPLACE TEMP TABLE outcome AS " + " UNION ALL ".join(parts)
+    return "CREATE OR REPLACE TABLE outcome AS " + " UNION ALL ".join(parts)
 
 
 _NODE = """
-CREATE OR REPLACE TEMP TABLE node AS
+CREATE OR REPLACE TABLE node AS
 SELECT message_id, kind, parent_id, root_id, n_chars FROM merged_message
 """
 # Depth is recomputed from parents. A direct reply has depth 1 even when its post is not in the corpus, and whatever it
@@ -322,22 +331,22 @@ _IS_START = "(kind = 'post' OR (kind <> 'comment' AND parent_id IS NULL))"
 _IS_DIRECT = "(kind = 'comment' AND coalesce(parent_id = root_id, false))"
 USUAL_DEPTH = f"CASE WHEN {_IS_START} THEN 0 WHEN {_IS_DIRECT} THEN 1 END"
 _SETTING_OUT = (
-    f"CREATE OR REPLACE TEMP TABLE orphan AS SELECT message_id, parent_id FROM node WHERE {_IS_DIRECT} AND NOT EXISTS "
+    f"CREATE OR REPLACE TABLE orphan AS SELECT message_id, parent_id FROM node WHERE {_IS_DIRECT} AND NOT EXISTS "
     f"(SELECT 1 FROM (SELECT message_id AS start_id FROM node WHERE {_IS_START}) WHERE start_id = parent_id)",
     # Direct replies to what is no post: their depth is that of what they answer, and one more.
-    "CREATE OR REPLACE TEMP TABLE misplaced AS SELECT message_id FROM orphan WHERE parent_id IN "
+    "CREATE OR REPLACE TABLE misplaced AS SELECT message_id FROM orphan WHERE parent_id IN "
     "(SELECT message_id FROM node WHERE message_id IN (SELECT parent_id FROM orphan))",
-    f"CREATE OR REPLACE TEMP TABLE pending AS SELECT message_id, kind, parent_id, root_id FROM node "
+    f"CREATE OR REPLACE TABLE pending AS SELECT message_id, kind, parent_id, root_id FROM node "
     f"WHERE NOT {_IS_START} AND (NOT {_IS_DIRECT} OR message_id IN (SELECT message_id FROM misplaced))",
     f"""
-CREATE OR REPLACE TEMP TABLE reached AS
+CREATE OR REPLACE TABLE reached AS
 SELECT message_id, kind = 'comment' AS is_comment, {USUAL_DEPTH} AS depth, root_id FROM node
 WHERE ({_IS_START} OR {_IS_DIRECT}) AND message_id NOT IN (SELECT message_id FROM misplaced)
 """,
-    "CREATE OR REPLACE TEMP TABLE deep (message_id VARCHAR, is_comment BOOLEAN, depth INTEGER, root_id VARCHAR)",
+    "CREATE OR REPLACE TABLE deep (message_id VARCHAR, is_comment BOOLEAN, depth INTEGER, root_id VARCHAR)",
 )
 _NEXT = """
-CREATE OR REPLACE TEMP TABLE reached AS
+CREATE OR REPLACE TABLE reached AS
 SELECT c.message_id, c.kind = 'comment' AS is_comment,
        CASE WHEN c.kind = 'comment' AND NOT w.is_comment THEN 1 ELSE w.depth + 1 END AS depth,
        coalesce(c.root_id, w.root_id) AS root_id

@@ -9,7 +9,7 @@ import duckdb
 
 # The id of a community that goes by a name, where it is the id of no other one and no name.
 _COMMUNITY_IDS = """
-CREATE OR REPLACE TEMP TABLE community_of_id AS
+CREATE OR REPLACE TABLE community_of_id AS
 SELECT given_id, min(community_id) AS community_id FROM st_obs_community
 WHERE is_record AND given_id IS NOT NULL
 GROUP BY given_id
@@ -27,14 +27,14 @@ def name_communities(con: duckdb.DuckDBPyConnection) -> None:
         if _any(con, f"SELECT 1 FROM {view} o WHERE o.community_id IN (SELECT given_id FROM community_of_id)"):
             _put_aside(con, view, "unnamed")
             con.execute(
-                f"CREATE TEMP VIEW {view} AS SELECT o.* REPLACE (coalesce(i.community_id, o.community_id) "
+                f"CREATE VIEW {view} AS SELECT o.* REPLACE (coalesce(i.community_id, o.community_id) "
                 f"AS community_id) FROM unnamed_{view} o LEFT JOIN community_of_id i ON i.given_id = o.community_id"
             )
 
 
 _REVISIONS = (
     """
-CREATE OR REPLACE TEMP TABLE revision AS
+CREATE OR REPLACE TABLE revision AS
 SELECT r.* REPLACE (b.kind AS kind, nullif(r.root_id, r.message_id) AS root_id)
 FROM unrevised_st_obs_message r LEFT JOIN (
     SELECT message_id, min(kind) AS kind FROM unrevised_st_obs_message WHERE kind <> 'revision' GROUP BY message_id
@@ -42,12 +42,12 @@ FROM unrevised_st_obs_message r LEFT JOIN (
 WHERE r.kind = 'revision'
 """,
     """
-CREATE TEMP VIEW st_obs_message AS
+CREATE VIEW st_obs_message AS
 SELECT * FROM unrevised_st_obs_message WHERE kind <> 'revision'
 UNION ALL BY NAME SELECT * FROM revision WHERE kind IS NOT NULL
 """,
     """
-CREATE TEMP VIEW st_obs_reject AS
+CREATE VIEW st_obs_reject AS
 SELECT * FROM unrevised_st_obs_reject
 UNION ALL BY NAME
 SELECT file_no, source_row, 'unresolved_target' AS reason,

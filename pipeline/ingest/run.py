@@ -12,6 +12,7 @@ import duckdb
 import polars as pl
 
 from pipeline.ingest import events, merge
+from pipeline.ingest.beside import SCHEMA, Beside, find_tables
 from pipeline.ingest.config import CorpusConfig
 from pipeline.ingest.erasure import touched, without_erased
 from pipeline.ingest.formats.unread import is_known_unread
@@ -109,7 +110,8 @@ def ingest(
     Ingestion
         Queries and frames with the columns of the schema, without ``corpus_id``.
     """
-    con.execute("SET TimeZone = 'UTC'")
+    con.execute(f"CREATE SCHEMA {SCHEMA}")
+    find_tables(con)
     # Joins are written with the wide side first. Estimates take a union of many tables for small, and messages joined
     # with what belongs to them were then copied into a hash table, texts and all.
     con.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
@@ -127,15 +129,27 @@ def ingest(
         },
     )  # fmt: skip
     con.register("files_frame", files.to_arrow())
-    con.execute("CREATE OR REPLACE TEMP TABLE files AS SELECT * FROM files_frame")
+    con.execute("CREATE OR REPLACE TABLE files AS SELECT * FROM files_frame")
     con.unregister("files_frame")
     stager = Stager(con, staging, kept)
     stager.run(scan, progress)
-    merge.prepare_messages(con, config.erase)
-    find_walls(con)
+    merge.prepare(con, config.erase)
+    # While messages are merged and read, where there are few enough for both to be in memory.
+    agents = Beside(con, merge.merge_agents) if stager.are_few else None
+    try:
+        merge.merge_messages(con)
+        find_walls(con)
+    except BaseException:
+        if agents is not None:
+            agents.wait()
+        raise
 
     def merge_others() -> dict[str, pl.DataFrame]:
-        merge.prepare_others(con)
+        if agents is None:
+            merge.merge_agents(con)
+        else:
+            agents.result()
+        merge.account(con)
         # Only now is it known who else an erased agent is; and nothing of a file that holds one stays.
         stager.keep(scan, touched(con, stager.staged.memberships()) if config.erase else frozenset())
         con.execute(_COUNTS)
@@ -155,7 +169,7 @@ def ingest(
 
 
 _COUNTS = """
-CREATE OR REPLACE TEMP TABLE counts AS
+CREATE OR REPLACE TABLE counts AS
 SELECT f.file_no, f.path, t.observed_at,
        count(o.outcome) AS rows_read,
        count(*) FILTER (WHERE o.outcome = 'new') AS new,

@@ -57,6 +57,11 @@ class Stager:
         self.n_workers = min(threads, MOST_WORKERS)
         con.execute("CREATE SCHEMA staged")
 
+    @property
+    def are_few(self) -> bool:
+        """True where all batches are left in tables."""
+        return self.n_batches <= self.staged.n_held
+
     def run(self, scan: Scan, progress: Callable[[int], None]) -> None:
         """Stage every file that is read, and one reject for every file that cannot be.
 

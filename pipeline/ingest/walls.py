@@ -9,7 +9,7 @@ WALL_MINIMUM, WALL_SHARE, WALL_LEAST_CHARS = 5, 0.002, 200
 
 # Texts are read only where enough messages have the greatest length of their kind.
 _LONGEST = f"""
-CREATE OR REPLACE TEMP TABLE longest AS
+CREATE OR REPLACE TABLE longest AS
 SELECT l.kind, l.n_chars, l.total
 FROM node n
 JOIN (SELECT kind, max(n_chars) AS n_chars, count(*) AS total FROM node WHERE n_chars > 0 GROUP BY kind) l
@@ -19,7 +19,7 @@ GROUP BY l.kind, l.n_chars, l.total
 HAVING count(*) >= {WALL_MINIMUM} AND count(*) >= {WALL_SHARE} * l.total
 """
 _WALLS = f"""
-CREATE OR REPLACE TEMP TABLE wall AS
+CREATE OR REPLACE TABLE wall AS
 SELECT l.kind, l.n_chars
 FROM ({{texts}}) m JOIN longest l ON m.kind = l.kind AND m.n_chars = l.n_chars
 GROUP BY l.kind, l.n_chars, l.total

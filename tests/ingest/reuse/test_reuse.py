@@ -253,13 +253,13 @@ def test_a_file_that_changed_while_it_was_read_is_not_kept(
     settings: Settings, read: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(settings, *CRAWLS)
-    prepare = merge.prepare_messages
+    prepare = merge.merge_messages
 
     def touched(*arguments: object) -> None:
         os.utime(folder_of(settings) / CRAWLS[1])
         prepare(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(merge, "prepare_messages", touched)
+    monkeypatch.setattr(merge, "merge_messages", touched)
     hashes(settings)
     assert len(entries(settings)) == 3
 
