@@ -92,8 +92,20 @@ def account(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _merge(con: duckdb.DuckDBPyConnection, kind: str) -> None:
-    for statement in (_repeated_keys(kind), _ordered(kind), *_merged(kind)):
+    for statement in (_repeated_keys(kind), _ordered(kind), *_merged(kind, _said(con, kind))):
         con.execute(statement)
+
+
+def _said(con: duckdb.DuckDBPyConnection, kind: str) -> frozenset[str]:
+    """Return the columns in which any observation says something: of agents and communities, most say little.
+
+    Of messages all: to look is to read their texts.
+    """
+    columns = _LATEST[kind]
+    if kind == "message":
+        return frozenset(columns)
+    counts = con.sql(f"SELECT {', '.join(f'count({c})' for c in columns)} FROM seen_{kind}").fetchall()[0]
+    return frozenset(c for c, count in zip(columns, counts, strict=True) if count)
 
 
 _CLASHES = """
@@ -218,8 +230,7 @@ WHERE NOT EXISTS (SELECT 1 FROM st_obs_community s WHERE s.community_id = c.comm
 def _repeated_keys(kind: str) -> str:
     key = KEY[kind]
     return (
-        f"CREATE OR REPLACE TABLE repeated_{kind} AS SELECT {key} FROM seen_{kind} GROUP BY {key} "
-        "HAVING count(*) > 1"
+        f"CREATE OR REPLACE TABLE repeated_{kind} AS SELECT {key} FROM seen_{kind} GROUP BY {key} HAVING count(*) > 1"
     )
 
 
@@ -269,13 +280,13 @@ def _all_ordered(kind: str) -> str:
         AND {key} NOT IN ({recorded})) n ON n.place = s.rowid)"""
 
 
-def _merged(kind: str) -> tuple[str, str]:
+def _merged(kind: str, said: frozenset[str]) -> tuple[str, str]:
     """Return the statements that merge the keys seen more than once, and show them beside the others.
 
     The others, nearly all of a corpus, stay where they are staged: their texts are read once, when they are written.
     """
     key, columns = KEY[kind], _LATEST[kind]
-    latest = {c: f"arg_max({c}, k) FILTER (WHERE {c} IS NOT NULL)" for c in columns}
+    latest = {c: f"arg_max({c}, k) FILTER (WHERE {c} IS NOT NULL)" if c in said else f"any_value({c})" for c in columns}
     if kind == "message":
         latest["flags"] = _LATEST_FLAGS
     merged = ", ".join(f"{expression} AS {c}" for c, expression in latest.items())

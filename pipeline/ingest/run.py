@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -28,6 +29,7 @@ DATA_SUFFIX = re.compile(r"\.(json|jsonl|ndjson|csv|tsv|parquet|avro|db|sqlite|s
 _PATH_TIME = re.compile(r"(20\d\d)-?([01]\d)-?([0-3]\d)(?:[T_-]?([0-2]\d)-?([0-5]\d)(?!\d{3}))?")
 FRAMES = ("run", "slice", "source_file", "quarantine", "collection_gap", "corpus")
 _EVENTS = ("tie_event", "reaction", "exposure", "label")  # only events give them rows
+NO_TEXT = hashlib.sha256(b"\n").hexdigest()[:32]  # of neither title nor content
 COVERED_SHARE = 0.9  # of the comments that posts claim; some are deleted or hidden on every platform
 
 
@@ -43,14 +45,17 @@ class Ingestion:
 
     Attributes
     ----------
+    is_each_seen_once
+        Whether no message was observed twice, so that `only_states` returns its state from its row.
     messages
         The SELECTs that are ready.
     others
         The names of the tables that are merged when they are asked for.
     """
 
-    def __init__(self, merge_others: Callable[[], dict[str, pl.DataFrame]]) -> None:
+    def __init__(self, merge_others: Callable[[], dict[str, pl.DataFrame]], *, is_each_seen_once: bool) -> None:
         self._merge_others = merge_others
+        self.is_each_seen_once = is_each_seen_once
         self.messages = dict(_MESSAGES)
         self.others = (*_OTHERS, *FRAMES)
 
@@ -165,7 +170,15 @@ def ingest(
             frames |= {name: pl.DataFrame(schema=TABLES[name].polars_schema).drop("corpus_id") for name in _EVENTS}
         return frames
 
-    return Ingestion(merge_others)
+    has_repeated = con.sql("SELECT count(*) FROM repeated_message").fetchall()[0][0]
+    return Ingestion(merge_others, is_each_seen_once=not has_repeated)
+
+
+def only_states(messages: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of ``message_snapshot`` of messages that were seen once, from their rows as they are stored."""
+    schema = TABLES["message_snapshot"].polars_schema
+    text_hash = pl.col("text_hash")
+    return messages.select(*schema).with_columns(pl.when(text_hash != NO_TEXT).then(text_hash).alias("text_hash"))
 
 
 _COUNTS = """
@@ -197,10 +210,10 @@ _MESSAGE = f"""
 
 _MESSAGES: dict[str, str] = {
     "message": _MESSAGE,
-    "message_snapshot": """
+    "message_snapshot": f"""
 (SELECT s.message_id, s.observed_at, coalesce(s.score, s.upvotes - s.downvotes) AS score, s.upvotes, s.downvotes,
         s.claimed_comment_count,
-        nullif(s.text_hash, left(sha256(chr(10)), 32)) AS text_hash, f.source_file_id, s.source_row
+        nullif(s.text_hash, '{NO_TEXT}') AS text_hash, f.source_file_id, s.source_row
  FROM seen_message s JOIN files f ON f.file_no = s.file_no)
 """,
 }

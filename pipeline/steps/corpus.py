@@ -8,13 +8,13 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from pipeline.ingest import ingest, load_config, scan
+from pipeline.ingest import ingest, load_config, only_states, scan
 from pipeline.ingest.expectations import excesses, shortfalls
 from pipeline.ingest.formats import FORMATS
 from pipeline.ingest.kept import Kept
 from pipeline.ingest.recognise import NOT_BY_NAME
 from pipeline.steps.step import Check, Progress, Step, StepContext
-from pipeline.warehouse import Data, Later, Query, Rows, Warehouse, fingerprint, redact
+from pipeline.warehouse import Data, Derived, Later, Query, Rows, Warehouse, fingerprint, redact
 from pipeline.warehouse.files import temporary_folder
 
 LIBRARIES = ("duckdb", "polars", "pyarrow", "zstandard")
@@ -70,11 +70,13 @@ def _compute(context: StepContext) -> Mapping[str, Data]:
         return Query(context.con, f"SELECT * FROM {result.queries[name]} AS t", about_bytes=most // 3)
 
     # Messages come first: they are written and verified while all the rest is merged.
+    message, states = (
+        Query(context.con, f"SELECT * FROM {result.messages[name]} AS t", about_bytes=about)
+        for name, about in (("message", most), ("message_snapshot", most // 3))
+    )
     return {
-        **{
-            name: Query(context.con, f"SELECT * FROM {sql} AS t", about_bytes=most if name == "message" else most // 3)
-            for name, sql in result.messages.items()
-        },
+        "message": message,
+        "message_snapshot": Derived("message", only_states, states) if result.is_each_seen_once else states,
         **{name: Later(partial(other, name)) for name in result.others},
     }
 

@@ -12,7 +12,7 @@ from pipeline.warehouse.errors import CatalogueMissingError, SchemaMismatch, Unk
 from pipeline.warehouse.fingerprint import fingerprint
 from pipeline.warehouse.layout import PROJECT, Layout, check_corpus_id
 from pipeline.warehouse.manifest import Manifest, Part
-from pipeline.warehouse.parts import Data, Later, Query, Rows, Staged
+from pipeline.warehouse.parts import Data, Derived, Later, Query, Rows, Staged
 from pipeline.warehouse.redact import redact, redact_sql
 from pipeline.warehouse.store import Forgotten, Warehouse
 
@@ -21,6 +21,7 @@ __all__ = [
     "Build",
     "CatalogueMissingError",
     "Data",
+    "Derived",
     "Forgotten",
     "Later",
     "Layout",

@@ -79,7 +79,26 @@ class Later:
     make: Callable[[], Rows]
 
 
-Data = Rows | Later
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """Rows that follow from those of a table that is written before, in the order of its key.
+
+    Parameters
+    ----------
+    table
+        Name of that table.
+    make
+        Takes its rows as they are stored, and returns these as they are to be stored, in the order of their key.
+    otherwise
+        The rows where those of that table were too many for memory.
+    """
+
+    table: str
+    make: Callable[[pl.DataFrame], pl.DataFrame]
+    otherwise: Rows
+
+
+Data = Rows | Later | Derived
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +135,23 @@ def write_parts(settings: Settings, rows: Sequence[tuple[Address, Data]]) -> lis
         large: Future[Manifest] | None = None
         checking = folders.enter_context(_second(settings, rows))
         parents = list(writers.map(lambda row: _parent(layout, row[0]), rows))
+        wanted = {given.table for _, given in rows if isinstance(given, Derived)}
+        held: dict[str, pl.DataFrame] = {}
         for (address, given), parent in zip(rows, parents, strict=True):
-            data = given.make() if isinstance(given, Later) else given
+            data = _made(address, given, held)
             folder = folders.enter_context(temporary_folder(parent, layout.root))
             most = settings.memory_bytes // HELD_SHARE
             is_large = isinstance(data, Query) and data.about_bytes > most
-            frame = _as_stored(address, data, most)
+            is_sorted = isinstance(given, Derived) and isinstance(data, pl.DataFrame)
+            frame = data if is_sorted else _as_stored(address, data, most)
             if frame is None:
                 with _source(settings, data, folder, checking) as (con, sql, params):
                     _check(con, address, f"({sql}\n)", params)
                     frame = None if is_large else _collect(con, address, f"({sql}\n)", params, most)
                     if frame is None:
                         _copy(con, address, f"({sql}\n)", params, folder / PART_NAME)
+            if frame is not None and address.table.name in wanted:
+                held[address.table.name] = frame
             is_small = frame is not None and frame.estimated_size() <= settings.memory_bytes // SMALL_SHARE
             if large is not None and not is_small:
                 large.result()  # two large tables in memory at most
@@ -137,10 +161,27 @@ def write_parts(settings: Settings, rows: Sequence[tuple[Address, Data]]) -> lis
         return [future.result() for future in written]
 
 
+def _made(address: Address, given: Data, held: Mapping[str, pl.DataFrame]) -> Rows:
+    """Return the rows of a table, where they have to be made first or follow from one that was written before."""
+    if isinstance(given, Later):
+        return given.make()
+    if not isinstance(given, Derived):
+        return given
+    if given.table not in held:
+        return given.otherwise
+    frame, schema = given.make(held[given.table]), address.table.polars_schema
+    if dict(frame.schema) != dict(schema):
+        raise SchemaMismatch(
+            f"{address.table.qualified}: expected the columns {dict(schema)}, found {dict(frame.schema)}"
+        )
+    return frame.select(*schema)
+
+
 @contextlib.contextmanager
 def _second(settings: Settings, rows: Sequence[tuple[Address, Data]]) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection to verify with: a second one to the database of a query, as to open a database takes long."""
-    query = next((data for _, data in rows if isinstance(data, Query)), None)
+    sources = (data.otherwise if isinstance(data, Derived) else data for _, data in rows)
+    query = next((data for data in sources if isinstance(data, Query)), None)
     with connection(settings, []) if query is None else query.con.cursor() as con:
         con.execute("SET TimeZone = 'UTC'")
         yield con
