@@ -6,7 +6,7 @@ in `formats` turns documents into records, `mapping` turns records into observat
 """
 
 from pipeline.ingest.config import CorpusConfig, load_config
-from pipeline.ingest.run import Ingestion, ingest, only_states
+from pipeline.ingest.run import Ingestion, ingest
 from pipeline.ingest.scan import Scan, scan
 
-__all__ = ["CorpusConfig", "Ingestion", "Scan", "ingest", "load_config", "only_states", "scan"]
+__all__ = ["CorpusConfig", "Ingestion", "Scan", "ingest", "load_config", "scan"]

@@ -40,22 +40,21 @@ class Ingestion:
 
     Parameters
     ----------
+    con
+        The connection of the ingestion.
     merge_others
         Merges all else, and returns the frames.
 
     Attributes
     ----------
-    is_each_seen_once
-        Whether no message was observed twice, so that `only_states` returns its state from its row.
     messages
         The SELECTs that are ready.
     others
         The names of the tables that are merged when they are asked for.
     """
 
-    def __init__(self, merge_others: Callable[[], dict[str, pl.DataFrame]], *, is_each_seen_once: bool) -> None:
-        self._merge_others = merge_others
-        self.is_each_seen_once = is_each_seen_once
+    def __init__(self, con: duckdb.DuckDBPyConnection, merge_others: Callable[[], dict[str, pl.DataFrame]]) -> None:
+        self._con, self._merge_others = con, merge_others
         self.messages = dict(_MESSAGES)
         self.others = (*_OTHERS, *FRAMES)
 
@@ -63,6 +62,23 @@ class Ingestion:
     def frames(self) -> dict[str, pl.DataFrame]:
         """The tables that are frames."""
         return self._merge_others()
+
+    def states_of(self, messages: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows of ``message_snapshot``, from the rows of ``message`` as they are stored.
+
+        A message that was observed once has the state that it is stored with; only the others are looked for.
+        """
+        table = TABLES["message_snapshot"]
+        several: pl.DataFrame = self._con.sql(f"SELECT * FROM {_MESSAGES['message_snapshot']} WHERE {_SEVERAL}").pl()
+        text_hash = pl.when(pl.col("text_hash") != NO_TEXT).then(pl.col("text_hash")).alias("text_hash")
+        once: pl.DataFrame = messages.select(*table.polars_schema).with_columns(text_hash)
+        if several.is_empty():
+            return once
+        corpus_id = once["corpus_id"].first()
+        more = several.with_columns(corpus_id=pl.lit(corpus_id, pl.String)).select(once.columns).cast(once.schema)
+        once = once.join(several.select("message_id"), on="message_id", how="anti")
+        both: pl.DataFrame = pl.concat([once, more]).sort(table.key, nulls_last=False)
+        return both
 
     @cached_property
     def queries(self) -> dict[str, str]:
@@ -170,15 +186,7 @@ def ingest(
             frames |= {name: pl.DataFrame(schema=TABLES[name].polars_schema).drop("corpus_id") for name in _EVENTS}
         return frames
 
-    has_repeated = con.sql("SELECT count(*) FROM repeated_message").fetchall()[0][0]
-    return Ingestion(merge_others, is_each_seen_once=not has_repeated)
-
-
-def only_states(messages: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of ``message_snapshot`` of messages that were seen once, from their rows as they are stored."""
-    schema = TABLES["message_snapshot"].polars_schema
-    text_hash = pl.col("text_hash")
-    return messages.select(*schema).with_columns(pl.when(text_hash != NO_TEXT).then(text_hash).alias("text_hash"))
+    return Ingestion(con, merge_others)
 
 
 _COUNTS = """
@@ -217,6 +225,7 @@ _MESSAGES: dict[str, str] = {
  FROM seen_message s JOIN files f ON f.file_no = s.file_no)
 """,
 }
+_SEVERAL = "message_id IN (SELECT message_id FROM repeated_message)"
 _OTHERS: dict[str, str] = {
     "agent": """
 (SELECT a.agent_id, a.name, a.display_name, a.persona, a.model, coalesce(a.agent_kind, 'unknown') AS agent_kind,

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from pipeline.ingest import ingest, load_config, only_states, scan
+from pipeline.ingest import ingest, load_config, scan
 from pipeline.ingest.expectations import excesses, shortfalls
 from pipeline.ingest.formats import FORMATS
 from pipeline.ingest.kept import Kept
@@ -76,7 +76,7 @@ def _compute(context: StepContext) -> Mapping[str, Data]:
     )
     return {
         "message": message,
-        "message_snapshot": Derived("message", only_states, states) if result.is_each_seen_once else states,
+        "message_snapshot": Derived("message", result.states_of, states),
         **{name: Later(partial(other, name)) for name in result.others},
     }
 

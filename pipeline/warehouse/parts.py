@@ -142,8 +142,10 @@ def write_parts(settings: Settings, rows: Sequence[tuple[Address, Data]]) -> lis
             folder = folders.enter_context(temporary_folder(parent, layout.root))
             most = settings.memory_bytes // HELD_SHARE
             is_large = isinstance(data, Query) and data.about_bytes > most
-            is_sorted = isinstance(given, Derived) and isinstance(data, pl.DataFrame)
-            frame = data if is_sorted else _as_stored(address, data, most)
+            if isinstance(given, Derived) and isinstance(data, pl.DataFrame):
+                frame: pl.DataFrame | None = data
+            else:
+                frame = _as_stored(address, data, most)
             if frame is None:
                 with _source(settings, data, folder, checking) as (con, sql, params):
                     _check(con, address, f"({sql}\n)", params)
