@@ -138,15 +138,14 @@ def write_parts(settings: Settings, rows: Sequence[tuple[Address, Data]]) -> lis
         wanted = {given.table for _, given in rows if isinstance(given, Derived)}
         held: dict[str, pl.DataFrame] = {}
         for (address, given), parent in zip(rows, parents, strict=True):
-            data = _made(address, given, held)
             folder = folders.enter_context(temporary_folder(parent, layout.root))
             most = settings.memory_bytes // HELD_SHARE
-            is_large = isinstance(data, Query) and data.about_bytes > most
-            if isinstance(given, Derived) and isinstance(data, pl.DataFrame):
-                frame: pl.DataFrame | None = data
-            else:
+            frame = _derived(address, given, held)
+            if frame is None:
+                data = _made(given)
                 frame = _as_stored(address, data, most)
             if frame is None:
+                is_large = isinstance(data, Query) and data.about_bytes > most
                 with _source(settings, data, folder, checking) as (con, sql, params):
                     _check(con, address, f"({sql}\n)", params)
                     frame = None if is_large else _collect(con, address, f"({sql}\n)", params, most)
@@ -163,20 +162,25 @@ def write_parts(settings: Settings, rows: Sequence[tuple[Address, Data]]) -> lis
         return [future.result() for future in written]
 
 
-def _made(address: Address, given: Data, held: Mapping[str, pl.DataFrame]) -> Rows:
-    """Return the rows of a table, where they have to be made first or follow from one that was written before."""
+def _made(given: Data) -> Rows:
+    """Return the rows of a table, where they have to be made first."""
     if isinstance(given, Later):
         return given.make()
-    if not isinstance(given, Derived):
-        return given
-    if given.table not in held:
-        return given.otherwise
-    frame, schema = given.make(held[given.table]), address.table.polars_schema
-    if dict(frame.schema) != dict(schema):
-        raise SchemaMismatch(
-            f"{address.table.qualified}: expected the columns {dict(schema)}, found {dict(frame.schema)}"
-        )
-    return frame.select(*schema)
+    return given.otherwise if isinstance(given, Derived) else given
+
+
+def _derived(address: Address, given: Data, held: dict[str, pl.DataFrame]) -> pl.DataFrame | None:
+    """Return the rows of a table that follow from one that is in memory still, as they are stored; else None.
+
+    The other one is let go.
+    """
+    source = held.pop(given.table, None) if isinstance(given, Derived) else None
+    if not isinstance(given, Derived) or source is None:
+        return None
+    frame, expected = given.make(source), dict(address.table.polars_schema)
+    if dict(frame.schema) != expected:
+        raise SchemaMismatch(f"{address.table.qualified}: expected the columns {expected}, found {dict(frame.schema)}")
+    return frame.select(*expected)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,11 @@ import pytest
 from growing import DAYS, at_once, dumps, hashes, seen, settings_below, write
 from ingest_helpers import post
 
+from pipeline.ingest import merge
 from pipeline.settings import Settings
+from pipeline.steps import corpus as steps_of_corpus
+from pipeline.steps.corpus import CORPUS_STEPS
+from pipeline.steps.step import run_step
 from pipeline.warehouse import Warehouse
 
 ORDERS = 10
@@ -64,3 +69,54 @@ def test_a_dump_that_is_issued_again_updates_in_place(settings: Settings) -> Non
         files = con.sql('SELECT rows_read, "new" FROM source_file').fetchall()
     assert rows == [(9, 4)]
     assert files == [(4, 4)]
+
+
+@pytest.mark.parametrize("names", [None, ("renamed.jsonl",)], ids=["seen several times", "seen once"])
+def test_states_that_follow_from_messages_are_those_of_the_query(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...] | None
+) -> None:
+    found = dumps()
+    found["empty.jsonl"] = [seen(post(77, title=None, content=None, url="https://a.example"), DAYS[0])]
+    for name in names or found:
+        write(settings.data / "grown", name, found[name])
+    warehouse = Warehouse(settings)
+    derived = run_step(CORPUS_STEPS[0], warehouse, "grown").manifests["message_snapshot"]
+    states = warehouse.read("message_snapshot", "grown").collect()
+    assert states["message_id"].is_duplicated().any() == (names is None)
+    assert states["text_hash"].null_count() == (1 if names is None else 0)
+    assert warehouse.forget("grown") is not None
+    monkeypatch.setattr(steps_of_corpus, "Derived", lambda table, make, otherwise: otherwise)
+    queried = run_step(CORPUS_STEPS[0], warehouse, "grown").manifests["message_snapshot"]
+    assert queried.table_hash == derived.table_hash
+
+
+def test_an_error_beside_messages_is_told_and_nothing_becomes_current(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(settings.data / "grown", "all.jsonl", [seen(post(n), DAYS[0]) for n in range(1, 4)])
+
+    def broken(_: object) -> None:
+        raise RuntimeError("agents cannot be merged")
+
+    monkeypatch.setattr(merge, "merge_agents", broken)
+    with pytest.raises(RuntimeError, match="agents cannot be merged"):
+        hashes(settings)
+    assert Warehouse(settings).manifest("message", "grown") is None
+
+
+def test_an_error_of_messages_waits_for_what_is_beside(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(settings.data / "grown", "all.jsonl", [seen(post(n), DAYS[0]) for n in range(1, 4)])
+    done = []
+
+    def slow(_: object) -> None:
+        time.sleep(0.5)
+        done.append(True)
+
+    def broken(_: object) -> None:
+        raise RuntimeError("messages cannot be merged")
+
+    monkeypatch.setattr(merge, "merge_agents", slow)
+    monkeypatch.setattr(merge, "merge_messages", broken)
+    with pytest.raises(RuntimeError, match="messages cannot be merged"):
+        hashes(settings)
+    assert done == [True]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from warehouse_rows import make_rows, make_settings
 
 from pipeline.schema import TABLES
-from pipeline.warehouse import Query, SchemaMismatch, Staged, Warehouse, WarehouseError
+from pipeline.warehouse import Derived, Query, SchemaMismatch, Staged, Warehouse, WarehouseError
 from pipeline.warehouse.digest import digest_files
 
 PRINT = "0123456789ab"
@@ -217,6 +218,47 @@ def test_nothing_becomes_current_when_one_of_several_tables_is_wrong(warehouse: 
     with pytest.raises(SchemaMismatch):
         warehouse.write_many(bad, "demo", OTHER)
     assert warehouse.manifest("message", "demo") == before["message"]
+
+
+def _states(messages: pl.DataFrame) -> pl.DataFrame:
+    return messages.select(*TABLES["message_snapshot"].polars_schema)
+
+
+def test_rows_that_follow_from_another_table_are_those_of_a_query(warehouse: Warehouse) -> None:
+    messages = make_rows("message", 300).sample(fraction=1, shuffle=True, seed=3)
+    never = Staged([])  # would raise: there is nothing to read
+    written = warehouse.write_many(
+        {"message": messages, "message_snapshot": Derived("message", _states, never)}, "demo", PRINT
+    )
+    columns = [name for name in TABLES["message_snapshot"].polars_schema if name != "corpus_id"]
+    plain = warehouse.write("message_snapshot", "other", messages.select(columns), PRINT)
+    stored = warehouse.read("message_snapshot", "demo").collect()
+    assert stored.drop("corpus_id").equals(warehouse.read("message_snapshot", "other").collect().drop("corpus_id"))
+    assert written["message_snapshot"].rows == plain.rows == 300
+
+
+def test_rows_follow_from_no_table_that_is_too_large_for_memory(tmp_path: Path) -> None:
+    small = Warehouse(replace(make_settings(tmp_path), memory_limit="1MB"))
+    messages = make_rows("message", 3000)
+    assert messages.estimated_size() > 1e6 / 6
+    columns = [name for name in TABLES["message_snapshot"].polars_schema if name != "corpus_id"]
+
+    def never(_: pl.DataFrame) -> pl.DataFrame:
+        raise AssertionError("the messages are not in memory")
+
+    con = duckdb.connect()
+    con.register("source", messages)
+    given = Query(con, "SELECT * FROM source", about_bytes=1 << 30)
+    states = messages.select(columns)
+    written = small.write_many({"message": given, "message_snapshot": Derived("message", never, states)}, "demo", PRINT)
+    assert written["message_snapshot"].rows == 3000
+
+
+def test_rows_that_follow_have_the_columns_of_their_table(warehouse: Warehouse) -> None:
+    wrong = Derived("message", lambda frame: frame, Staged([]))
+    with pytest.raises(SchemaMismatch, match="message_snapshot: expected the columns"):
+        warehouse.write_many({"message": make_rows("message", 5), "message_snapshot": wrong}, "demo", PRINT)
+    assert warehouse.manifest("message", "demo") is None
 
 
 def test_current_means_same_fingerprint_and_whole_files(warehouse: Warehouse) -> None:
