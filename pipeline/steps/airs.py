@@ -9,6 +9,7 @@ from pipeline.lexicon import card_by_id, fingerprint
 from pipeline.schema import estimate_frame
 from pipeline.steps.analysis import _sampling
 from pipeline.steps.feature import lexicon_cards
+from pipeline.steps.languages import COVERED
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data, Warehouse
 
@@ -39,11 +40,12 @@ AIRS_STEPS = (
             "pipeline.activity.resampling",
             "pipeline.activity.row",
             "pipeline.language.clock",
-            "pipeline.language.covered",
+            *COVERED,
             "pipeline.lexicon",
             "pipeline.schema.tidy",
             "pipeline.steps.airs",
             "pipeline.steps.analysis",
+            "pipeline.steps.feature",
         ),
         libraries=("duckdb", "polars", "numpy", "scipy", "pyarrow"),
         prepare=_card,

@@ -14,8 +14,8 @@ from pipeline.published.load import load_measure_dictionary, load_published
 from pipeline.published.replication import replication, society
 from pipeline.schema import Measure, estimate_frame, measure_frame
 from pipeline.settings import Settings
+from pipeline.steps.languages import COVERED, per_language
 from pipeline.steps.languages import MODULES as _LANGUAGES
-from pipeline.steps.languages import per_language
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data
 
@@ -168,7 +168,11 @@ ANALYSIS_STEPS = (
         family="airs",
         compute=_measures(_airs),
         modules=(
-            *("pipeline.inference", "pipeline.activity.gaps", "pipeline.language.clock", "pipeline.language.covered"),
+            "pipeline.inference",
+            "pipeline.activity.gaps",
+            "pipeline.activity.resampling",
+            "pipeline.language.clock",
+            *COVERED,
             *_OWN,
         ),
         libraries=_STATISTICS,
@@ -180,7 +184,7 @@ ANALYSIS_STEPS = (
         reads=("message", "text", "lexicon_score", "reply_class", "slice"),
         family="reply_class",
         compute=_measures(_replies),
-        modules=("pipeline.inference", "pipeline.language.clock", "pipeline.language.covered", *_OWN),
+        modules=("pipeline.inference", "pipeline.language.clock", *COVERED, *_OWN),
         libraries=_STATISTICS,
         description="Shares of reply classes, whole, by AIRS level and along the response curve.",
     ),
@@ -190,7 +194,7 @@ ANALYSIS_STEPS = (
         reads=("message", "text", "lexicon_score", "reply_class", "slice"),
         family="enforcement",
         compute=_enforcement,
-        modules=("pipeline.inference", "pipeline.language.clock", "pipeline.language.covered", *_OWN),
+        modules=("pipeline.inference", "pipeline.language.clock", *COVERED, *_OWN),
         libraries=_STATISTICS,
         description="Do replies correct risky instructions? Every specification of the registered grid.",
     ),

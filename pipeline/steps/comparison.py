@@ -44,6 +44,7 @@ COMPARISON_STEPS = (
             "pipeline.network",
             "pipeline.inference.slices",
             "pipeline.inference.multiplicity",
+            "pipeline.inference.result",
         ),
         libraries=("duckdb", "polars", "numpy", "scipy", "powerlaw"),
         prepare=_listed,

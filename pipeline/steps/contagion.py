@@ -13,6 +13,7 @@ from pipeline.language.conflict_rules import CARDS, LABELS, label_texts, lexicon
 from pipeline.lexicon import load_cards
 from pipeline.schema import TABLES, estimate_frame, measure_frame
 from pipeline.steps.analysis import _sampling
+from pipeline.steps.languages import COVERED
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data, Warehouse
 
@@ -98,7 +99,7 @@ _OWN = ("pipeline.steps.contagion", "pipeline.steps.analysis", "pipeline.schema.
 _SHARED = (
     "pipeline.inference",
     "pipeline.language.clock",
-    "pipeline.language.covered",
+    *COVERED,
     "pipeline.activity.resampling",
     "pipeline.activity.row",
 )
@@ -110,7 +111,12 @@ CONTAGION_STEPS = (
         tables=("text_label",),
         reads=("text", "lexicon_score"),
         compute=_text_label,
-        modules=("pipeline.steps.contagion", "pipeline.language.classifier", "pipeline.language.conflict_rules"),
+        modules=(
+            "pipeline.steps.contagion",
+            "pipeline.language.classifier",
+            "pipeline.language.conflict_rules",
+            "pipeline.lexicon",
+        ),
         prepare=_prepare_labels,
         description="Conflict and emotion of every distinct text: lexicon rules, or the user's classifiers.",
     ),

@@ -13,6 +13,7 @@ from pipeline.language.clock import read_clock
 from pipeline.language.covered import corpus_coverage, warned
 from pipeline.schema import Estimate, Measure, estimate_frame, join_warnings, measure_frame
 from pipeline.steps.analysis import _coverage, _sampling
+from pipeline.steps.languages import COVERED
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data
 
@@ -97,7 +98,7 @@ CONVERSATION_STEPS = (
             "pipeline.inference.multiplicity",
             "pipeline.inference.result",
             "pipeline.language.clock",
-            "pipeline.language.covered",
+            *COVERED,
             "pipeline.schema.tidy",
             "pipeline.steps.analysis",
             "pipeline.steps.conversation",

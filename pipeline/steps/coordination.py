@@ -53,15 +53,14 @@ def _estimate(context: StepContext) -> Mapping[str, Data]:
     return {"estimate": estimate_frame(rows)}
 
 
+_FEATURES = ("pipeline.coordination", "pipeline.steps.coordination", "pipeline.activity.resampling")
 _SHARED = (
-    "pipeline.coordination",
-    "pipeline.steps.coordination",
+    *_FEATURES,
     "pipeline.steps.analysis",
     "pipeline.schema.tidy",
     "pipeline.structure.echo",
     "pipeline.activity.burstiness",
     "pipeline.activity.gaps",
-    "pipeline.activity.resampling",
     "pipeline.activity.row",
     "pipeline.inference.intervals",
     "pipeline.inference.result",
@@ -74,7 +73,7 @@ COORDINATION_STEPS = (
         tables=("agent_signal",),
         reads=("agent", "message", "collection_gap"),
         compute=_agent_signal,
-        modules=("pipeline.coordination", "pipeline.steps.coordination", "pipeline.activity.gaps"),
+        modules=(*_FEATURES, "pipeline.activity.gaps"),
         libraries=("duckdb", "polars", "numpy"),
         description="Regularity of the posts of each agent, its batch of names, the tier of its owner.",
     ),
@@ -83,7 +82,7 @@ COORDINATION_STEPS = (
         tables=("copy_tie",),
         reads=("message", "template"),
         compute=_copy_tie,
-        modules=("pipeline.coordination", "pipeline.steps.coordination"),
+        modules=_FEATURES,
         libraries=_STATISTICS,
         description="Pairs of agents that wrote near-duplicates of each other within ten minutes.",
     ),
@@ -103,7 +102,7 @@ COORDINATION_STEPS = (
         reads=("message", "collection_gap"),
         family="coordination",
         compute=_estimate,
-        modules=_SHARED,
+        modules=(*_SHARED, "pipeline.inference.multiplicity"),
         libraries=_STATISTICS,
         description="Shares of autonomous and of human-influenced agents under every choice of the registered grid.",
     ),

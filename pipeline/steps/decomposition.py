@@ -8,6 +8,7 @@ from pipeline.activity.gaps import read_gaps, warn_periods
 from pipeline.language.covered import corpus_coverage, refused, warned
 from pipeline.language.covered_estimates import with_language
 from pipeline.schema import estimate_frame, measure_frame
+from pipeline.steps.languages import COVERED
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data
 
@@ -41,7 +42,7 @@ _MODULES = (
     "pipeline.network",
     "pipeline.selection",
     "pipeline.inference",
-    "pipeline.language.covered",
+    *COVERED,
     "pipeline.language.covered_estimates",
     "pipeline.activity.resampling",
     "pipeline.activity.row",

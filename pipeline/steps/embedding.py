@@ -22,8 +22,8 @@ from pipeline.language.fidelity import FAMILY, MOST_TEXTS, fidelity_measures
 from pipeline.language.rungs import FULL, LIGHT, STATIC
 from pipeline.language.workers import give_back, single_threaded
 from pipeline.schema import TABLES, Measure, join_warnings, measure_frame
+from pipeline.steps.languages import COVERED, per_language
 from pipeline.steps.languages import MODULES as _LANGUAGES
-from pipeline.steps.languages import per_language
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data, Staged, Warehouse, check_corpus_id, fingerprint
 from pipeline.warehouse.locks import exclusive
@@ -41,7 +41,7 @@ _MODULES = (
     "pipeline.steps.embedding",
     *(
         f"pipeline.language.{name}"
-        for name in ("teacher", "distil", "static", "mapping", "embed", "light", "rungs", "workers")
+        for name in ("teacher", "distil", "static", "mapping", "embed", "light", "rungs", "workers", "cache")
     ),
 )
 
@@ -247,11 +247,12 @@ EMBEDDING_STEPS = (
         modules=(
             "pipeline.steps.embedding",
             *_LANGUAGES,
-            "pipeline.language.covered",
+            *COVERED,
             "pipeline.language.fidelity",
             "pipeline.language.mean_similarity",
             "pipeline.language.prediction_powered",
             "pipeline.language.rungs",
+            "pipeline.language.teacher",
             "pipeline.schema.tidy",
         ),
         libraries=("duckdb", "polars", "numpy", "scipy"),

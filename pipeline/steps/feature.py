@@ -140,7 +140,7 @@ FEATURE_STEPS = (
         tables=("reply_class",),
         reads=("message", "lexicon_score"),
         compute=_reply_class,
-        modules=("pipeline.steps.feature", "pipeline.lexicon.sql"),
+        modules=("pipeline.steps.feature", "pipeline.lexicon"),
         prepare=_reply_card,
         description="The class of every comment by the reply rules: toxic, enforce, endorse or other.",
     ),

@@ -25,6 +25,7 @@ from pipeline.language.cache import Chunks
 from pipeline.language.workers import single_threaded
 from pipeline.schema import estimate_frame, measure_frame
 from pipeline.steps.analysis import _sampling
+from pipeline.steps.languages import COVERED
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data, Staged, Warehouse, check_corpus_id
 
@@ -112,6 +113,7 @@ GENDER_SCORE_STEPS = (
             "pipeline.gender.axis",
             "pipeline.language.cache",
             "pipeline.language.teacher",
+            "pipeline.language.workers",
         ),
         libraries=("duckdb", "polars", "numpy"),
         prepare=_prepare,
@@ -143,7 +145,7 @@ GENDER_STEPS = (
             "pipeline.network.traits",
             "pipeline.network.clock",
             "pipeline.network.ties",
-            "pipeline.language.covered",
+            *COVERED,
             "pipeline.activity.gaps",
             "pipeline.activity.resampling",
             "pipeline.activity.row",
@@ -166,7 +168,7 @@ GENDER_STEPS = (
             "pipeline.network.traits",
             "pipeline.network.clock",
             "pipeline.network.ties",
-            "pipeline.language.covered",
+            *COVERED,
             "pipeline.activity.resampling",
             "pipeline.activity.row",
             "pipeline.schema.tidy",

@@ -11,6 +11,7 @@ from pipeline.network.homophily import homophily_measures
 from pipeline.network.ties import tie_sql
 from pipeline.network.traits import agent_week_sql
 from pipeline.schema import estimate_frame, measure_frame
+from pipeline.steps.languages import COVERED
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data, Query
 
@@ -86,7 +87,7 @@ HOMOPHILY_STEPS = (
             "pipeline.steps.homophily",
             "pipeline.network",
             "pipeline.gender.measures",
-            "pipeline.language.covered",
+            *COVERED,
             "pipeline.language.covered_estimates",
             "pipeline.activity.gaps",
             "pipeline.activity.resampling",
@@ -106,9 +107,11 @@ HOMOPHILY_STEPS = (
             "pipeline.steps.homophily",
             "pipeline.network",
             "pipeline.inference.multiplicity",
-            "pipeline.language.covered",
+            "pipeline.inference.result",
+            *COVERED,
             "pipeline.language.covered_estimates",
             "pipeline.activity.resampling",
+            "pipeline.activity.row",
             "pipeline.schema.tidy",
         ),
         libraries=("duckdb", "polars", "numpy", "scipy"),

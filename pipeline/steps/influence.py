@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.language.covered import corpus_coverage
 from pipeline.language.covered_estimates import with_language
 from pipeline.schema import estimate_frame, measure_frame
+from pipeline.steps.languages import COVERED
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data, Warehouse
 
@@ -54,7 +55,8 @@ _MODULES = (
     "pipeline.inference",
     "pipeline.decomposition.scale",
     "pipeline.structure.communities",
-    "pipeline.language.covered",
+    "pipeline.structure.degrees",
+    *COVERED,
     "pipeline.language.covered_estimates",
     "pipeline.schema.tidy",
 )
@@ -66,7 +68,12 @@ INFLUENCE_STEPS = (
         tables=("exposure_week",),
         reads=_READS,
         compute=_exposure,
-        modules=("pipeline.steps.influence", "pipeline.influence", "pipeline.network"),
+        modules=(
+            "pipeline.steps.influence",
+            "pipeline.influence",
+            "pipeline.network",
+            "pipeline.inference.specification",
+        ),
         libraries=("duckdb", "polars", "numpy", "numba"),
         prepare=_grid,
         description="What the alters of each agent scored, week by week: mean, number and dispersion.",

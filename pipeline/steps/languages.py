@@ -13,6 +13,8 @@ from pipeline.warehouse import Data
 
 MODULES = ("pipeline.steps.languages", "pipeline.language.language_slices", "pipeline.inference.slices")
 """Modules of every step that runs on slices of one language; it also reads ``slice`` and ``text``."""
+COVERED = ("pipeline.language.covered", "pipeline.language.identify")
+"""Modules of every step that asks how much of a corpus is in a language that it can read."""
 
 
 def per_language(
@@ -50,7 +52,7 @@ LANGUAGE_STEPS = (
         reads=("text",),
         family=FAMILY,
         compute=_slices,
-        modules=MODULES,
+        modules=(*MODULES, *COVERED),
         description="Slices of one language: the three largest besides English, and English where languages mix.",
     ),
 )

@@ -8,8 +8,8 @@ from pipeline.activity.gaps import read_gaps, warn_periods
 from pipeline.language.clock import read_clock, warn_coarse
 from pipeline.schema import measure_frame
 from pipeline.steps.feature import lexicon_cards
+from pipeline.steps.languages import COVERED, per_language
 from pipeline.steps.languages import MODULES as _LANGUAGES
-from pipeline.steps.languages import per_language
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data
 
@@ -35,12 +35,12 @@ LEXICON_STEPS = (
         compute=_measure,
         modules=(
             "pipeline.steps.lexicon",
+            "pipeline.steps.feature",
             *_LANGUAGES,
-            "pipeline.lexicon.measures",
-            "pipeline.lexicon.periods",
+            *COVERED,
+            "pipeline.lexicon",
             "pipeline.language.clock",
             "pipeline.activity.gaps",
-            "pipeline.language.covered",
             "pipeline.activity.row",
             "pipeline.activity.resampling",
             "pipeline.schema.tidy",

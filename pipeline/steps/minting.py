@@ -9,6 +9,7 @@ from pipeline.language.clock import read_clock, warn_coarse
 from pipeline.language.covered import corpus_coverage, warned
 from pipeline.schema import estimate_frame, measure_frame
 from pipeline.steps.analysis import _sampling
+from pipeline.steps.languages import COVERED
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data
 
@@ -42,7 +43,7 @@ MINTING_STEPS = (
             "pipeline.activity.row",
             "pipeline.inference",
             "pipeline.language.clock",
-            "pipeline.language.covered",
+            *COVERED,
             "pipeline.schema.tidy",
             "pipeline.steps.analysis",
             "pipeline.steps.minting",

@@ -20,7 +20,7 @@ def _norms(context: StepContext) -> Mapping[str, Data]:
 _LANGUAGE = tuple(
     f"pipeline.language.{name}"
     for name in (
-        *("convergence_sample", "covered", "norm_clusters", "norm_sample", "norm_specification", "norms"),
+        *("convergence_sample", "covered", "identify", "norm_clusters", "norm_sample", "norm_specification", "norms"),
         *("rungs", "similarity", "xmeans"),
     )
 )

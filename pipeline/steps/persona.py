@@ -110,6 +110,7 @@ _LANGUAGE = tuple(
         "clock",
         "covered",
         "drift",
+        "identify",
         "persona",
         "persona_estimates",
         "persona_frame",
@@ -140,7 +141,7 @@ PERSONA_STEPS = (
             "pipeline.steps.embedding",
             *(
                 f"pipeline.language.{name}"
-                for name in ("teacher", "distil", "static", "mapping", "embed", "workers", "persona")
+                for name in ("teacher", "distil", "static", "mapping", "embed", "workers", "persona", "cache", "rungs")
             ),
             "pipeline.lexicon.tokens",
         ),
@@ -184,6 +185,8 @@ PERSONA_STEPS = (
         modules=(
             *_LANGUAGE,
             *_SHARED,
+            "pipeline.inference.specification",
+            "pipeline.steps.embedding",
             *_OWN,
         ),
         libraries=_STATISTICS,

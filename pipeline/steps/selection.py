@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pipeline.language.covered import corpus_coverage
 from pipeline.language.covered_estimates import with_language
 from pipeline.schema import estimate_frame
+from pipeline.steps.languages import COVERED
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data
 
@@ -31,9 +32,10 @@ SELECTION_STEPS = (
             "pipeline.selection",
             "pipeline.influence.communities",
             "pipeline.structure.communities",
+            "pipeline.structure.degrees",
             "pipeline.network",
             "pipeline.inference",
-            "pipeline.language.covered",
+            *COVERED,
             "pipeline.language.covered_estimates",
             "pipeline.activity.resampling",
             "pipeline.schema.tidy",

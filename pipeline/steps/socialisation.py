@@ -14,6 +14,7 @@ from pipeline.language.covered import corpus_coverage, warned
 from pipeline.schema import estimate_frame, measure_frame
 from pipeline.socialisation.grid import grid_text
 from pipeline.steps.analysis import _sampling
+from pipeline.steps.languages import COVERED
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data, Warehouse
 
@@ -76,7 +77,7 @@ _MODULES = (
     "pipeline.coordination.nulls",
     "pipeline.language.clock",
     "pipeline.language.convergence_sample",
-    "pipeline.language.covered",
+    *COVERED,
     "pipeline.language.rungs",
     "pipeline.language.similarity",
     "pipeline.network.edges",
@@ -102,7 +103,10 @@ SOCIALISATION_STEPS = (
         compute=_estimate,
         modules=(
             *_MODULES,
-            *(f"pipeline.inference.{name}" for name in ("beside", "grid_entries", "multiplicity", "specification")),
+            *(
+                f"pipeline.inference.{name}"
+                for name in ("beside", "grid_entries", "multiplicity", "result", "specification")
+            ),
         ),
         libraries=("duckdb", "polars", "numpy", "scipy"),
         prepare=_grid,

@@ -9,6 +9,7 @@ from pipeline.language.covered import corpus_coverage, refused, warned
 from pipeline.language.statements import FAMILY as STATEMENTS
 from pipeline.schema import measure_frame
 from pipeline.steps.analysis import _sampling
+from pipeline.steps.languages import COVERED
 from pipeline.steps.socialisation import _words
 from pipeline.steps.step import Step, StepContext
 from pipeline.warehouse import Data
@@ -61,10 +62,12 @@ STATEMENT_STEPS = (
         compute=_statements,
         modules=(
             *_SHARED,
+            "pipeline.inference.result",
             "pipeline.language.beliefs",
             "pipeline.language.convergence_sample",
-            "pipeline.language.covered",
+            *COVERED,
             "pipeline.language.goals",
+            "pipeline.language.rungs",
             "pipeline.language.similarity",
             "pipeline.socialisation.vectors",
         ),

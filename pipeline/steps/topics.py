@@ -49,18 +49,24 @@ def _results(context: StepContext) -> Mapping[str, Data]:
 
 
 _LIBRARIES = ("duckdb", "polars", "numpy", "scipy", "scikit-learn")
-_CLUSTERS = tuple(
-    f"pipeline.language.{name}"
-    for name in (
-        "convergence_sample",
-        "covered",
-        "rungs",
-        "similarity",
-        "topic_clusters",
-        "topic_texts",
-        "topic_words",
-        "topics",
-    )
+_CLUSTERS = (
+    "pipeline.lexicon.tokens",
+    "pipeline.warehouse.redact",
+    "pipeline.warehouse.redact_patterns",
+    *(
+        f"pipeline.language.{name}"
+        for name in (
+            "convergence_sample",
+            "covered",
+            "identify",
+            "rungs",
+            "similarity",
+            "topic_clusters",
+            "topic_texts",
+            "topic_words",
+            "topics",
+        )
+    ),
 )
 
 TOPIC_STEPS = (
@@ -73,9 +79,6 @@ TOPIC_STEPS = (
             *_CLUSTERS,
             "pipeline.steps.topics",
             "pipeline.activity.resampling",
-            "pipeline.lexicon.tokens",
-            "pipeline.warehouse.redact",
-            "pipeline.warehouse.redact_patterns",
         ),
         libraries=_LIBRARIES,
         prepare=_prepare,

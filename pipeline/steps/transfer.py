@@ -9,6 +9,7 @@ from pipeline.language.clock import coarse_words, read_clock
 from pipeline.language.covered import corpus_coverage, warned
 from pipeline.schema import Measure, measure_frame
 from pipeline.steps.analysis import _sampling
+from pipeline.steps.languages import COVERED
 from pipeline.steps.socialisation import _spaced, _words
 from pipeline.steps.step import Step, StepContext
 from pipeline.transfer.order import FAMILY, drop_tables, make_messages, make_words, read_order
@@ -77,13 +78,14 @@ TRANSFER_STEPS = (
             "pipeline.inference.result",
             "pipeline.language.clock",
             "pipeline.language.convergence_sample",
-            "pipeline.language.covered",
+            *COVERED,
             "pipeline.language.statements",
             "pipeline.network.edges",
             "pipeline.lexicon.tokens",
             "pipeline.socialisation.diversity",
             "pipeline.socialisation.periods",
             "pipeline.socialisation.rows",
+            "pipeline.socialisation.vectors",
         ),
         libraries=("duckdb", "polars", "numpy", "scipy", "scikit-learn"),
         description="Rare terms taken up from who answers, alignment with new partners, beliefs that change, recall.",
