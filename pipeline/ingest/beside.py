@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import duckdb
 
@@ -18,7 +18,7 @@ def find_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 
 class Beside:
-    """Runs `work` on a cursor of its own in a thread of its own.
+    """Runs `work` on a cursor of its own in a thread of its own; close it before the connection.
 
     Parameters
     ----------
@@ -29,21 +29,22 @@ class Beside:
     """
 
     def __init__(self, con: duckdb.DuckDBPyConnection, work: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
-        cursor = con.cursor()
-
-        def run() -> None:
-            with cursor:
-                find_tables(cursor)
-                work(cursor)
-
-        with_one = ThreadPoolExecutor(1)
-        self._done = with_one.submit(run)
-        with_one.shutdown(wait=False)
-
-    def wait(self) -> None:
-        """Wait until it is done, well or not."""
-        self._done.exception()
+        self._cursor = con.cursor()
+        self._pool = ThreadPoolExecutor(1)
+        self._done = self._pool.submit(self._run, work)
 
     def result(self) -> None:
         """Wait until it is done; what it raised is raised here."""
         self._done.result()
+
+    def close(self) -> None:
+        """End it where it is not done, whatever becomes of it; return when nothing of it runs any more."""
+        while not self._done.done():  # between two statements there is nothing to interrupt
+            self._cursor.interrupt()
+            wait([self._done], timeout=0.1)
+        self._pool.shutdown()
+        self._cursor.close()
+
+    def _run(self, work: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
+        find_tables(self._cursor)
+        work(self._cursor)

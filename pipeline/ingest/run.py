@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Callable
@@ -63,12 +64,15 @@ class Ingestion:
         """The tables that are frames."""
         return self._merge_others()
 
-    def states_of(self, messages: pl.DataFrame) -> pl.DataFrame:
+    def states_of(self, messages: pl.DataFrame) -> pl.DataFrame | None:
         """Return the rows of ``message_snapshot``, from the rows of ``message`` as they are stored.
 
-        A message that was observed once has the state that it is stored with; only the others are looked for.
+        A message that was observed once has the state that it is stored with; only the others are looked for. None
+        where these have more states than there are messages, which are known to fit into memory.
         """
         table = TABLES["message_snapshot"]
+        if self._con.sql(f"SELECT count(*) FROM seen_message WHERE {_SEVERAL}").fetchall()[0][0] > messages.height:
+            return None
         several: pl.DataFrame = self._con.sql(f"SELECT * FROM {_MESSAGES['message_snapshot']} WHERE {_SEVERAL}").pl()
         text_hash = pl.when(pl.col("text_hash") != NO_TEXT).then(pl.col("text_hash")).alias("text_hash")
         once: pl.DataFrame = messages.select(*table.polars_schema).with_columns(text_hash)
@@ -104,6 +108,7 @@ def ingest(
     staging: Path,
     *,
     redact: Callable[[str], str],
+    cleanup: contextlib.ExitStack,
     progress: Callable[[int], None] = lambda _: None,
     kept: Kept | None = None,
 ) -> Ingestion:
@@ -121,6 +126,8 @@ def ingest(
         An empty folder for what has to be unpacked.
     redact
         Replaces credentials and addresses in the excerpts of quarantined records.
+    cleanup
+        What is to be closed before the connection, and once nothing is asked of the result any more.
     progress
         Called with the number of bytes read since the last call.
     kept
@@ -156,14 +163,9 @@ def ingest(
     stager.run(scan, progress)
     merge.prepare(con, config.erase)
     # While messages are merged and read, where there are few enough for both to be in memory.
-    agents = Beside(con, merge.merge_agents) if stager.are_few else None
-    try:
-        merge.merge_messages(con)
-        find_walls(con)
-    except BaseException:
-        if agents is not None:
-            agents.wait()
-        raise
+    agents = cleanup.enter_context(contextlib.closing(Beside(con, merge.merge_agents))) if stager.are_few else None
+    merge.merge_messages(con)
+    find_walls(con)
 
     def merge_others() -> dict[str, pl.DataFrame]:
         if agents is None:

@@ -59,8 +59,9 @@ class Stager:
 
     @property
     def are_few(self) -> bool:
-        """True where all batches are left in tables."""
-        return self.n_batches <= self.staged.n_held
+        """True where all that is staged is in tables, and there is a second thread to work on it."""
+        n_batches = self.n_batches + sum(entry.n_batches for entry in self.reuse.reused)
+        return n_batches <= self.staged.n_held and self.n_workers > 1
 
     def run(self, scan: Scan, progress: Callable[[int], None]) -> None:
         """Stage every file that is read, and one reject for every file that cannot be.

@@ -60,7 +60,9 @@ def _compute(context: StepContext) -> Mapping[str, Data]:
     code = fingerprint(config={"records": str(config.records)}, modules=("pipeline.ingest",), libraries=LIBRARIES)
     kept = Kept(context.warehouse.layout.staged(context.corpus_id), code, context.settings.kept_bytes)
     reading = _Reading(total, kept, context.progress)
-    result = ingest(found, config, context.con, staging, redact=redact, progress=reading, kept=kept)
+    result = ingest(
+        found, config, context.con, staging, redact=redact, cleanup=context.cleanup, progress=reading, kept=kept
+    )
     # No table holds more than what was read, and only messages may hold nearly all of it.
     most = reading.done + kept.reused_bytes
 

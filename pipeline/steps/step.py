@@ -57,20 +57,24 @@ def one_thread() -> Iterator[None]:
             yield
     finally:
         if before is None:
-            del os.environ[BLAS_THREADS]
+            os.environ.pop(BLAS_THREADS, None)
         else:
             os.environ[BLAS_THREADS] = before
 
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
-    """What a step may use: the store, the corpus, a scratch folder, a connection on the tables of the corpus."""
+    """What a step may use: the store, the corpus, a scratch folder, a connection on the tables of the corpus.
+
+    `cleanup` takes what has to be closed before the connection is, once the rows are written.
+    """
 
     warehouse: Warehouse
     corpus_id: str
     progress: Progress
     folder: Path
     con: duckdb.DuckDBPyConnection
+    cleanup: contextlib.ExitStack
     state: Any = None
 
     @property
@@ -286,8 +290,12 @@ def open_context(
     # The user's folder may be a link to another disk; DuckDB allows the place that it leads to.
     dump = (warehouse.settings.data / corpus_id).resolve()
     scope = None if is_across else corpus_id
-    with temporary_folder(parent, root) as folder, warehouse.session(scope, [folder, dump], tables) as con:
-        yield StepContext(warehouse, corpus_id, Throttled(progress), folder, con, state)
+    with (
+        temporary_folder(parent, root) as folder,
+        warehouse.session(scope, [folder, dump], tables) as con,
+        contextlib.ExitStack() as cleanup,
+    ):
+        yield StepContext(warehouse, corpus_id, Throttled(progress), folder, con, cleanup, state)
 
 
 def _checks(step: Step, warehouse: Warehouse, corpus_id: str, is_skipped: bool, progress: Progress) -> list[Check]:

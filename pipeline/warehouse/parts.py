@@ -88,13 +88,14 @@ class Derived:
     table
         Name of that table.
     make
-        Takes its rows as they are stored, and returns these as they are to be stored, in the order of their key.
+        Takes its rows as they are stored, and returns these as they are to be stored, in the order of their key; None
+        where they are too many for memory.
     otherwise
-        The rows where those of that table were too many for memory.
+        The rows where those of either table are too many for memory.
     """
 
     table: str
-    make: Callable[[pl.DataFrame], pl.DataFrame]
+    make: Callable[[pl.DataFrame], pl.DataFrame | None]
     otherwise: Rows
 
 
@@ -178,6 +179,8 @@ def _derived(address: Address, given: Data, held: dict[str, pl.DataFrame]) -> pl
     if not isinstance(given, Derived) or source is None:
         return None
     frame, expected = given.make(source), dict(address.table.polars_schema)
+    if frame is None:
+        return None
     if dict(frame.schema) != expected:
         raise SchemaMismatch(f"{address.table.qualified}: expected the columns {expected}, found {dict(frame.schema)}")
     return frame.select(*expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 from pathlib import Path
@@ -98,12 +99,10 @@ class Corpus:
             between()
         staging = self.base / f"staging-{next(self.runs)}"
         staging.mkdir()
-        con = duckdb.connect(config={"threads": threads, "memory_limit": "2GB"})
-        try:
-            result = ingest(found, config, con, staging, redact=redact)
+        limits = {"threads": threads, "memory_limit": "2GB"}
+        with duckdb.connect(config=limits) as con, contextlib.ExitStack() as cleanup:
+            result = ingest(found, config, con, staging, redact=redact, cleanup=cleanup)
             tables = {name: con.sql(f"SELECT * FROM {sql} AS t").pl() for name, sql in result.queries.items()}
-        finally:
-            con.close()
         made = Tables({**tables, **result.frames})
         check_account(made)
         return made

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 from growing import DAYS, at_once, dumps, hashes, seen, settings_below, write
 from ingest_helpers import post
@@ -16,7 +17,7 @@ from pipeline.settings import Settings
 from pipeline.steps import corpus as steps_of_corpus
 from pipeline.steps.corpus import CORPUS_STEPS
 from pipeline.steps.step import run_step
-from pipeline.warehouse import Warehouse
+from pipeline.warehouse import Warehouse, parts
 
 ORDERS = 10
 
@@ -104,19 +105,41 @@ def test_an_error_beside_messages_is_told_and_nothing_becomes_current(
     assert Warehouse(settings).manifest("message", "grown") is None
 
 
-def test_an_error_of_messages_waits_for_what_is_beside(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+LONG_QUERY = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = 7"
+
+
+@pytest.mark.parametrize("place", [(merge, "merge_messages"), (parts, "_collect")], ids=["merging", "writing"])
+def test_an_error_of_messages_ends_what_is_beside(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, place: tuple[object, str]
+) -> None:
     write(settings.data / "grown", "all.jsonl", [seen(post(n), DAYS[0]) for n in range(1, 4)])
-    done = []
+    begun, ended = threading.Event(), threading.Event()
 
-    def slow(_: object) -> None:
-        time.sleep(0.5)
-        done.append(True)
+    def endless(con: duckdb.DuckDBPyConnection) -> None:
+        begun.set()
+        try:
+            con.execute(LONG_QUERY).fetchall()
+        finally:
+            ended.set()
 
-    def broken(_: object) -> None:
-        raise RuntimeError("messages cannot be merged")
+    def broken(*_: object) -> None:
+        assert begun.wait(20)
+        raise RuntimeError("the disk is full")
 
-    monkeypatch.setattr(merge, "merge_agents", slow)
-    monkeypatch.setattr(merge, "merge_messages", broken)
-    with pytest.raises(RuntimeError, match="messages cannot be merged"):
+    monkeypatch.setattr(merge, "merge_agents", endless)
+    monkeypatch.setattr(*place, broken)
+    with pytest.raises(RuntimeError, match="the disk is full"):
         hashes(settings)
-    assert done == [True]
+    assert ended.is_set()
+    assert list((settings.warehouse / ".steps").glob("*/")) == []
+
+
+def test_states_are_queried_where_they_are_more_than_the_messages(settings: Settings) -> None:
+    folder = settings.data / "grown"
+    for turn in range(4):
+        write(folder, f"crawl-{turn}.jsonl", [seen(post(n, upvotes=n + turn), DAYS[turn]) for n in range(1, 4)])
+    warehouse = Warehouse(settings)
+    manifests = run_step(CORPUS_STEPS[0], warehouse, "grown").manifests
+    assert (manifests["message"].rows, manifests["message_snapshot"].rows) == (3, 12)
+    states = warehouse.read("message_snapshot", "grown").collect()
+    assert states["upvotes"].to_list() == [n + turn for n in range(1, 4) for turn in range(4)]

@@ -1,5 +1,6 @@
 """Files that look made up: crude imitations are marked, real dumps and the demo are not."""
 
+import contextlib
 import datetime as dt
 import random
 import uuid
@@ -83,8 +84,9 @@ def signs(folder: Path, base: Path) -> pl.DataFrame:
     found = scan(folder, load_config(folder, "some", tuple(FORMATS)))
     staging = base / "staging"
     staging.mkdir()
-    with duckdb.connect(config={"threads": 1}) as con:
-        result = ingest(found, load_config(folder, "some", tuple(FORMATS)), con, staging, redact=str)
+    config = load_config(folder, "some", tuple(FORMATS))
+    with duckdb.connect(config={"threads": 1}) as con, contextlib.ExitStack() as cleanup:
+        result = ingest(found, config, con, staging, redact=str, cleanup=cleanup)
         seen = synthetic_signs(con)
         assert with_warnings(con, result.frames["source_file"].drop("warnings")).equals(result.frames["source_file"])
     assert result.frames["source_file"]["warnings"].null_count() == len(found.files)

@@ -254,6 +254,14 @@ def test_rows_follow_from_no_table_that_is_too_large_for_memory(tmp_path: Path) 
     assert written["message_snapshot"].rows == 3000
 
 
+def test_rows_that_follow_and_are_too_many_are_taken_elsewhere(warehouse: Warehouse) -> None:
+    messages = make_rows("message", 30)
+    columns = [name for name in TABLES["message_snapshot"].polars_schema if name != "corpus_id"]
+    states = Derived("message", lambda _: None, messages.select(columns).head(20))
+    written = warehouse.write_many({"message": messages, "message_snapshot": states}, "demo", PRINT)
+    assert written["message_snapshot"].rows == 20
+
+
 def test_rows_that_follow_have_the_columns_of_their_table(warehouse: Warehouse) -> None:
     wrong = Derived("message", lambda frame: frame, Staged([]))
     with pytest.raises(SchemaMismatch, match="message_snapshot: expected the columns"):

@@ -306,3 +306,27 @@ def test_copies_and_documents_cut_in_pieces(
     found = hashes(settings)
     assert set(read) == {"a.json"}
     assert found == hashes(fresh)
+
+
+def test_what_was_kept_counts_where_room_in_memory_is_judged(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = []
+    are_few = Stager.are_few.fget
+    assert are_few is not None
+
+    def judged(self: Stager) -> bool:
+        few.append((are_few(self), self.n_batches))
+        return few[-1][0]
+
+    monkeypatch.setattr(Stager, "are_few", property(judged))
+    put(settings, *CRAWLS)
+    hashes(settings)
+    write(folder_of(settings), "small.jsonl", [seen(post(999), DAYS[3])])
+    hashes(settings)
+    assert few[0][0] is False
+    assert few[1] == (False, 1)  # one batch is read, and many were kept
+    monkeypatch.setattr("pipeline.ingest.staged.HELD_BATCHES", 100)
+    write(folder_of(settings), "other.jsonl", [seen(post(998), DAYS[3])])
+    hashes(settings)
+    assert few[2][0] is True
