@@ -208,6 +208,8 @@ def _order_rows(corpus: Corpus, name: str, panel: Panel, words: Sequence[str]) -
     rows = [_found_row(corpus, name, "gender_lag1_correlation", lag, "pairs of weeks", [*words, *few])]
     stay = steps.stay if steps else Found(float("nan"), NO_INTERVAL, lag.n)
     rows.append(_found_row(corpus, name, "gender_tercile_stay_share", stay, "pairs of weeks", [*words, *few]))
+    if steps is None:  # the one row says why there are no transitions
+        rows.append(_found_row(corpus, name, "gender_tercile_transition_share", stay, "pairs of weeks", [*words, *few]))
     for start in TERCILES if steps else ():
         for end in TERCILES:
             found = steps.matrix[start, end]  # type: ignore[union-attr]

@@ -43,7 +43,7 @@ _MEAN, _TEXTS, _COUNT, _COHERENCE = (
     "norm_clusters",
     "norm_cluster_coherence",
 )
-MEASURES = (_SHARE, _HDBSCAN, _MEAN, _TEXTS)
+MEASURES = (_SHARE, _HDBSCAN, _MEAN, _TEXTS, _COUNT, _COHERENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,7 @@ def _measures(
     if clustered is None or not clustered.analysed(primary).size:
         word = reasons.get(_primary_key()) or "few_texts"
         return [*rows, *(row(FAMILY, name, None, 0, "communities", level=sampling.level, warnings=[word])
-                         for name in (_MEAN, _TEXTS))]  # fmt: skip
+                         for name in (_MEAN, _TEXTS, _COUNT, _COHERENCE))]  # fmt: skip
     return [*rows, *_mean_rows(primary, clustered, sampling), *_community_rows(primary, clustered)]
 
 

@@ -19,6 +19,7 @@ Ints = NDArray[np.int64]
 
 FEWEST_AGENTS = 10
 """With fewer agents there are too few ways to deal the descriptions out."""
+LEAST_P = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def shuffled_mean(personas: Floats, sums: Floats) -> Shuffled:
     Mean and variance are those of the linear permutation statistic Σ_a K(a, π(a)) (Hoeffding 1951): the variance is
     Σ K̃² / (A − 1) with K centred by rows and columns, which for K = S Pᵀ is the trace of a product of two matrices
     of the size of the dimensions. The p-value takes the statistic for normal (the combinatorial central limit theorem
-    of the same paper).
+    of the same paper); one below what a double holds is the least that it holds, never 0.
     """
     p, s = np.asarray(personas, dtype=np.float64), np.asarray(sums, dtype=np.float64)
     agents = len(p)
@@ -63,7 +64,7 @@ def shuffled_mean(personas: Floats, sums: Floats) -> Shuffled:
     variance = float(np.einsum("ij,ij->", pc.T @ pc, sc.T @ sc)) / (agents - 1)
     observed = float(np.einsum("ij,ij->", p, s))
     sd = float(np.sqrt(max(variance, 0.0)))
-    p_value = float(2 * stats.norm.sf(abs(observed - mean) / sd)) if sd > 0 else 1.0
+    p_value = max(float(2 * stats.norm.sf(abs(observed - mean) / sd)), LEAST_P) if sd > 0 else 1.0
     return Shuffled(observed, mean, sd, p_value)
 
 

@@ -327,3 +327,13 @@ def test_the_error_of_the_excess_is_that_of_draws():
         errors.append(excess_error(personas, sums, weights))
     # The standard deviation of 60 draws has an error of 9 %.
     assert np.std(found, ddof=1) == pytest.approx(np.mean(errors), rel=0.3)
+
+
+def test_a_p_value_is_small_and_never_zero() -> None:
+    rng = np.random.default_rng(3)
+    personas = rng.standard_normal((3000, 4))
+    personas /= np.linalg.norm(personas, axis=1, keepdims=True)
+    found = shuffled_mean(personas, personas / 3000)
+    assert found.observed == pytest.approx(1.0)
+    assert (found.observed - found.mean) / found.sd > 40  # the normal tail is less than any double there
+    assert 0 < found.p_value < 1e-300
