@@ -83,6 +83,51 @@ def test_published_has_the_schema_and_unique_keys():
         ("arXiv 2602.20044", "reciprocity_comment_post_author", 0.01, "Q"),
         ("arXiv 2602.13284", "reciprocity_reply_any", 0.041, "Q"),
         ("EmilineLabbe/chirper_networks", "reciprocity_follow", 0.0513, "CODE"),
+        ("arXiv 2602.10127", "n_agents", 12684, "Q"),
+        ("arXiv 2602.10127", "n_communities", 12209, "Q"),
+        ("arXiv 2603.18349", "n_posts", 673127, "S"),
+        ("arXiv 2603.18349", "n_comments", 879606, "S"),
+        ("arXiv 2603.18349", "n_agents", 93714, "S"),
+        ("arXiv 2606.00067", "n_posts", 228684, "Q"),
+        ("arXiv 2606.00067", "n_agents", 39500, "Q"),
+        ("arXiv 2602.14477", "n_posts", 28683, "S"),
+        ("arXiv 2602.18832", "n_posts", 231080, "S"),
+        ("arXiv 2602.18832", "n_comments", 1.55e6, "S"),
+        ("arXiv 2603.16128", "n_posts", 73899, "S"),
+        ("iNLP-Lab/Moltbook-MoltNet", "n_agents", 149574, "Q"),
+        ("iNLP-Lab/Moltbook-MoltNet", "n_comments", 3161324, "Q"),
+        ("iNLP-Lab/Moltbook-MoltNet", "n_communities", 18e3, "Q"),
+        ("arXiv 2605.07462", "n_posts", 232e3, "Q"),
+        ("arXiv 2605.07462", "n_comments", 2.2e6, "Q"),
+        ("arXiv 2604.13052", "n_comments", 6.7e6, "S"),
+        ("arXiv 2602.13458v1", "output_shift_agents_upvoted", 11948 - 89, "FIG"),
+        ("arXiv 2602.07432v2", "farming_share_before", 0.321, "Q"),
+        ("arXiv 2602.07432v2", "farming_share_after", 0.005, "Q"),
+        ("arXiv 2602.13284", "attack_api_injection_share", 0.615, "Q"),
+        ("arXiv 2602.13284", "credential_leaks_key_like", 572, "Q"),
+        ("arXiv 2602.13284", "claw_payload_copies", 2411, "Q"),
+        ("arXiv 2602.13284", "claw_payload_agents", 136, "Q"),
+        ("arXiv 2602.13284", "pro_anti_human_ratio", 21, "Q"),
+        ("arXiv 2602.13284", "adversarial_amplification_ratio", 6, "Q"),
+        ("arXiv 2602.10127", "economics_level4_share", 0.0634, "Q"),
+        ("arXiv 2602.10127", "peak_hour_harmful_share", 0.6671, "Q"),
+        ("arXiv 2603.00646", "early_interaction_change", 5.0635, "Q"),
+        ("arXiv 2603.00646", "exposure_change", 2.4263, "Q"),
+        ("arXiv 2603.18349", "propaganda_top100_share", 0.61, "S"),
+        ("arXiv 2603.18349", "propaganda_top5_community_share", 0.7, "S"),
+        ("arXiv 2605.13860", "comment_coverage_share", 0.238, "S"),
+        ("arXiv 2602.18832", "comments_per_post_phase_1", 31.7, "S"),
+        ("arXiv 2602.18832", "comments_per_post_phase_2", 8.3, "S"),
+        ("arXiv 2602.18832", "comments_per_post_phase_3", 1.7, "S"),
+        ("arXiv 2603.16128 (Reddit)", "n_posts", 189838, "S"),
+        ("arXiv 2603.16128 (Reddit)", "posting_gini", 0.47, "S"),
+        ("arXiv 2603.16128 (Reddit)", "cross_posting_author_share", 0.005, "S"),
+        ("arXiv 2603.16128 (Reddit)", "author_attribution_accuracy", 0.458, "S"),
+        ("arXiv 2604.00518 (Reddit)", "author_return_share", 0.409, "Q"),
+        ("arXiv 2604.00518 (Reddit)", "multi_turn_share", 0.385, "Q"),
+        ("arXiv 2604.21295", "transactional_share", 0.628, "S"),
+        ("arXiv 2602.11412", "verification_cue_odds_ratio", 2.57, "S"),
+        ("arXiv 2602.11412", "verification_cue_lag_hours", 4.21, "S"),
     ],
 )
 def test_numbers_as_printed(paper, measure_id, value, evidence):
@@ -100,6 +145,11 @@ def test_parts_that_must_sum_do():
     autonomous, human = values("arXiv 2602.07432v1", ["cov_autonomous_share", "cov_human_share"])
     assert parts[0] + parts[1] == pytest.approx(autonomous, abs=5e-4)
     assert parts[3] + parts[4] == pytest.approx(human, abs=1.5e-3)
+    themes = values("arXiv 2602.12634", [f"theme_of_six_{k}_share" for k in range(1, 7)])
+    assert sum(themes) == pytest.approx(1, abs=1e-9)
+    assert themes == sorted(themes, reverse=True)
+    votes = values("arXiv 2602.13458v1", [f"output_shift_agents{name}" for name in ("", "_upvoted", "_not_upvoted")])
+    assert votes[0] == votes[1] + votes[2]
     replies = [f"reply_{name}_share" for name in ("other", "enforce", "endorse", "toxic")]
     assert sum(values("notes on arXiv 2602.02625", replies)) == pytest.approx(1, abs=1e-12)
     assert values("arXiv 2602.07667", ["dyad_reciprocity_reply_any"])[0] == pytest.approx(1621 / 162430, abs=5e-6)
