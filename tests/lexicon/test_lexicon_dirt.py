@@ -102,6 +102,8 @@ ROWS = "hate,1,1\nlove,0,0\nfear,0,1\n"
 TABLES = [
     # one wrong row below the header, or a comment above it, loses no table
     ("bad line", "wide", f"word,anger,fear\nbad line\n{ROWS}", "hraaa", WIDE),
+    ("more wrong than right", "wide", "word,anger,fear\nbad line\nx\nno, sir\nhate,1,1\n# a,1,1\n", "hrrrah",
+     {"anger": {"hate": 1}, "fear": {"hate": 1}}),
     ("words in place of numbers", "wide", f"word,anger,fear\nbad,x,y\n{ROWS}", "hraaa", WIDE),
     ("empty cells", "wide", f"word,anger,fear\nkill,,\n{ROWS}", "haaaa", WIDE),
     ("comment", "wide", f"# a list, by me, of today\n\nword,anger,fear\n{ROWS}", "hbhaaa", WIDE),
@@ -121,6 +123,8 @@ TABLES = [
      {"anger": {"hate": 0.9}}),
     ("long, wrong first row", "long", "# NRC\nword,emotion,score\nbad\nhate,anger,0.9\nno, sir,fear,1\n", "hhraa",
      {"anger": {"hate": 0.9}, "fear": {"no, sir": 1}}),
+    ("long, mostly wrong", "long", "word,emotion,score\nbad\nx\n,\na,2,1\nhate,anger,1\nlove,joy,1\n", "hrrrraa",
+     {"anger": {"hate": 1}, "joy": {"love": 1}}),
     ("long, semicolons", "long",
      "word;emotion;score\nhate;anger;0.9\na;;1\nb;2;1\n,;joy;0,9\nrage;anger;1\nwell, well;joy;1\n",
      "harrraa", {"anger": {"hate": 0.9, "rage": 1}, "joy": {"well, well": 1}}),
@@ -130,6 +134,8 @@ TABLES = [
      {"anger": {"hass": 1}}),
     # weights of either sign under a header that names no category
     ("scores", "afinn", "word,score\ngood,3\nbad,-3\n", "haa", {"positive": {"good": 3}, "negative": {"bad": -3}}),
+    ("scores, quoted", "afinn", '"word","score"\n"bad","-3"\n"yes, sir","3"\n', "haa",
+     {"negative": {"bad": -3}, "positive": {"yes, sir": 3}}),
     ("scores, tab", "afinn", "Term\tSentiment Value\nbad\t-3\n", "ha", {"negative": {"bad": -3}}),
     ("scores, wrong first line", "afinn", "good,x\nbad,-3\nfine,2\n", "raa",
      {"negative": {"bad": -3}, "positive": {"fine": 2}}),

@@ -28,7 +28,7 @@ _SCORES = frozenset(
 _PARTS = frozenset({"pos", "pos tag", "part of speech"})
 _LONG_FIELDS = 3
 _JUDGED = 20
-"""Of so many rows below the header, half must fit: a table is not judged by a single one."""
+"""Of so many rows below the header half must fit, or one where the header names a column of terms."""
 
 
 def _header_at(lines: Sequence[str]) -> int | None:
@@ -82,6 +82,8 @@ def _read_hurtlex(lines: Sequence[str]) -> Iterator[Term | Line]:
             yield _before_header(at, line)
         elif not line.strip():
             yield Line(at, "blank")
+        elif at > header + 1 and is_comment(line):
+            yield Line(at, "header", "a comment, which holds no term")
         elif at == header + 1:
             delimiter = delimiter_of(line)
             row = _hurtlex_cells(line, delimiter) or []
@@ -131,7 +133,7 @@ def _has_columns(lines: Sequence[str]) -> bool:
             good += 1
         elif len(row) != len(names) or any(row[1:]):
             bad += 1
-    return good > 0 and good >= bad
+    return good > 0 and (good >= bad or names_terms(names[0]))
 
 
 def _is_scored(lines: Sequence[str]) -> bool:
@@ -144,7 +146,8 @@ def _is_scored(lines: Sequence[str]) -> bool:
     if names_terms(names[0]) and not (words and _SCORES.issuperset(words)):
         return False
     mark = delimiter_of(lines[place])
-    return any((number(line.rpartition(mark)[2]) or 0) < 0 for line in lines[place + 1 :])
+    rows = (cells(line, mark) or [""] for line in lines[place + 1 :])
+    return any((number(row[-1] if row else "") or 0) < 0 for row in rows)
 
 
 def _read_wide(lines: Sequence[str]) -> Iterator[Term | Line]:
@@ -155,6 +158,8 @@ def _read_wide(lines: Sequence[str]) -> Iterator[Term | Line]:
             yield _before_header(at, line)
         elif not line.strip():
             yield Line(at, "blank")
+        elif at > header + 1 and is_comment(line):
+            yield Line(at, "header", "a comment, which holds no term")
         elif at == header + 1:
             delimiter = delimiter_of(line)
             row = cells(line, delimiter) or []
@@ -202,11 +207,14 @@ def _is_long(lines: Sequence[str]) -> bool:
 
 
 def _long_rows(lines: Sequence[str], mark: str) -> int:
-    """Return how many of the first rows are term, category and number; 0 when fewer than half, the header aside."""
+    """Return how many of the first rows are term, category and number; 0 when they are too few.
+
+    Half of them is enough; below a header of three names, more than have a number in the second place.
+    """
     rows = [_long_fields(line, mark) for line in filled(lines) if not is_comment(line)]
     good = [_is_long_row(row) for row in rows]
     if rows and not good[0] and len(rows[0]) == _LONG_FIELDS and names_terms(rows[0][0]):
-        good = good[1:]
+        return sum(good) if sum(good) > sum(len(row) > 1 and number(row[1]) is not None for row in rows) else 0
     return sum(good) if sum(good) >= len(good) / 2 else 0
 
 

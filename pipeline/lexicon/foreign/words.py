@@ -34,7 +34,7 @@ def _fields(line: str) -> list[str]:
     term = match["term"]
     if re.search(r"\w", term):  # a comma too many is no part of a word, but may be one of an emoticon
         term = term.rstrip(" ,;")
-    return [term.strip('"'), match["weight"]]
+    return [term.strip('"'), match["weight"].strip('"')]
 
 
 def _place(line: str, *, has_ratings: bool) -> list[str] | str:
