@@ -210,3 +210,11 @@ def test_hurtlex_by_name_without_its_header_is_refused(tmp_path: Path) -> None:
     path.write_text("A1\tn\tps\tbad\nA2\tn\tps\tworse\n,,\n", encoding="utf-8")
     with pytest.raises(ValueError, match="'lemma' and 'category'"):
         read_list(path, "hurtlex")
+
+
+@pytest.mark.parametrize("name", ["wide", "long", "hurtlex", "vader", "afinn"])
+def test_a_format_by_name_refuses_lines_of_nothing(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text(",\n,,\n\t\n#\n;\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="no term"):
+        read_list(path, name)

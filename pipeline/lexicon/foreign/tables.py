@@ -183,6 +183,8 @@ def _row(line: str, delimiter: str, width: int, written: int) -> list[str] | Non
 def _wide_term(at: int, row: list[str] | None, names: list[str], term_at: int) -> Term | Line:
     if row is None:
         return Line(at, "rejected", "a quotation mark is not closed")
+    if not row:
+        return Line(at, "rejected", "no cell holds anything")
     if len(row) != len(names):
         return Line(at, "rejected", f"{len(row)} cells where the header has {len(names)}: quote a term with a comma")
     weights: dict[str, float] = {}
