@@ -19,7 +19,7 @@ from pipeline.lexicon.model import Category
 __all__ = ["FORMATS", "STATUSES", "ForeignList", "Format", "Line", "read_list"]
 
 FORMATS: dict[str, Format] = {one.name: one for one in (DIC, DICX, HURTLEX, VADER, WIDE, LONG, AFINN, EMPATH)}
-"""By name, in the order in which they are tried: the stricter come first."""
+"""By name, in the order in which they are tried: the stricter come first; wide and long exclude each other."""
 
 
 @dataclass(frozen=True, slots=True)

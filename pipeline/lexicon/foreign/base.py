@@ -22,6 +22,10 @@ STATUSES = ("accepted", "noted", "rejected", "header", "blank")
 """noted: read, and something is to be known about it; header: holds no term."""
 
 _LONGEST_NAME = 63
+_COMMENT = re.compile(r"\s*#+( |$)")
+_TERM_NAME = re.compile(
+    r"\W*(.*[\s_])?(words?|terms?|tokens?|lemmas?|phrases?|entry|entries|n-?grams?)\W*", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,16 @@ def cells(line: str, delimiter: str) -> list[str] | None:
     except csv.Error:
         return None
     return [cell.strip() for cell in rows[0]] if rows else []
+
+
+def is_comment(line: str) -> bool:
+    """Tell whether a line is a comment: a mark ``#`` and a blank, without a tab; ``#fail`` may be a term."""
+    return "\t" not in line and _COMMENT.match(line) is not None
+
+
+def names_terms(name: str) -> bool:
+    """Tell whether a cell is the heading of a column of terms, such as ``English Word``."""
+    return _TERM_NAME.fullmatch(name) is not None
 
 
 def delimiter_of(header: str) -> str:
