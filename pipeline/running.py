@@ -45,9 +45,12 @@ def materialise(corpus_id: str) -> int:
     check_corpus_id(corpus_id)
     folder = settings.data / corpus_id
     if not folder.is_dir():
-        known = sorted(p.name for p in settings.data.iterdir() if p.is_dir()) if settings.data.is_dir() else []
+        there = sorted(settings.data.iterdir()) if settings.data.is_dir() else []
+        known = [path.name for path in there if path.is_dir()]
+        loose = [path.name for path in there if path.is_file() and path.name.startswith(f"{corpus_id}.")]
         raise FileNotFoundError(
             f"there is no folder data/{corpus_id}; put the dump files there"
+            + (f" (data/{loose[0]} is a file: make the folder and move it in)" if loose else "")
             + (f" (folders that exist: {', '.join(known)})" if known else "")
         )
     load_config(folder, corpus_id, tuple(FORMATS))  # an error in corpus.toml is told before Dagster starts

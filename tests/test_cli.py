@@ -82,6 +82,15 @@ def test_run_summary_share_and_forget(project: Mapping[str, Path], capsys: pytes
     assert (project["data"] / "tiny" / "p1.json").exists()
 
 
+def test_a_dump_that_lies_beside_the_folders_is_told(
+    project: Mapping[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project["data"] / "loose.zip").write_bytes(b"PK")
+    assert main(["run", "loose"]) == 1
+    (project["data"] / "loose.zip").unlink()
+    assert "data/loose.zip is a file: make the folder and move it in" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

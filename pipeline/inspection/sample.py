@@ -24,7 +24,14 @@ import pyarrow.parquet as pq
 from pipeline.ingest.formats import FORMATS, is_table_of
 from pipeline.ingest.formats.base import NO_MESSAGES_READ
 from pipeline.ingest.formats.literals import literal_to_json
-from pipeline.ingest.recognise import DELIMITERS, IGNORED_NAMES, container_of, encoding_of, table_columns
+from pipeline.ingest.recognise import (
+    DELIMITERS,
+    IGNORED_NAMES,
+    PACKED_CONTAINERS,
+    container_of,
+    encoding_of,
+    table_columns,
+)
 from pipeline.ingest.recognise import HEAD_BYTES as SNIFFED_BYTES
 from pipeline.ingest.repair import Rejected, repair_document
 from pipeline.ingest.sqlite_source import NEVER_READ, UnreadableDatabaseError, open_database, read_table
@@ -39,6 +46,7 @@ MOST_FORM_LINES = 60
 OPENED_SHARE = 0.9
 # What is not UTF-8 was mostly written so; the draft asks.
 GUESSED_ENCODING = "windows-1252"
+PACKED = "packed: a run reads what is inside as it is; unpack it to look at it here"
 _SKIPPED = re.compile(r"(^|/)(\.|__MACOSX/)")
 
 
@@ -130,6 +138,8 @@ def sample(folder: Path, path: str) -> list[SampledFile]:
     container, header_row = table_form(container, head)
     if reason is not None or container == "none":
         return [SampledFile(path, container, size, note=reason or "no container that is known")]
+    if container in PACKED_CONTAINERS:
+        return [SampledFile(path, container, size, note=PACKED)]
     try:
         known = _known(target, path, container, head)
         files = list(_documents(target, SampledFile(path, container, size, known, header_row=header_row)))
