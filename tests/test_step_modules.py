@@ -22,7 +22,7 @@ NEED_NOT_BE_NAMED = {
     "pipeline.steps.step": "It runs steps and makes no rows.",
     **{
         f"pipeline.warehouse.{name}": "How rows are stored has a version of its own, `STORAGE_FORMAT`."
-        for name in ("files", "fingerprint", "layout", "locks", "parts", "store")
+        for name in ("files", "fingerprint", "layout", "locks", "parts", "sources", "store")
     },
 }
 """Modules that steps use and that cannot change rows, and why; what these import is not looked at either."""

@@ -63,8 +63,8 @@ def read_messages(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     return frame.with_columns(pl.col("conflict").cast(pl.Int64), pl.col("hash_binary").cast(pl.Int64))
 
 
-# What tells the other columns of a comment; a corpus of millions of comments has no room for what nobody reads.
-_ONLY_MADE_USE_OF = (
+# What other columns of a comment are made of; a corpus of millions of comments has no room for what nobody reads.
+_READ_NO_FURTHER = (
     "kind", "parent_id", "at_precision", "community_id", "is_mint", "is_first_copy",
     "post_agent", "post_community", "post_is_mint", "post_is_first_copy",
 )  # fmt: skip
@@ -134,7 +134,7 @@ class Corpus:
                 in_without_token_mint=~pl.col("is_mint") & ~pl.col("post_is_mint"),
             )
             .with_columns(is_first_of_author=pl.int_range(pl.len()).over("post", "agent") == 0)
-            .drop(_ONLY_MADE_USE_OF)
+            .drop(_READ_NO_FURTHER)
         )
 
     def base_rates(self, outcome: str) -> pl.DataFrame:

@@ -12,8 +12,8 @@ from pipeline.warehouse.errors import CatalogueMissingError, SchemaMismatch, Unk
 from pipeline.warehouse.fingerprint import fingerprint
 from pipeline.warehouse.layout import PROJECT, Layout, check_corpus_id
 from pipeline.warehouse.manifest import Manifest, Part
-from pipeline.warehouse.parts import Data, Derived, Later, Query, Rows, Staged
 from pipeline.warehouse.redact import redact, redact_sql
+from pipeline.warehouse.sources import Data, Derived, Later, Query, Rows, Staged
 from pipeline.warehouse.store import Forgotten, Warehouse
 
 __all__ = [

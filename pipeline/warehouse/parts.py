@@ -1,7 +1,7 @@
 """Writing a part: from a frame or a query to an immutable, sorted, verified Parquet file.
 
-What belongs here: the sources that can be written, the writing, and the verification. Nothing becomes
-current here: that takes a manifest.
+What belongs here: the writing and the verification of what `sources` describes. Nothing becomes current here: that
+takes a manifest.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import datetime
 import functools
 import hashlib
 import importlib.metadata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -30,6 +30,7 @@ from pipeline.warehouse.files import make_folders, remove_stale, sync, temporary
 from pipeline.warehouse.layout import Layout, check_corpus_id, check_fingerprint
 from pipeline.warehouse.manifest import Manifest, Part
 from pipeline.warehouse.session import connection, sql_identifier, sql_literal
+from pipeline.warehouse.sources import Data, Derived, Later, Query, Rows, Staged
 
 ROW_GROUP_ROWS = 20_000  # about 10 MB of posts: what is written is in memory for as long as its group is not whole
 PART_NAME = "part-00000.parquet"
@@ -38,68 +39,6 @@ BATCH_ROWS = 50_000
 WRITERS = 4  # most of them wait for the disk
 SMALL_SHARE = 48  # tables of less than this share of the memory limit are written beside each other
 HELD_SHARE = 6  # rows of more than a sixth of the memory limit are sorted by DuckDB, which spills
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Rows that a query makes on an open connection; written without passing through Python.
-
-    Parameters
-    ----------
-    con
-        The connection, usually of `Warehouse.session`.
-    sql
-        One SELECT with the columns of the table in any order.
-    params
-        Named bound parameters.
-    about_bytes
-        What the rows hold, about, where that is known beforehand; more than fits into memory is not tried there.
-    """
-
-    con: duckdb.DuckDBPyConnection
-    sql: str
-    params: Mapping[str, object] = field(default_factory=dict)
-    about_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """Rows in Parquet files that were written elsewhere, with the columns of the table in any order."""
-
-    paths: Sequence[Path]
-
-
-Rows = pl.DataFrame | pl.LazyFrame | Query | Staged
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """Rows that are made when it is their turn to be written, while those before them are on their way."""
-
-    make: Callable[[], Rows]
-
-
-@dataclass(frozen=True, slots=True)
-class Derived:
-    """Rows that follow from those of a table that is written before, in the order of its key.
-
-    Parameters
-    ----------
-    table
-        Name of that table.
-    make
-        Takes its rows as they are stored, and returns these as they are to be stored, in the order of their key; None
-        where they are too many for memory.
-    otherwise
-        The rows where those of either table are too many for memory.
-    """
-
-    table: str
-    make: Callable[[pl.DataFrame], pl.DataFrame | None]
-    otherwise: Rows
-
-
-Data = Rows | Later | Derived
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +114,9 @@ def _derived(address: Address, given: Data, held: dict[str, pl.DataFrame]) -> pl
 
     The other one is let go.
     """
-    source = held.pop(given.table, None) if isinstance(given, Derived) else None
-    if not isinstance(given, Derived) or source is None:
+    if not isinstance(given, Derived) or given.table not in held:
         return None
-    frame, expected = given.make(source), dict(address.table.polars_schema)
+    frame, expected = given.make(held.pop(given.table)), dict(address.table.polars_schema)
     if frame is None:
         return None
     if dict(frame.schema) != expected:

@@ -26,10 +26,11 @@ from pipeline.warehouse.errors import WarehouseError
 from pipeline.warehouse.layout import PROJECT, Layout, check_corpus_id, find_table
 from pipeline.warehouse.locks import BusyError, exclusive, shared
 from pipeline.warehouse.manifest import Manifest
-from pipeline.warehouse.parts import Address, Data, digest_manifest, write_parts
+from pipeline.warehouse.parts import Address, digest_manifest, write_parts
 from pipeline.warehouse.publish import Snapshot
 from pipeline.warehouse.session import connection, session
 from pipeline.warehouse.share import share
+from pipeline.warehouse.sources import Data
 
 SAVERS = 8
 log = logging.getLogger(__name__)

@@ -174,7 +174,7 @@ def test_rows_are_a_table_with_unique_keys_and_a_dictionary(planted):
 
 def test_without_embeddings_and_without_a_model_rows_say_so(planted):
     for unit_id, word in (("axis", "model_unavailable"), ("model", "no_gender_model")):
-        for measure_id in ("gender_icc", "gender_auc"):
+        for measure_id in ("gender_icc", "gender_auc", "gender_tercile_transition_share"):
             row = pick(planted, measure_id, unit_id)
             assert row.value is None
             assert word in row.warnings.split(",")

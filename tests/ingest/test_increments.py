@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 from growing import DAYS, at_once, dumps, hashes, seen, settings_below, write
 from ingest_helpers import post
 
-from pipeline.ingest import merge
+from pipeline.ingest import Ingestion, merge
 from pipeline.settings import Settings
 from pipeline.steps import corpus as steps_of_corpus
 from pipeline.steps.corpus import CORPUS_STEPS
@@ -134,12 +135,22 @@ def test_an_error_of_messages_ends_what_is_beside(
     assert list((settings.warehouse / ".steps").glob("*/")) == []
 
 
-def test_states_are_queried_where_they_are_more_than_the_messages(settings: Settings) -> None:
+def test_states_are_queried_where_they_are_more_than_the_messages(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, states_of = [], Ingestion.states_of
+
+    def watched(self: Ingestion, messages: pl.DataFrame) -> pl.DataFrame | None:
+        made.append(states_of(self, messages))
+        return made[-1]
+
+    monkeypatch.setattr(Ingestion, "states_of", watched)
     folder = settings.data / "grown"
     for turn in range(4):
         write(folder, f"crawl-{turn}.jsonl", [seen(post(n, upvotes=n + turn), DAYS[turn]) for n in range(1, 4)])
     warehouse = Warehouse(settings)
     manifests = run_step(CORPUS_STEPS[0], warehouse, "grown").manifests
+    assert made == [None]
     assert (manifests["message"].rows, manifests["message_snapshot"].rows) == (3, 12)
     states = warehouse.read("message_snapshot", "grown").collect()
     assert states["upvotes"].to_list() == [n + turn for n in range(1, 4) for turn in range(4)]

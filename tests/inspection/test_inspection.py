@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 import re
 import sqlite3
 import sys
-import tarfile
 import tomllib
-import zipfile
 from datetime import datetime
 from pathlib import Path
 
@@ -26,7 +23,7 @@ from pipeline.cli import main
 from pipeline.inspection import inspect_path
 from pipeline.inspection.draft import draft
 from pipeline.inspection.report import report_lines
-from pipeline.inspection.sample import PACKED, closed, sample
+from pipeline.inspection.sample import closed
 
 
 @pytest.fixture
@@ -383,19 +380,3 @@ def test_only_a_sample_of_many_files_is_read_and_the_pattern_means_all(corpus: C
 )
 def test_the_beginning_of_a_document_is_closed(text: str, value: object) -> None:
     assert json.loads(closed(text)) == value
-
-
-@pytest.mark.parametrize("name", ["dump.zip", "dump.json.gz", "dump.tar"])
-def test_what_is_packed_is_named_and_left(corpus: Corpus, name: str) -> None:
-    body = b'{"success": true, "posts": []}'
-    packed = io.BytesIO()
-    if name.endswith(".zip"):
-        with zipfile.ZipFile(packed, "w") as archive:
-            archive.writestr("posts.json", body)
-    elif name.endswith(".tar"):
-        with tarfile.open(fileobj=packed, mode="w") as archive_of_files:
-            archive_of_files.addfile(tarfile.TarInfo("posts.json"), io.BytesIO())
-    else:
-        packed.write(gzip.compress(body))
-    (corpus.folder / name).write_bytes(packed.getvalue())
-    assert [file.note for file in sample(corpus.folder, name)] == [PACKED]
