@@ -98,6 +98,19 @@ def test_response_rates_by_hand():
     assert "few_agents" in found["response_rate_correlation", "corpus"].warnings
 
 
+def test_nobody_responds_to_oneself_and_nobody_to_what_is_not_there():
+    messages = threads(("x", "xxo"), ("o", "xo"), authors=("abba", "ccd"))
+    lost = messages.with_columns(
+        parent_id=pl.when(pl.col("message_id") == "t0-1").then(pl.lit("gone")).otherwise("parent_id"),
+        agent_id=pl.when(pl.col("message_id") == "t1-2").then(None).otherwise("agent_id"),
+    )
+    found = measures(views(lost))
+    # To the post of a: b, once (the other answers what is gone), and not a itself. To that of c: nobody who is known.
+    driven = found["influence_driven_response_rate", "corpus"]
+    assert (driven.value, driven.n) == (1.0, 1)
+    assert found["spontaneous_response_rate", "corpus"].n == 0
+
+
 def test_cluster_share_is_the_linearised_ratio():
     rng = np.random.default_rng(3)
     n = rng.poisson(6, 400) + 1
